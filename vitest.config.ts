@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+/** Unit, action, contract and simulation tests. The system test runs apart: see test/system. */
+export default defineConfig({
+  test: {
+    include: ['{apps,packages}/**/*.test.ts', 'test/{tidy,simulation,conformance}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '.mallee/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+  },
+})
