@@ -1,1 +1,12 @@
-export {}
+export {
+  defineLifecycle,
+  lifecycleDiagram,
+  type EventOf,
+  type EventSpec,
+  type Lifecycle,
+  type StateOf,
+  type StateSpec,
+} from './define-lifecycle.ts'
+export { instanceLifecycle, type InstanceEvent, type InstanceState } from './instance.ts'
+export { imageLifecycle, type ImageEvent, type ImageState } from './image.ts'
+export { agentLifecycle, type AgentState } from './agent.ts'

@@ -1,1 +1,9 @@
-export {}
+export { openSqliteStore } from './sqlite-store.ts'
+export { openPostgresStore } from './postgres-store.ts'
+export { assertOutsideTransaction } from './inside-transaction.ts'
+export {
+  type Migration,
+  type StateStore,
+  type StoreTransaction,
+  type TransactionKind,
+} from './state-store.ts'

@@ -1,1 +1,1 @@
-export {}
+export { ReconcilerQueue, type PassResult, type Reconciler, type ReconcilerStatus } from './reconciler.ts'

@@ -1,0 +1,178 @@
+import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
+
+/**
+ * What the cloud wants of an agent: one numbered set. The index is always whole; bodies come for the items that the
+ * agent lacks. Sets name bucket, key and digest of bytes in walrus and never a signed URL, which would expire in the
+ * ledger (DECISIONS 16).
+ */
+
+/** Bytes that walrus holds and that an image consists of. */
+export const artifactSchema = record({
+  imageId: text(),
+  bucket: text(),
+  key: text(),
+  sha256: text({ pattern: '^[0-9a-f]{64}$' }),
+  sizeBytes: integer(),
+  format: choice('raw', 'qcow2', 'kernel', 'ramdisk'),
+})
+export type Artifact = Shape<typeof artifactSchema>
+
+export const metadataOptionsSchema = record({
+  endpointEnabled: flag(),
+  tokensRequired: flag(),
+  hopLimit: integer(1, 64),
+  tagsEnabled: flag(),
+})
+export type MetadataOptions = Shape<typeof metadataOptionsSchema>
+
+/** A network interface as its guest sees it; where it is plugged in is said by the VPC item. */
+export const guestInterfaceSchema = record({
+  interfaceId: text(),
+  attachmentId: text(),
+  deviceIndex: integer(0, 15),
+  mac: text({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
+  privateIp: text(),
+  publicIp: nullable(text()),
+  subnetId: text(),
+  subnetCidr: text(),
+  vpcId: text(),
+  vpcCidr: text(),
+  securityGroupIds: list(text()),
+  securityGroupNames: list(text()),
+})
+export type GuestInterface = Shape<typeof guestInterfaceSchema>
+
+/**
+ * Item kind `domain`: one incarnation of an instance, started at most once. `intent`:
+ * - `run`: prepare and start it, unless it was started before;
+ * - `release`: end it (asking the guest first for `graceMs`) and remove its port, but keep the instance's disk for
+ *   the next incarnation on this node;
+ * - `remove`: end it and leave nothing of the instance behind.
+ */
+export const domainItemSchema = record({
+  intent: choice('run', 'release', 'remove'),
+  instanceId: text(),
+  incarnation: integer(1),
+  graceMs: integer(),
+  rebootCount: integer(),
+  consoleCount: integer(),
+  accountId: text(),
+  userId: text(),
+  reservationId: text(),
+  launchIndex: integer(),
+  launchTimeMs: integer(),
+  uuid: text(),
+  region: text(),
+  availabilityZone: text(),
+  instanceType: text(),
+  vcpus: integer(1, 512),
+  memoryMiB: integer(16),
+  diskGiB: integer(1),
+  platform: choice('linux', 'windows'),
+  architecture: choice('x86_64', 'arm64', 'i386'),
+  rootDeviceName: text(),
+  machine: artifactSchema,
+  kernel: nullable(artifactSchema),
+  ramdisk: nullable(artifactSchema),
+  keyName: nullable(text()),
+  publicKey: nullable(longText(16_384)),
+  userData: nullable(longText(65_536)),
+  privateDnsName: text(),
+  publicDnsName: text(),
+  interfaces: list(guestInterfaceSchema, 16),
+  metadata: metadataOptionsSchema,
+  tags: mapOf(text()),
+})
+export type DomainItem = Shape<typeof domainItemSchema>
+
+/**
+ * One rule of a security group as a node applies it. Ports are inclusive; for ICMP `fromPort` is the type and `toPort`
+ * the code, -1 meaning all; `protocol` is a number's text ("6") or "-1" for all.
+ */
+export const firewallRuleSchema = record({
+  protocol: text(),
+  fromPort: integer(-1, 65_535),
+  toPort: integer(-1, 65_535),
+  cidr: nullable(text()),
+  peerGroupId: nullable(text()),
+})
+export type FirewallRule = Shape<typeof firewallRuleSchema>
+
+/** Item kind `vpc`: everything of one VPC that a node needs for its own instances, and no more. */
+export const vpcItemSchema = record({
+  vpcId: text(),
+  cidr: text(),
+  /** A number unique in the cloud, from which interface names and conntrack zones are made. */
+  tag: integer(1, 16_000_000),
+  subnets: list(
+    record({ subnetId: text(), cidr: text(), tag: integer(1, 16_000_000), availabilityZone: text() }),
+  ),
+  /** Interfaces of instances placed on this node. */
+  interfaces: list(
+    record({
+      interfaceId: text(),
+      instanceId: text(),
+      subnetId: text(),
+      mac: text(),
+      privateIp: text(),
+      publicIp: nullable(text()),
+      hostname: text(),
+      sourceDestCheck: flag(),
+      securityGroupIds: list(text()),
+      metadataHopLimit: integer(1, 64),
+    }),
+  ),
+  securityGroups: list(
+    record({ groupId: text(), ingress: list(firewallRuleSchema), egress: list(firewallRuleSchema) }),
+  ),
+  /** Private addresses of the members of every group that a rule above names as its peer. */
+  peerAddresses: mapOf(list(text())),
+})
+export type VpcItem = Shape<typeof vpcItemSchema>
+
+/** Item kind `access-key`, for walrus: it answers S3 while the cloud controller is away. The secret is sealed. */
+export const accessKeyItemSchema = record({
+  accessKeyId: text(),
+  secretAccessKey: text(),
+  accountId: text(),
+  canonicalId: text(),
+  accountName: text(),
+  userId: text(),
+  userName: text(),
+  enabled: flag(),
+})
+export type AccessKeyItem = Shape<typeof accessKeyItemSchema>
+
+/**
+ * Item kind `image-object`, for walrus: an object that was registered as an image. Walrus reads it whole once and
+ * reports format, size and digest; from then on node agents may fetch it with their certificates.
+ */
+export const imageObjectItemSchema = record({
+  imageId: text(),
+  accountId: text(),
+  bucket: text(),
+  key: text(),
+  /** What the object must be: a bootable disk or file system, a kernel or an initial ramdisk. */
+  kind: choice('machine', 'kernel', 'ramdisk'),
+})
+export type ImageObjectItem = Shape<typeof imageObjectItemSchema>
+
+/** The schema of an item's body by its kind. */
+export const itemSchemas = {
+  domain: domainItemSchema,
+  vpc: vpcItemSchema,
+  'access-key': accessKeyItemSchema,
+  'image-object': imageObjectItemSchema,
+} as const
+export type ItemKind = keyof typeof itemSchemas
+export const itemKinds = Object.keys(itemSchemas) as ItemKind[]
+export type ItemBody<K extends ItemKind> = Shape<(typeof itemSchemas)[K]>
+
+/** An item as an agent holds it: its body, and the generation that a report about it must name. */
+export interface DesiredItem<K extends ItemKind = ItemKind> {
+  readonly kind: K
+  readonly id: string
+  readonly generation: number
+  readonly digest: string
+  readonly body: ItemBody<K>
+}

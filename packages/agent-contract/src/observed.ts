@@ -1,0 +1,120 @@
+import {
+  anything,
+  choice,
+  flag,
+  integer,
+  list,
+  longText,
+  mapOf,
+  nullable,
+  record,
+  text,
+  type Shape,
+} from './schema.ts'
+
+/** What an agent says of itself: what it can hold, what it runs on, and what is wrong. */
+export const nodeFingerprintSchema = record({
+  vcpus: integer(),
+  memoryMiB: integer(),
+  diskGiB: integer(),
+  architecture: choice('x86_64', 'arm64', 'i386'),
+  /** `kvm` only where a guest was really run with it (DECISIONS 26). */
+  accelerator: choice('kvm', 'qemu', 'simulated'),
+  acceleratorReason: text(),
+  hypervisor: text(),
+  network: text(),
+  hostname: text(),
+  healthy: flag(),
+  problems: list(text(), 100),
+})
+export type NodeFingerprint = Shape<typeof nodeFingerprintSchema>
+
+export const walrusFingerprintSchema = record({
+  driver: text(),
+  totalBytes: integer(),
+  freeBytes: integer(),
+  healthy: flag(),
+  problems: list(text(), 100),
+})
+export type WalrusFingerprint = Shape<typeof walrusFingerprintSchema>
+
+/**
+ * What a node knows of a domain item:
+ * - `preparing`: bytes, disk and port are being made ready; not started;
+ * - `running`: libvirt shows it running (or paused by its host);
+ * - `ended`: it was started once and is no more, see `endReason`; its disk may remain;
+ * - `failed`: it could not be started and will not be tried again under this item; see `message`;
+ * - `gone`: nothing of the incarnation is left (after `remove`, nothing of the instance).
+ */
+export const domainFactsSchema = record({
+  state: choice('preparing', 'running', 'ended', 'failed', 'gone'),
+  /** How an ended domain ended: by the guest's own shutdown, or by anything else. */
+  endReason: nullable(choice('shutdown', 'crashed', 'destroyed', 'failed', 'lost')),
+  message: nullable(text()),
+  startedAtMs: nullable(integer()),
+  diskLost: flag(),
+  rebootCount: integer(),
+  accelerator: nullable(choice('kvm', 'qemu', 'simulated')),
+})
+export type DomainFacts = Shape<typeof domainFactsSchema>
+
+/** Whether the network of a VPC item stands as the item says. */
+export const vpcFactsSchema = record({ applied: flag(), message: nullable(text()) })
+export type VpcFacts = Shape<typeof vpcFactsSchema>
+
+export const imageObjectFactsSchema = record({
+  state: choice('available', 'failed'),
+  message: nullable(text()),
+  format: nullable(choice('raw', 'qcow2', 'kernel', 'ramdisk')),
+  sizeBytes: nullable(integer()),
+  virtualSizeBytes: nullable(integer()),
+  sha256: nullable(text()),
+})
+export type ImageObjectFacts = Shape<typeof imageObjectFactsSchema>
+
+export const accessKeyFactsSchema = record({ applied: flag() })
+export type AccessKeyFacts = Shape<typeof accessKeyFactsSchema>
+
+export const factSchemas = {
+  domain: domainFactsSchema,
+  vpc: vpcFactsSchema,
+  'image-object': imageObjectFactsSchema,
+  'access-key': accessKeyFactsSchema,
+} as const
+export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
+
+export const observationSchema = record({
+  kind: choice('domain', 'vpc', 'image-object', 'access-key'),
+  id: text(),
+  generation: integer(),
+  facts: anything(),
+})
+export interface Observation<K extends keyof typeof factSchemas = keyof typeof factSchemas> {
+  kind: K
+  id: string
+  generation: number
+  facts: FactsOf<K>
+}
+
+/** `sequence` grows with every report of one agent, across its restarts: an older report is ignored. */
+export const reportSchema = record({
+  sequence: integer(1),
+  /** Highest revision of the desired set that the agent holds in its ledger. */
+  revision: integer(),
+  fingerprint: mapOf(anything()),
+  observations: list(observationSchema),
+  /** Ids of things found on the host that no item of the set declares; never touched without being asked. */
+  undeclared: list(text(), 10_000),
+})
+export type Report = Shape<typeof reportSchema>
+
+export const blobKinds = ['console'] as const
+export const maxBlobBytes = 65_536
+export const consoleBlobSchema = record({
+  /** The domain item's `consoleCount` that this answers. */
+  count: integer(),
+  takenAtMs: integer(),
+  /** Base64 of the last 64 KiB of the serial console. */
+  output: longText(131_072),
+})
+export type ConsoleBlob = Shape<typeof consoleBlobSchema>

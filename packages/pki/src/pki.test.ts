@@ -1,0 +1,98 @@
+import { connect, createServer } from 'node:tls'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import {
+  agentNameOf,
+  cloudServerName,
+  createAuthority,
+  createCertificateRequest,
+  issueCertificate,
+  signCertificateRequest,
+} from './pki.ts'
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+async function serve(authority: Awaited<ReturnType<typeof createAuthority>>) {
+  const own = await issueCertificate({
+    authority,
+    commonName: 'cloud',
+    names: { dns: [cloudServerName] },
+    nowMs: Date.now(),
+  })
+  const server = createServer({
+    key: own.key,
+    cert: own.certificate,
+    ca: authority.certificate,
+    requestCert: true,
+    rejectUnauthorized: true,
+  })
+  const seen = new Promise<string>((resolve) =>
+    server.on('secureConnection', (socket) => resolve(socket.getPeerCertificate().subjectaltname ?? '')),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(() => server.close())
+  return { port: (server.address() as AddressInfo).port, seen }
+}
+
+test('an agent whose request the authority signed is known by its name over TLS', async () => {
+  const authority = await createAuthority('Test cloud', Date.now())
+  const request = await createCertificateRequest('node one')
+  const certificate = await signCertificateRequest({
+    authority,
+    request: request.request,
+    commonName: 'agent-1',
+    names: { uri: ['mallee://node/agent-0123'] },
+    nowMs: Date.now(),
+  })
+  const { port, seen } = await serve(authority)
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: cloudServerName,
+    ca: authority.certificate,
+    key: request.key,
+    cert: certificate,
+  })
+  await once(socket, 'secureConnect')
+  expect(agentNameOf(await seen)).toEqual({ kind: 'node', agentId: 'agent-0123' })
+  socket.destroy()
+})
+
+test('a certificate of another authority is refused', async () => {
+  const { port } = await serve(await createAuthority('Ours', Date.now()))
+  const other = await createAuthority('Theirs', Date.now())
+  const stranger = await issueCertificate({
+    authority: other,
+    commonName: 'x',
+    names: { uri: ['mallee://node/agent-1'] },
+    nowMs: Date.now(),
+  })
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: cloudServerName,
+    rejectUnauthorized: false,
+    key: stranger.key,
+    cert: stranger.certificate,
+  })
+  const [error] = (await once(socket, 'error')) as [Error]
+  expect(error.message).toMatch(/unknown ca|alert|reset/i)
+})
+
+test('a name that only resembles an agent is none', () => {
+  expect(agentNameOf('DNS:mallee://node/agent-1')).toBeNull()
+  expect(agentNameOf('URI:mallee://root/agent-1')).toBeNull()
+  expect(agentNameOf(undefined)).toBeNull()
+})
+
+test('a request that is none is refused with a sentence', async () => {
+  const authority = await createAuthority('Test cloud', Date.now())
+  await expect(
+    signCertificateRequest({ authority, request: 'no pem', commonName: 'x', names: {}, nowMs: Date.now() }),
+  ).rejects.toThrow('The certificate request cannot be read.')
+})

@@ -1,0 +1,125 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { Kysely, SqliteDialect, sql } from 'kysely'
+import { assert } from '@mallee/base'
+import { runInsideTransaction } from './inside-transaction.ts'
+import { migrate } from './migrate.ts'
+import type { Migration, StateStore, StoreTransaction, TransactionKind } from './state-store.ts'
+
+/**
+ * One writer. Transactions queue; those that are waiting when the writer is free share one outer transaction, each as
+ * a savepoint, so that one fsync serves them all. Answers and wakes follow the outer COMMIT: what was answered is on
+ * disk (`synchronous=FULL`, asserted). Reads have a connection of their own (WAL) and never wait for the writer.
+ */
+export async function openSqliteStore<DB>(options: {
+  file: string
+  migrations: readonly Migration[]
+}): Promise<StateStore<DB>> {
+  mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 })
+  const writerHandle = openHandle(options.file)
+  const writer = new Kysely<DB>({ dialect: new SqliteDialect({ database: writerHandle }) })
+  await sql`begin immediate`.execute(writer)
+  await migrate(writer, options.migrations)
+  await sql`commit`.execute(writer)
+  const reader = new Kysely<DB>({ dialect: new SqliteDialect({ database: openHandle(options.file) }) })
+  await sql`pragma query_only = 1`.execute(reader)
+  return new SqliteStore(writer, reader)
+}
+
+function openHandle(file: string): Database.Database {
+  const handle = new Database(file)
+  handle.pragma('journal_mode = WAL')
+  handle.pragma('synchronous = FULL')
+  handle.pragma('foreign_keys = ON')
+  handle.pragma('busy_timeout = 10000')
+  assert(handle.pragma('synchronous', { simple: true }) === 2, 'SQLite must run with synchronous=FULL')
+  assert(handle.pragma('journal_mode', { simple: true }) === 'wal', 'SQLite must run in WAL mode')
+  return handle
+}
+
+interface Waiting {
+  readonly kind: TransactionKind
+  // oxlint-disable-next-line typescript/no-explicit-any -- the queue holds transactions of every result
+  readonly work: (tx: StoreTransaction<any>) => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** At most this many transactions share one commit, so that the first of them does not wait long. */
+const maxShared = 64
+
+class SqliteStore<DB> implements StateStore<DB> {
+  readonly engine = 'sqlite'
+  private readonly writer: Kysely<DB>
+  private readonly reader: Kysely<DB>
+  private waiting: Waiting[] = []
+  private running: Promise<void> | null = null
+  private closed = false
+
+  constructor(writer: Kysely<DB>, reader: Kysely<DB>) {
+    this.writer = writer
+    this.reader = reader
+  }
+
+  read<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T> {
+    return work(this.reader)
+  }
+
+  transaction<T>(kind: TransactionKind, work: (tx: StoreTransaction<DB>) => Promise<T>): Promise<T> {
+    assert(!this.closed, 'the store is closed')
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push({ kind, work, resolve: resolve as (value: unknown) => void, reject })
+      this.running ??= this.drain()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await this.running
+    await this.writer.destroy()
+    await this.reader.destroy()
+  }
+
+  private async drain(): Promise<void> {
+    await Promise.resolve() // lets callers of the same turn join the first commit
+    while (this.waiting.length > 0) await this.commitTogether(this.waiting.splice(0, maxShared))
+    this.running = null
+  }
+
+  private async commitTogether(batch: Waiting[]): Promise<void> {
+    const answers: (() => void)[] = []
+    const wakes: (() => void)[] = []
+    try {
+      await sql`begin immediate`.execute(this.writer)
+      for (const entry of batch) answers.push(await this.runOne(entry, wakes))
+      await sql`commit`.execute(this.writer)
+    } catch (error) {
+      await sql`rollback`.execute(this.writer).catch(() => {})
+      for (const entry of batch) entry.reject(error)
+      return
+    }
+    for (const answer of answers) answer()
+    for (const wake of wakes) wake()
+  }
+
+  private async runOne(entry: Waiting, wakes: (() => void)[]): Promise<() => void> {
+    const mine: (() => void)[] = []
+    await sql`savepoint one`.execute(this.writer)
+    try {
+      const tx = {
+        kind: entry.kind,
+        db: this.writer,
+        afterCommit: (callback: () => void) => mine.push(callback),
+      }
+      const value = await runInsideTransaction(entry.kind, () => entry.work(tx))
+      await sql`release one`.execute(this.writer)
+      wakes.push(...mine)
+      return () => entry.resolve(value)
+    } catch (error) {
+      await sql`rollback to one`.execute(this.writer)
+      await sql`release one`.execute(this.writer)
+      return () => entry.reject(error)
+    }
+  }
+}
