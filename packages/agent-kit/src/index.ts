@@ -1,1 +1,9 @@
-export {}
+export { AgentLoop } from './agent-loop.ts'
+export { writeAtomically } from './atomic-file.ts'
+export { type Cloud } from './cloud.ts'
+export { CloudClient, type CloudAddress } from './cloud-client.ts'
+export { loadIdentity, saveIdentity, type AgentIdentity } from './identity.ts'
+export { joinCloud } from './join-cloud.ts'
+export { formatJoinToken, parseJoinToken, type JoinToken } from './join-token.ts'
+export { keepCertificate } from './keep-certificate.ts'
+export { Ledger } from './ledger.ts'

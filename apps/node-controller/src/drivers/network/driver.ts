@@ -1,0 +1,28 @@
+import type { VpcItem } from '@mallee/agent-contract'
+
+/**
+ * What a network driver can do. The desired network is applied as one whole: bridges, DHCP, rules and addresses of
+ * every VPC at once, diffed against what stands and never flushed. Taps are made by the hypervisor when it starts a
+ * domain, under the name that `port` gives; everything that speaks of a tap therefore stands before the tap does.
+ */
+export interface NetworkDriver {
+  fingerprint(): Promise<{ readonly network: string; readonly problems: readonly string[] }>
+  /** Makes the host's network as the items say. Idempotent; when it resolves, DHCP and rules are in force. */
+  apply(network: readonly VpcItem[]): Promise<void>
+  /** The bridge and tap of an interface; pure. Tap names fit IFNAMSIZ (15 characters). */
+  port(vpc: VpcItem, interfaceId: string): NetworkPort
+  /** The interface behind a source address of the metadata server: the tap decides, not the guest's claim. */
+  askerAt(address: string): string | null
+  /** Where the metadata server of this node must listen. */
+  readonly metadataAddress: { readonly host: string; readonly port: number }
+  /** Removes everything that `apply` made. */
+  removeAll(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface NetworkPort {
+  readonly bridge: string
+  readonly tap: string
+  /** Bytes; null leaves the guest's default. */
+  readonly mtu: number | null
+}

@@ -1,0 +1,156 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { assert, type Log } from '@mallee/base'
+import type { DesiredItem, DesiredResponse, ItemBody, ItemKind } from '@mallee/agent-contract'
+import { writeAtomically } from './atomic-file.ts'
+
+/**
+ * What an agent remembers: the desired set and its revision (a lower one is ignored, or two incarnations of one
+ * instance could run at once), and its own notes, such as "I am about to start this domain", written before the deed.
+ * With it an agent goes on while the cloud is away. Bodies that carry secrets are sealed with a key that is derived
+ * from the agent's own.
+ */
+export class Ledger {
+  private readonly dir: string
+  private readonly sealKey: Buffer
+  private items = new Map<string, DesiredItem>()
+  private notes = new Map<string, unknown>()
+  private currentRevision = 0
+  private startCount = 0
+  private writes: Promise<void> = Promise.resolve()
+
+  private constructor(dir: string, sealKey: Buffer) {
+    this.dir = dir
+    this.sealKey = sealKey
+  }
+
+  static async open(options: { dir: string; privateKey: string; log: Log }): Promise<Ledger> {
+    await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    const sealKey = Buffer.from(hkdfSync('sha256', options.privateKey, '', 'mallee ledger', 32))
+    const ledger = new Ledger(options.dir, sealKey)
+    await ledger.load(options.log)
+    ledger.startCount += 1
+    await ledger.save('starts.json', { starts: ledger.startCount })
+    return ledger
+  }
+
+  get revision(): number {
+    return this.currentRevision
+  }
+
+  /** Grows with every start of the agent; report sequences are built on it. */
+  get starts(): number {
+    return this.startCount
+  }
+
+  list<K extends ItemKind>(kind: K): DesiredItem<K>[] {
+    return [...this.items.values()].filter((item) => item.kind === kind) as unknown as DesiredItem<K>[]
+  }
+
+  get<K extends ItemKind>(kind: K, id: string): DesiredItem<K> | undefined {
+    return this.items.get(itemKey(kind, id)) as DesiredItem<K> | undefined
+  }
+
+  /** Takes a newer set, whole; answers whether it was newer. Missing bodies are a fault of the sender. */
+  async accept(set: DesiredResponse): Promise<boolean> {
+    if (set.revision <= this.currentRevision) return false
+    const arrived = new Map(set.bodies.map((item) => [itemKey(item.kind, item.id), item]))
+    const next = new Map<string, DesiredItem>()
+    for (const entry of set.index) {
+      const key = itemKey(entry.kind, entry.id)
+      const body = arrived.get(key) ?? this.items.get(key)
+      assert(body && body.digest === entry.digest, `the body of ${key} did not come with the set`)
+      next.set(key, { ...body, generation: entry.generation } as DesiredItem)
+    }
+    this.items = next
+    this.currentRevision = set.revision
+    await this.save('desired.json', {
+      revision: set.revision,
+      items: [...next.values()].map((item) => this.seal(item)),
+    })
+    return true
+  }
+
+  /** Forgets the set, so that the next poll brings it whole. */
+  forgetRevision(): void {
+    this.currentRevision = 0
+    this.items = new Map()
+  }
+
+  note<T>(name: string): T | undefined {
+    return this.notes.get(name) as T | undefined
+  }
+
+  noteNames(prefix: string): string[] {
+    return [...this.notes.keys()].filter((name) => name.startsWith(prefix))
+  }
+
+  /** Durable when it resolves. */
+  async setNote(name: string, value: unknown): Promise<void> {
+    if (value === undefined) this.notes.delete(name)
+    else this.notes.set(name, value)
+    await this.save('notes.json', Object.fromEntries(this.notes))
+  }
+
+  private async load(log: Log): Promise<void> {
+    const starts = await this.read<{ starts: number }>('starts.json')
+    this.startCount = starts?.starts ?? 0
+    this.notes = new Map(Object.entries((await this.read<Record<string, unknown>>('notes.json')) ?? {}))
+    const desired = await this.read<{ revision: number; items: SealedItem[] }>('desired.json')
+    if (!desired) return
+    try {
+      this.items = new Map(desired.items.map((item) => [itemKey(item.kind, item.id), this.unseal(item)]))
+      this.currentRevision = desired.revision
+    } catch (error) {
+      log.warn({ err: error }, 'the ledger cannot be opened with this key; the set will be fetched whole')
+    }
+  }
+
+  private async read<T>(name: string): Promise<T | null> {
+    try {
+      return JSON.parse(await readFile(path.join(this.dir, name), 'utf8')) as T
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  private save(name: string, value: unknown): Promise<void> {
+    const text = JSON.stringify(value)
+    const write = this.writes.then(() => writeAtomically(path.join(this.dir, name), text))
+    this.writes = write.catch(() => {})
+    return write
+  }
+
+  private seal(item: DesiredItem): SealedItem {
+    if (!secretKinds.has(item.kind)) return item as SealedItem
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', this.sealKey, nonce)
+    const sealed = Buffer.concat([
+      nonce,
+      cipher.update(JSON.stringify(item.body)),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ])
+    return { ...item, body: null, sealed: sealed.toString('base64') }
+  }
+
+  private unseal(item: SealedItem): DesiredItem {
+    if (item.sealed === undefined) return item as DesiredItem
+    const bytes = Buffer.from(item.sealed, 'base64')
+    const decipher = createDecipheriv('aes-256-gcm', this.sealKey, bytes.subarray(0, 12))
+    decipher.setAuthTag(bytes.subarray(-16))
+    const text = Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
+    const { sealed: _sealed, ...rest } = item
+    return { ...rest, body: JSON.parse(text) as ItemBody<ItemKind> }
+  }
+}
+
+const secretKinds = new Set<ItemKind>(['access-key'])
+
+type SealedItem = Omit<DesiredItem, 'body'> & { body: ItemBody<ItemKind> | null; sealed?: string }
+
+function itemKey(kind: string, id: string): string {
+  return `${kind} ${id}`
+}
