@@ -1,0 +1,62 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { assert, must } from '@mallee/base'
+
+/**
+ * Wraps every secret that the record holds (AES-256-GCM). The keys live in a file of their own, outside the database:
+ * whoever has only a copy of the record has no secret. Each ciphertext names its key, so that keys can be turned over.
+ */
+export interface Keyring {
+  seal(secret: string, boundTo: string): string
+  open(sealed: string, boundTo: string): string
+}
+
+interface KeyringFile {
+  current: string
+  keys: Record<string, string>
+}
+
+export function openKeyring(file: string): Keyring {
+  const ring = readOrCreate(file)
+  const keys = new Map(Object.entries(ring.keys).map(([id, key]) => [id, Buffer.from(key, 'base64')]))
+  return {
+    seal(secret, boundTo) {
+      const nonce = randomBytes(12)
+      const cipher = createCipheriv('aes-256-gcm', must(keys.get(ring.current), 'the current key'), nonce)
+      cipher.setAAD(Buffer.from(boundTo))
+      const sealed = Buffer.concat([
+        nonce,
+        cipher.update(secret, 'utf8'),
+        cipher.final(),
+        cipher.getAuthTag(),
+      ])
+      return `${ring.current}:${sealed.toString('base64')}`
+    },
+    open(sealed, boundTo) {
+      const [keyId, text] = sealed.split(':')
+      const bytes = Buffer.from(text ?? '', 'base64')
+      assert(bytes.length > 28, 'a sealed secret is too short to be one')
+      const decipher = createDecipheriv(
+        'aes-256-gcm',
+        must(keys.get(keyId ?? ''), `the key ${keyId}`),
+        bytes.subarray(0, 12),
+      )
+      decipher.setAAD(Buffer.from(boundTo))
+      decipher.setAuthTag(bytes.subarray(-16))
+      return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
+    },
+  }
+}
+
+function readOrCreate(file: string): KeyringFile {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as KeyringFile
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const ring: KeyringFile = { current: 'k1', keys: { k1: randomBytes(32).toString('base64') } }
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  return ring
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { MalleeError, formatIpv4, newId, newToken, parseCidr, type Random } from '@mallee/base'
+import type { Keyring } from '../identity/keyring.ts'
+import type { Wakes } from '../wakes.ts'
+import { defaultQuotas } from './quota-store.ts'
+import type { Reader, Tx } from './record.ts'
+import { insertSecurityGroup } from './security-group-store.ts'
+import type { AccessKeyTable, AccountTable, UserTable } from './tables.ts'
+
+export interface NewAccount {
+  readonly accountId: string
+  readonly canonicalId: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+/** The CIDR of every account's default VPC, as on AWS; a /20 of it for each zone. */
+const defaultVpcCidr = '172.31.0.0/16'
+const subnetSize = 2 ** 12
+
+/** An account with its admin user and first key, its default VPC, subnets and group, and its quotas: all or nothing. */
+export async function createAccount(
+  tx: Tx,
+  wakes: Wakes,
+  options: {
+    name: string
+    email: string | null
+    zones: readonly string[]
+    keyring: Keyring
+    random: Random
+    nowMs: number
+  },
+): Promise<NewAccount> {
+  const { nowMs, random } = options
+  const taken = await tx.db
+    .selectFrom('account')
+    .select('id')
+    .where('name', '=', options.name)
+    .executeTakeFirst()
+  if (taken)
+    throw new MalleeError({
+      code: 'EntityAlreadyExists',
+      publicMessage: `There is an account named ${options.name}.`,
+    })
+  const accountId = newAccountId(random)
+  const canonicalId = createHash('sha256')
+    .update(`mallee account ${accountId}`)
+    .update(random.bytes(16))
+    .digest('hex')
+  await tx.db
+    .insertInto('account')
+    .values({
+      id: accountId,
+      name: options.name,
+      email: options.email,
+      canonical_id: canonicalId,
+      created_at: nowMs,
+    })
+    .execute()
+  const userId = newToken('AIDA', 17, random)
+  await tx.db
+    .insertInto('user')
+    .values({ id: userId, account_id: accountId, name: 'admin', created_at: nowMs })
+    .execute()
+  const key = await insertAccessKey(tx, wakes, { ...options, accountId, userId })
+  await tx.db
+    .insertInto('quota')
+    .values(Object.entries(defaultQuotas).map(([name, value]) => ({ account_id: accountId, name, value })))
+    .execute()
+  await insertDefaultNetwork(tx, { ...options, accountId })
+  return { accountId, canonicalId, ...key }
+}
+
+function newAccountId(random: Random): string {
+  return Array.from(random.bytes(12), (byte, index) => (index === 0 ? 1 + (byte % 9) : byte % 10)).join('')
+}
+
+async function insertAccessKey(
+  tx: Tx,
+  wakes: Wakes,
+  options: { accountId: string; userId: string; keyring: Keyring; random: Random; nowMs: number },
+): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  const accessKeyId = newToken('AKIA', 16, options.random)
+  const secretAccessKey = Buffer.from(options.random.bytes(30))
+    .toString('base64')
+    .replaceAll('+', '0')
+    .replaceAll('/', '1')
+  await tx.db
+    .insertInto('access_key')
+    .values({
+      id: accessKeyId,
+      account_id: options.accountId,
+      user_id: options.userId,
+      sealed_secret: options.keyring.seal(secretAccessKey, accessKeyId),
+      enabled: 1,
+      created_at: options.nowMs,
+    })
+    .execute()
+  tx.afterCommit(() => wakes.keys())
+  return { accessKeyId, secretAccessKey }
+}
+
+async function insertDefaultNetwork(
+  tx: Tx,
+  options: { accountId: string; zones: readonly string[]; random: Random; nowMs: number },
+): Promise<void> {
+  const vpcId = newId('vpc', options.random)
+  const vpcTag = await nextTag(tx, 'vpc')
+  await tx.db
+    .insertInto('vpc')
+    .values({
+      id: vpcId,
+      account_id: options.accountId,
+      cidr: defaultVpcCidr,
+      is_default: 1,
+      tag: vpcTag,
+      created_at: options.nowMs,
+    })
+    .execute()
+  const base = parseCidr(defaultVpcCidr)!.base
+  let subnetTag = await nextTag(tx, 'subnet')
+  for (const [index, zone] of options.zones.entries()) {
+    await tx.db
+      .insertInto('subnet')
+      .values({
+        id: newId('subnet', options.random),
+        account_id: options.accountId,
+        vpc_id: vpcId,
+        availability_zone: zone,
+        cidr: `${formatIpv4(base + index * subnetSize)}/20`,
+        is_default: 1,
+        map_public_ip: 1,
+        tag: subnetTag,
+        created_at: options.nowMs,
+      })
+      .execute()
+    subnetTag += 1
+  }
+  await insertSecurityGroup(tx, {
+    accountId: options.accountId,
+    vpcId,
+    name: 'default',
+    description: 'default VPC security group',
+    membersMayMeet: true,
+    random: options.random,
+    nowMs: options.nowMs,
+  })
+}
+
+/** Numbers from which bridges, zones and VXLANs are named; never given twice while a row holds one. */
+async function nextTag(tx: Tx, table: 'vpc' | 'subnet'): Promise<number> {
+  const row = await tx.db
+    .selectFrom(table)
+    .select((eb) => eb.fn.max('tag').as('tag'))
+    .executeTakeFirst()
+  return (row?.tag ?? 0) + 1
+}
+
+export interface KeyOwner {
+  readonly key: AccessKeyTable
+  readonly user: UserTable
+  readonly account: AccountTable
+}
+
+export async function findKeyOwner(db: Reader, accessKeyId: string): Promise<KeyOwner | null> {
+  const key = await db.selectFrom('access_key').selectAll().where('id', '=', accessKeyId).executeTakeFirst()
+  if (!key) return null
+  const user = await db.selectFrom('user').selectAll().where('id', '=', key.user_id).executeTakeFirstOrThrow()
+  const account = await db
+    .selectFrom('account')
+    .selectAll()
+    .where('id', '=', key.account_id)
+    .executeTakeFirstOrThrow()
+  return { key, user, account }
+}
+
+export async function listKeyOwners(db: Reader): Promise<KeyOwner[]> {
+  const [keys, users, accounts] = [
+    await db.selectFrom('access_key').selectAll().execute(),
+    new Map((await db.selectFrom('user').selectAll().execute()).map((row) => [row.id, row])),
+    new Map((await db.selectFrom('account').selectAll().execute()).map((row) => [row.id, row])),
+  ]
+  return keys.map((key) => ({ key, user: users.get(key.user_id)!, account: accounts.get(key.account_id)! }))
+}

@@ -1,0 +1,77 @@
+import type { Reader, Tx } from './record.ts'
+import type { DomainTable, InstanceTable } from './tables.ts'
+
+export async function getInstance(db: Reader, id: string): Promise<InstanceTable | undefined> {
+  return db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** The instances of these ids that the account owns, in no order; ids of others are as if they did not exist. */
+export function listInstances(
+  db: Reader,
+  accountId: string,
+  ids?: readonly string[],
+): Promise<InstanceTable[]> {
+  let query = db.selectFrom('instance').selectAll().where('account_id', '=', accountId)
+  if (ids) query = query.where('id', 'in', ids.length > 0 ? ids : [''])
+  return query.orderBy('launched_at').orderBy('id').execute()
+}
+
+export function currentDomain(db: Reader, instance: InstanceTable): Promise<DomainTable | undefined> {
+  return db
+    .selectFrom('domain')
+    .selectAll()
+    .where('instance_id', '=', instance.id)
+    .where('incarnation', '=', instance.incarnation)
+    .executeTakeFirst()
+}
+
+export async function updateInstance(
+  tx: Tx,
+  id: string,
+  changes: Partial<Omit<InstanceTable, 'id' | 'state'>>,
+): Promise<void> {
+  await tx.db.updateTable('instance').set(changes).where('id', '=', id).execute()
+}
+
+export async function updateDomain(
+  tx: Tx,
+  id: string,
+  changes: Partial<Omit<DomainTable, 'id'>>,
+): Promise<void> {
+  await tx.db.updateTable('domain').set(changes).where('id', '=', id).execute()
+}
+
+export interface NodeUse {
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+  readonly instances: number
+}
+
+/** What the instances placed on each node hold: derived from their rows, never a ledger of its own. */
+export async function useByNode(db: Reader): Promise<Map<string, NodeUse>> {
+  const rows = await db
+    .selectFrom('instance')
+    .select((eb) => [
+      'node_id',
+      eb.fn.sum<number>('vcpus').as('vcpus'),
+      eb.fn.sum<number>('memory_mib').as('memory'),
+      eb.fn.sum<number>('disk_gib').as('disk'),
+      eb.fn.countAll<number>().as('count'),
+    ])
+    .where('node_id', 'is not', null)
+    .where('state', '!=', 'terminated')
+    .groupBy('node_id')
+    .execute()
+  return new Map(
+    rows.map((row) => [
+      row.node_id!,
+      {
+        vcpus: Number(row.vcpus),
+        memoryMiB: Number(row.memory),
+        diskGiB: Number(row.disk),
+        instances: Number(row.count),
+      },
+    ]),
+  )
+}

@@ -1,0 +1,25 @@
+import type { Reader } from './record.ts'
+
+/** What a new account may have; AWS's own defaults where it publishes them, in units of the resource. */
+export const defaultQuotas = {
+  instances: 100,
+  vcpus: 256,
+  'key-pairs': 5000,
+  'security-groups': 2500,
+  'rules-per-group': 60,
+  'groups-per-interface': 5,
+  images: 1000,
+  'tags-per-resource': 50,
+} as const
+export type QuotaName = keyof typeof defaultQuotas
+
+/** Read inside the transaction that claims the resource, so that two clients at once cannot both fit. */
+export async function quotaOf(db: Reader, accountId: string, name: QuotaName): Promise<number> {
+  const row = await db
+    .selectFrom('quota')
+    .select('value')
+    .where('account_id', '=', accountId)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  return row?.value ?? defaultQuotas[name]
+}

@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely'
+import type { StateStore, StoreTransaction } from '@mallee/state-store'
+import { openPostgresStore, openSqliteStore } from '@mallee/state-store'
+import { firstLight } from './migrations/0001-first-light.ts'
+import type { Tables } from './tables.ts'
+
+/** A handle that reads; store functions that only read take it. */
+export type Reader = Kysely<Tables>
+/** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
+export type Tx = StoreTransaction<Tables>
+
+export const migrations = [firstLight]
+
+export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
+
+export function openRecord(config: DatabaseConfig): Promise<StateStore<Tables>> {
+  return config.engine === 'sqlite'
+    ? openSqliteStore<Tables>({ file: config.file, migrations })
+    : openPostgresStore<Tables>({ connectionString: config.url, migrations })
+}

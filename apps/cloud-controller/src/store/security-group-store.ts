@@ -1,0 +1,93 @@
+import { newId, type Random } from '@mallee/base'
+import type { Reader, Tx } from './record.ts'
+import type { SecurityGroupRuleTable, SecurityGroupTable } from './tables.ts'
+
+export interface NewRule {
+  readonly isEgress: boolean
+  /** A protocol number as text, or "-1" for all. */
+  readonly protocol: string
+  readonly fromPort: number
+  readonly toPort: number
+  readonly cidr: string | null
+  readonly peerGroupId: string | null
+  readonly description: string | null
+}
+
+export function ruleIdentity(rule: Omit<NewRule, 'description'>): string {
+  const direction = rule.isEgress ? 'out' : 'in'
+  return `${direction} ${rule.protocol} ${rule.fromPort} ${rule.toPort} ${rule.cidr ?? rule.peerGroupId}`
+}
+
+export async function insertSecurityGroup(
+  tx: Tx,
+  options: {
+    accountId: string
+    vpcId: string
+    name: string
+    description: string
+    /** The default group lets its members reach one another; others begin with egress only. */
+    membersMayMeet: boolean
+    random: Random
+    nowMs: number
+  },
+): Promise<SecurityGroupTable> {
+  const group: SecurityGroupTable = {
+    id: newId('securityGroup', options.random),
+    account_id: options.accountId,
+    vpc_id: options.vpcId,
+    name: options.name,
+    description: options.description,
+    created_at: options.nowMs,
+  }
+  await tx.db.insertInto('security_group').values(group).execute()
+  const all = { protocol: '-1', fromPort: -1, toPort: -1, description: null }
+  const rules: NewRule[] = [{ ...all, isEgress: true, cidr: '0.0.0.0/0', peerGroupId: null }]
+  if (options.membersMayMeet) rules.push({ ...all, isEgress: false, cidr: null, peerGroupId: group.id })
+  for (const rule of rules) await insertRule(tx, { group, rule, random: options.random })
+  return group
+}
+
+export async function insertRule(
+  tx: Tx,
+  options: { group: SecurityGroupTable; rule: NewRule; random: Random },
+): Promise<SecurityGroupRuleTable> {
+  const { group, rule } = options
+  const row: SecurityGroupRuleTable = {
+    id: newId('securityGroupRule', options.random),
+    account_id: group.account_id,
+    group_id: group.id,
+    is_egress: rule.isEgress ? 1 : 0,
+    protocol: rule.protocol,
+    from_port: rule.fromPort,
+    to_port: rule.toPort,
+    cidr: rule.cidr,
+    peer_group_id: rule.peerGroupId,
+    description: rule.description,
+    identity: ruleIdentity(rule),
+  }
+  await tx.db.insertInto('security_group_rule').values(row).execute()
+  return row
+}
+
+export function listRules(db: Reader, groupIds: readonly string[]): Promise<SecurityGroupRuleTable[]> {
+  if (groupIds.length === 0) return Promise.resolve([])
+  return db
+    .selectFrom('security_group_rule')
+    .selectAll()
+    .where('group_id', 'in', groupIds)
+    .orderBy('id')
+    .execute()
+}
+
+/** Nodes that host an instance of this VPC: whom a change of its groups concerns. */
+export async function nodesOfVpc(db: Reader, vpcId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('instance')
+    .select('node_id')
+    .distinct()
+    .where('vpc_id', '=', vpcId)
+    .where('node_id', 'is not', null)
+    .where('state', '!=', 'terminated')
+    .execute()
+  return rows.flatMap((row) => row.node_id ?? [])
+}

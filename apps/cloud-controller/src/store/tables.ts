@@ -1,0 +1,334 @@
+import type { AgentState, ImageState, InstanceState } from '@mallee/lifecycles'
+import type { AgentKind } from '@mallee/agent-contract'
+
+/**
+ * The record's tables as TypeScript. Times are milliseconds since the epoch, booleans 0 or 1, addresses unsigned
+ * numbers, JSON is text. Whoever adds a column adds a migration beside it.
+ */
+export type Bit = 0 | 1
+
+export interface SettingTable {
+  name: string
+  value: string
+}
+
+export interface AccountTable {
+  id: string
+  name: string
+  email: string | null
+  canonical_id: string
+  created_at: number
+}
+
+export interface UserTable {
+  id: string
+  account_id: string
+  name: string
+  created_at: number
+}
+
+export interface AccessKeyTable {
+  id: string
+  account_id: string
+  user_id: string
+  /** Wrapped by the keyring. */
+  sealed_secret: string
+  enabled: Bit
+  created_at: number
+}
+
+export interface QuotaTable {
+  account_id: string
+  name: string
+  value: number
+}
+
+export interface VpcTable {
+  id: string
+  account_id: string
+  cidr: string
+  is_default: Bit
+  tag: number
+  created_at: number
+}
+
+export interface SubnetTable {
+  id: string
+  account_id: string
+  vpc_id: string
+  availability_zone: string
+  cidr: string
+  is_default: Bit
+  map_public_ip: Bit
+  tag: number
+  created_at: number
+}
+
+export interface SecurityGroupTable {
+  id: string
+  account_id: string
+  vpc_id: string
+  name: string
+  description: string
+  created_at: number
+}
+
+export interface SecurityGroupRuleTable {
+  id: string
+  account_id: string
+  group_id: string
+  is_egress: Bit
+  protocol: string
+  from_port: number
+  to_port: number
+  cidr: string | null
+  peer_group_id: string | null
+  description: string | null
+  /** Direction, protocol, ports and peer as one text: the same rule twice is refused by a unique index. */
+  identity: string
+}
+
+export interface NetworkInterfaceTable {
+  id: string
+  account_id: string
+  vpc_id: string
+  subnet_id: string
+  availability_zone: string
+  mac: string
+  private_ip: number
+  description: string
+  source_dest_check: Bit
+  instance_id: string | null
+  device_index: number | null
+  attachment_id: string | null
+  attached_at: number | null
+  created_at: number
+}
+
+export interface NetworkInterfaceGroupTable {
+  interface_id: string
+  group_id: string
+}
+
+export interface AddressTable {
+  /** The public address; a row is the claim of it. */
+  public_ip: number
+  account_id: string
+  interface_id: string | null
+  /** Null for an address that the cloud lends to an instance for its life. */
+  allocation_id: string | null
+  association_id: string | null
+  created_at: number
+}
+
+export interface KeyPairTable {
+  id: string
+  account_id: string
+  name: string
+  type: 'rsa' | 'ed25519'
+  fingerprint: string
+  public_key: string
+  created_at: number
+}
+
+export interface ImageTable {
+  id: string
+  account_id: string
+  kind: 'machine' | 'kernel' | 'ramdisk'
+  name: string | null
+  description: string | null
+  bucket: string
+  object_key: string
+  state: ImageState
+  state_reason: string | null
+  architecture: 'x86_64' | 'arm64' | 'i386'
+  root_device_name: string
+  kernel_id: string | null
+  ramdisk_id: string | null
+  is_public: Bit
+  format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk' | null
+  size_bytes: number | null
+  virtual_size_bytes: number | null
+  sha256: string | null
+  created_at: number
+}
+
+export interface InstanceTypeTable {
+  name: string
+  vcpus: number
+  memory_mib: number
+  disk_gib: number
+}
+
+export interface AgentTable {
+  id: string
+  kind: AgentKind
+  name: string
+  availability_zone: string
+  state: AgentState
+  /** Revision of its desired set. */
+  revision: number
+  /** Highest revision that was ever sent to it. */
+  sent_revision: number
+  /** Sequence of its newest report. */
+  sequence: number
+  fingerprint: string | null
+  /** Ids on the host that no item declares, as it reported them. */
+  undeclared: string
+  silent_since: number | null
+  joined_at: number
+}
+
+export interface JoinTokenTable {
+  /** SHA-256 of the secret. */
+  digest: string
+  kind: AgentKind
+  availability_zone: string
+  expires_at: number
+  used_by: string | null
+}
+
+export interface DesiredItemTable {
+  agent_id: string
+  kind: string
+  id: string
+  generation: number
+  digest: string
+  body: string
+  /** The agent's revision in which the body last changed. */
+  revision: number
+}
+
+export interface InstanceTable {
+  id: string
+  account_id: string
+  user_id: string
+  reservation_id: string
+  launch_index: number
+  image_id: string
+  kernel_id: string | null
+  ramdisk_id: string | null
+  instance_type: string
+  vcpus: number
+  memory_mib: number
+  disk_gib: number
+  availability_zone: string
+  vpc_id: string
+  subnet_id: string
+  key_name: string | null
+  public_key: string | null
+  user_data: string | null
+  client_token: string | null
+  uuid: string
+  /** Metadata options of the instance, as JSON of the agent contract's shape. */
+  metadata_options: string
+  state: InstanceState
+  state_reason_code: string | null
+  state_reason_message: string | null
+  state_changed_at: number
+  desired: 'running' | 'terminated'
+  generation: number
+  node_id: string | null
+  incarnation: number
+  /** Restarts in a row that did not live long; each waits longer. */
+  restarts: number
+  reboot_count: number
+  console_count: number
+  launched_at: number
+}
+
+export interface DomainTable {
+  /** `i-…/1`. */
+  id: string
+  instance_id: string
+  incarnation: number
+  node_id: string
+  intent: 'run' | 'release' | 'remove'
+  created_at: number
+  observed_state: 'preparing' | 'running' | 'ended' | 'failed' | 'gone' | null
+  observed_generation: number | null
+  end_reason: string | null
+  message: string | null
+  started_at: number | null
+  disk_lost: Bit
+  reboot_count: number
+  accelerator: string | null
+  observed_at: number | null
+}
+
+export interface ReservationTable {
+  id: string
+  account_id: string
+  created_at: number
+}
+
+export interface ClientTokenTable {
+  account_id: string
+  action: string
+  token: string
+  /** Digest of the request's parameters: the same token with others is refused. */
+  parameters: string
+  result: string
+  created_at: number
+}
+
+export interface TagTable {
+  account_id: string
+  resource_id: string
+  resource_type: string
+  key: string
+  value: string
+}
+
+export interface EventTable {
+  id: string
+  at: number
+  account_id: string
+  user_id: string
+  access_key_id: string
+  action: string
+  request_id: string
+  resources: string
+}
+
+export interface DecisionTable {
+  instance_id: string
+  at: number
+  record: string
+}
+
+export interface ConsoleTable {
+  instance_id: string
+  count: number
+  taken_at: number
+  output: string
+}
+
+export interface Tables {
+  setting: SettingTable
+  account: AccountTable
+  user: UserTable
+  access_key: AccessKeyTable
+  quota: QuotaTable
+  vpc: VpcTable
+  subnet: SubnetTable
+  security_group: SecurityGroupTable
+  security_group_rule: SecurityGroupRuleTable
+  network_interface: NetworkInterfaceTable
+  network_interface_group: NetworkInterfaceGroupTable
+  address: AddressTable
+  key_pair: KeyPairTable
+  image: ImageTable
+  instance_type: InstanceTypeTable
+  agent: AgentTable
+  join_token: JoinTokenTable
+  desired_item: DesiredItemTable
+  instance: InstanceTable
+  domain: DomainTable
+  reservation: ReservationTable
+  client_token: ClientTokenTable
+  tag: TagTable
+  event: EventTable
+  decision: DecisionTable
+  console: ConsoleTable
+}

@@ -1,0 +1,13 @@
+/**
+ * Whom to wake after a commit. A wake is a name and never a reason; losing one costs a scan's delay and nothing else.
+ */
+export interface Wakes {
+  instance(instanceId: string): void
+  image(imageId: string): void
+  /** The network of one node's instances. */
+  network(nodeId: string): void
+  /** The access keys that walrus holds. */
+  keys(): void
+  /** An agent's desired set has a new revision. */
+  agentSet(agentId: string): void
+}
