@@ -1,0 +1,221 @@
+import { GiB } from '@mallee/base'
+import {
+  instanceLimitExceeded,
+  invalidAmiIdMalformed,
+  invalidAmiIdNotFound,
+  invalidAmiIdUnavailable,
+  invalidInstanceTypeValue,
+  invalidKeyPairNotFound,
+  invalidParameterCombination,
+  invalidParameterValue,
+  invalidUserDataMalformed,
+  missingParameter,
+  unsupportedParameter,
+  userDataTooLarge,
+  vcpuLimitExceeded,
+  type Ec2Input,
+} from '@mallee/ec2-api'
+import { isWellFormedId } from '@mallee/base'
+import type { MetadataOptions } from '@mallee/agent-contract'
+import type { PlacementRequest } from '../../scheduler/plan-placement.ts'
+import { quotaOf } from '../../store/quota-store.ts'
+import type { Reader, Tx } from '../../store/record.ts'
+import type { ImageTable, SubnetTable, TagTable } from '../../store/tables.ts'
+import type { ActionContext } from '../define-action.ts'
+import { tagRows } from '../tag-specifications.ts'
+import { resolveLaunchNetwork } from './resolve-launch-network.ts'
+
+type Input = Ec2Input<'RunInstances'>
+
+/** A RunInstances request with every name resolved and every rule checked; nothing is claimed yet. */
+export interface Launch {
+  readonly request: PlacementRequest
+  readonly imageId: string
+  readonly kernelId: string | null
+  readonly ramdiskId: string | null
+  readonly instanceType: string
+  readonly groupIds: readonly string[]
+  readonly keyName: string | null
+  readonly publicKey: string | null
+  readonly userData: string | null
+  readonly clientToken: string | null
+  readonly metadataOptions: MetadataOptions
+  subnetIn(zone: string): SubnetTable
+  wantsPublicIp(subnet: SubnetTable): boolean
+  tagsFor(instanceIds: readonly string[], interfaceIds: readonly string[]): TagTable[]
+}
+
+/** AWS's limit on user data before base64, in bytes. */
+const userDataMaxBytes = 16_384
+
+export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input): Promise<Launch> {
+  refuseUnsupported(input)
+  checkCounts(input)
+  const image = await requireImage(ctx, db, input.ImageId ?? missing('ImageId'), 'machine')
+  const kernelId = input.KernelId ?? image.kernel_id
+  const ramdiskId = input.RamdiskId ?? image.ramdisk_id
+  if (kernelId) await requireImage(ctx, db, kernelId, 'kernel')
+  if (ramdiskId) await requireImage(ctx, db, ramdiskId, 'ramdisk')
+  const typeName = input.InstanceType ?? 'm1.small'
+  const type = await db
+    .selectFrom('instance_type')
+    .selectAll()
+    .where('name', '=', typeName)
+    .executeTakeFirst()
+  if (!type) throw invalidInstanceTypeValue(typeName)
+  const diskGiB = Math.max(type.disk_gib, 1)
+  if ((image.virtual_size_bytes ?? 0) > diskGiB * GiB) {
+    throw invalidParameterValue(
+      `The image ${image.id} is larger than the ${diskGiB} GiB disk of ${typeName}.`,
+    )
+  }
+  const key = input.KeyName === undefined ? null : await requireKeyPair(ctx, db, input.KeyName)
+  const network = await resolveLaunchNetwork(ctx, db, input)
+  return {
+    request: {
+      minCount: input.MinCount,
+      maxCount: input.MaxCount,
+      availabilityZone: network.availabilityZone,
+      architecture: image.architecture,
+      vcpus: type.vcpus,
+      memoryMiB: type.memory_mib,
+      diskGiB,
+    },
+    imageId: image.id,
+    kernelId: kernelId ?? null,
+    ramdiskId: ramdiskId ?? null,
+    instanceType: typeName,
+    groupIds: network.groupIds,
+    keyName: key?.name ?? null,
+    publicKey: key?.public_key ?? null,
+    userData: checkUserData(input.UserData),
+    clientToken: input.ClientToken ?? null,
+    metadataOptions: metadataOptionsOf(ctx, input.MetadataOptions),
+    subnetIn: network.subnetIn,
+    wantsPublicIp: network.wantsPublicIp,
+    tagsFor: (instanceIds, interfaceIds) => [
+      ...tagRows(ctx, input.TagSpecifications, 'instance', instanceIds),
+      ...tagRows(ctx, input.TagSpecifications, 'network-interface', interfaceIds),
+    ],
+  }
+}
+
+function missing(parameter: string): never {
+  throw missingParameter(parameter)
+}
+
+/** Members inside honoured ones that we cannot honour, each refused by name. */
+function refuseUnsupported(input: Input): void {
+  const placement = input.Placement ?? {}
+  for (const [name, value] of Object.entries(placement)) {
+    if (name === 'AvailabilityZone' || value === undefined) continue
+    if (name === 'Tenancy' && value === 'default') continue
+    if (name === 'GroupName' && value === '') continue
+    throw unsupportedParameter(`Placement.${name}`)
+  }
+  if (input.InstanceInitiatedShutdownBehavior === 'stop') {
+    throw invalidParameterCombination(
+      "The attribute instanceInitiatedShutdownBehavior 'stop' is only valid for EBS-backed instances.",
+    )
+  }
+  if (input.Monitoring?.Enabled === true) throw unsupportedParameter('Monitoring.Enabled')
+  if (input.EbsOptimized === true) throw unsupportedParameter('EbsOptimized')
+  if (input.DisableApiTermination === true) throw unsupportedParameter('DisableApiTermination')
+  const known = new Set(['instance', 'network-interface'])
+  for (const specification of input.TagSpecifications ?? []) {
+    if (!known.has(specification.ResourceType ?? '')) {
+      throw invalidParameterValue(
+        `'${specification.ResourceType}' is not a valid taggable resource type for this operation.`,
+      )
+    }
+  }
+}
+
+function checkCounts(input: Input): void {
+  if (input.MinCount < 1)
+    throw invalidParameterValue(`Invalid value '${input.MinCount}' for minCount. It must be at least 1.`)
+  if (input.MaxCount < input.MinCount) {
+    throw invalidParameterCombination(
+      `The value '${input.MinCount}' for minCount must not be greater than the value '${input.MaxCount}' for maxCount.`,
+    )
+  }
+}
+
+async function requireImage(
+  ctx: ActionContext,
+  db: Reader,
+  id: string,
+  kind: ImageTable['kind'],
+): Promise<ImageTable> {
+  const idKinds = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const
+  const canonical = id.replace(/^e([mkr])i-/, 'a$1i-')
+  if (!isWellFormedId(idKinds[kind], canonical)) throw invalidAmiIdMalformed(id)
+  const image = await db.selectFrom('image').selectAll().where('id', '=', canonical).executeTakeFirst()
+  const visible = image && (image.account_id === ctx.caller.accountId || image.is_public === 1)
+  if (!image || !visible || image.kind !== kind || image.state === 'deregistered')
+    throw invalidAmiIdNotFound([id])
+  if (image.state !== 'available') throw invalidAmiIdUnavailable(id)
+  return image
+}
+
+async function requireKeyPair(
+  ctx: ActionContext,
+  db: Reader,
+  name: string,
+): Promise<{ name: string; public_key: string }> {
+  const key = await db
+    .selectFrom('key_pair')
+    .select(['name', 'public_key'])
+    .where('account_id', '=', ctx.caller.accountId)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (!key) throw invalidKeyPairNotFound([name])
+  return key
+}
+
+function checkUserData(text: string | undefined): string | null {
+  if (text === undefined || text === '') return null
+  const compact = text.replaceAll(/\s/g, '')
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(compact) || compact.replace(/=+$/, '').length % 4 === 1)
+    throw invalidUserDataMalformed()
+  if (Buffer.from(compact, 'base64').length > userDataMaxBytes) throw userDataTooLarge()
+  return compact
+}
+
+function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']): MetadataOptions {
+  const hopLimit = options?.HttpPutResponseHopLimit ?? 1
+  if (hopLimit < 1 || hopLimit > 64)
+    throw invalidParameterValue(`Invalid value '${hopLimit}' for HttpPutResponseHopLimit.`)
+  if (options?.HttpProtocolIpv6 === 'enabled') throw unsupportedParameter('MetadataOptions.HttpProtocolIpv6')
+  return {
+    endpointEnabled: options?.HttpEndpoint !== 'disabled',
+    tokensRequired: options?.HttpTokens
+      ? options.HttpTokens === 'required'
+      : ctx.settings.metadataTokensRequired,
+    hopLimit,
+    tagsEnabled: options?.InstanceMetadataTags === 'enabled',
+  }
+}
+
+/** Checked in the claiming transaction: two launches at once cannot both take the last of it. */
+export async function claimInstanceQuota(ctx: ActionContext, tx: Tx, launching: Launch): Promise<void> {
+  const row = await tx.db
+    .selectFrom('instance')
+    .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number>('vcpus').as('vcpus')])
+    .where('account_id', '=', ctx.caller.accountId)
+    .where('state', '!=', 'terminated')
+    .executeTakeFirstOrThrow()
+  const wanted = launching.request.minCount
+  const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
+  if (Number(row.count) + wanted > instances) {
+    throw instanceLimitExceeded(
+      `You have requested more instances (${Number(row.count) + wanted}) than your current instance limit of ${instances} allows.`,
+    )
+  }
+  const vcpus = await quotaOf(tx.db, ctx.caller.accountId, 'vcpus')
+  if (Number(row.vcpus ?? 0) + wanted * launching.request.vcpus > vcpus) {
+    throw vcpuLimitExceeded(
+      `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
+    )
+  }
+}

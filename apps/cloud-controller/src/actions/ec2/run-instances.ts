@@ -1,0 +1,200 @@
+import type { Ec2Input } from '@mallee/ec2-api'
+import { insufficientInstanceCapacity } from '@mallee/ec2-api'
+import { nodeSnapshots } from '../../store/agent-store.ts'
+import { withClientToken } from '../../store/client-token-store.ts'
+import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
+import { getSetting, setSetting } from '../../store/setting-store.ts'
+import { putTags } from '../../store/tag-store.ts'
+import type { NetworkInterfaceTable } from '../../store/tables.ts'
+import { newId, newUuid } from '@mallee/base'
+import { decisionSentence, planPlacement, type Placement } from '../../scheduler/plan-placement.ts'
+import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
+import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
+
+type Input = Ec2Input<'RunInstances'>
+
+/** The setting in which round-robin remembers the node it took last. */
+const cursorSetting = 'scheduler.cursor'
+
+/**
+ * One transaction: the token, the quota, the capacity, the addresses and the instances, or nothing. The nodes learn of
+ * it from the reconcilers. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+ */
+export const runInstances = defineEc2Action('RunInstances', {
+  mutates: true,
+  honours: [
+    'ImageId',
+    'KernelId',
+    'RamdiskId',
+    'InstanceType',
+    'MinCount',
+    'MaxCount',
+    'KeyName',
+    'SecurityGroupIds',
+    'SecurityGroups',
+    'SubnetId',
+    'Placement',
+    'UserData',
+    'ClientToken',
+    'DryRun',
+    'TagSpecifications',
+    'MetadataOptions',
+    'NetworkInterfaces',
+    'InstanceInitiatedShutdownBehavior',
+    'Monitoring',
+    'EbsOptimized',
+    'DisableApiTermination',
+  ],
+
+  async run(ctx, input) {
+    const ids = await ctx.transaction(async (tx) => {
+      const { result, repeated } = await withClientToken(
+        tx,
+        {
+          accountId: ctx.caller.accountId,
+          action: ctx.action,
+          token: input.ClientToken,
+          input,
+          nowMs: ctx.nowMs,
+        },
+        () => launch(ctx, tx, input),
+      )
+      if (!repeated) tx.touch(...result)
+      return result
+    })
+    return ctx.read(async (db) => {
+      const instances = await db.selectFrom('instance').selectAll().where('id', 'in', ids).execute()
+      const rows = await readInstanceRows(db, ctx.caller.accountId, instances)
+      return reservationViews(rows, ctx.settings.region)[0]!
+    })
+  },
+})
+
+async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): Promise<string[]> {
+  const launching = await resolveLaunch(ctx, tx.db, input)
+  await claimInstanceQuota(ctx, tx, launching)
+  const placement = await place(tx, ctx, launching)
+  const subnet = launching.subnetIn(placement.availabilityZone!)
+  const reservationId = newId('reservation', ctx.random)
+  await tx.db
+    .insertInto('reservation')
+    .values({ id: reservationId, account_id: ctx.caller.accountId, created_at: ctx.nowMs })
+    .execute()
+  const addresses = await freeAddresses(tx.db, subnet, placement.nodeIds.length)
+  const ids: string[] = []
+  const interfaces: NetworkInterfaceTable[] = []
+  for (const [index, nodeId] of placement.nodeIds.entries()) {
+    const id = newId('instance', ctx.random)
+    await insertInstance(ctx, tx, { id, index, nodeId, reservationId, launching, placement })
+    interfaces.push(
+      await insertInterface(tx, {
+        subnet,
+        privateIp: addresses[index]!,
+        groupIds: launching.groupIds,
+        instanceId: id,
+        random: ctx.random,
+        nowMs: ctx.nowMs,
+      }),
+    )
+    ids.push(id)
+  }
+  if (launching.wantsPublicIp(subnet)) {
+    await claimPublicAddresses(tx, {
+      pool: ctx.settings.publicPool,
+      accountId: ctx.caller.accountId,
+      interfaceIds: interfaces.map((entry) => entry.id),
+      random: ctx.random,
+      nowMs: ctx.nowMs,
+    })
+  }
+  await putTags(
+    tx,
+    launching.tagsFor(
+      ids,
+      interfaces.map((entry) => entry.id),
+    ),
+  )
+  for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
+  for (const nodeId of new Set(placement.nodeIds)) tx.afterCommit(() => ctx.wakes.network(nodeId))
+  return ids
+}
+
+async function place(tx: ActionTransaction, ctx: ActionContext, launching: Launch): Promise<Placement> {
+  const cursor = await getSetting(tx.db, cursorSetting)
+  const placement = planPlacement({
+    request: launching.request,
+    nodes: await nodeSnapshots(tx.db),
+    policy: ctx.settings.placementPolicy,
+    cursor,
+  })
+  if (placement.nodeIds.length === 0) {
+    throw insufficientInstanceCapacity(
+      `We currently do not have sufficient ${launching.instanceType} capacity: ${decisionSentence(placement.decision)}.`,
+    )
+  }
+  await setSetting(tx, cursorSetting, placement.nodeIds.at(-1)!)
+  return placement
+}
+
+async function insertInstance(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  one: {
+    id: string
+    index: number
+    nodeId: string
+    reservationId: string
+    launching: Launch
+    placement: Placement
+  },
+): Promise<void> {
+  const { launching, placement } = one
+  const subnet = launching.subnetIn(placement.availabilityZone!)
+  await tx.db
+    .insertInto('instance')
+    .values({
+      id: one.id,
+      account_id: ctx.caller.accountId,
+      user_id: ctx.caller.userId,
+      reservation_id: one.reservationId,
+      launch_index: one.index,
+      image_id: launching.imageId,
+      kernel_id: launching.kernelId,
+      ramdisk_id: launching.ramdiskId,
+      instance_type: launching.instanceType,
+      vcpus: launching.request.vcpus,
+      memory_mib: launching.request.memoryMiB,
+      disk_gib: launching.request.diskGiB,
+      availability_zone: placement.availabilityZone!,
+      vpc_id: subnet.vpc_id,
+      subnet_id: subnet.id,
+      key_name: launching.keyName,
+      public_key: launching.publicKey,
+      user_data: launching.userData,
+      client_token: launching.clientToken,
+      uuid: newUuid(ctx.random),
+      metadata_options: JSON.stringify(launching.metadataOptions),
+      state: 'pending',
+      state_reason_code: null,
+      state_reason_message: null,
+      state_changed_at: ctx.nowMs,
+      desired: 'running',
+      generation: 1,
+      node_id: one.nodeId,
+      incarnation: 0,
+      restarts: 0,
+      reboot_count: 0,
+      console_count: 0,
+      launched_at: ctx.nowMs,
+    })
+    .execute()
+  await tx.db
+    .insertInto('decision')
+    .values({
+      instance_id: one.id,
+      at: ctx.nowMs,
+      record: JSON.stringify({ ...placement.decision, taken: one.nodeId }),
+    })
+    .execute()
+}

@@ -1,0 +1,39 @@
+import { instanceLifecycle } from '@mallee/lifecycles'
+import { transitionInstance } from '../../store/transition.ts'
+import { instanceState } from '../../views/instance-view.ts'
+import { defineEc2Action } from '../define-action.ts'
+import { requireInstances } from '../require-instances.ts'
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html */
+export const terminateInstances = defineEc2Action('TerminateInstances', {
+  mutates: true,
+  honours: ['InstanceIds', 'DryRun'],
+
+  run(ctx, input) {
+    return ctx.transaction(async (tx) => {
+      const changes = []
+      for (const instance of await requireInstances(ctx, tx.db, input.InstanceIds)) {
+        const after = await transitionInstance(tx, instance, 'terminateAsked', {
+          nowMs: ctx.nowMs,
+          desired: 'terminated',
+          ...(instanceLifecycle.isTerminal(instance.state)
+            ? {}
+            : {
+                reason: {
+                  code: 'Client.UserInitiatedShutdown',
+                  message: 'Client.UserInitiatedShutdown: User initiated shutdown',
+                },
+              }),
+        })
+        tx.touch(instance.id)
+        tx.afterCommit(() => ctx.wakes.instance(instance.id))
+        changes.push({
+          InstanceId: instance.id,
+          PreviousState: instanceState(instance.state),
+          CurrentState: instanceState(after.state),
+        })
+      }
+      return { TerminatingInstances: changes }
+    })
+  },
+})

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { Ajv } from 'ajv'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MalleeError, newId, systemRandom, type Clock, type Log } from '@mallee/base'
+import { agentRoutes, type ConsoleBlob, type RegisterRequest, type Report } from '@mallee/agent-contract'
+import { agentNameOf, signCertificateRequest, type KeyAndCertificate } from '@mallee/pki'
+import type { StateStore } from '@mallee/state-store'
+import type { PollWaiters } from '../poll-waiters.ts'
+import type { Presence } from '../presence.ts'
+import type { CloudSettings } from '../settings.ts'
+import { readDesiredSet } from '../store/desired-store.ts'
+import { recordReport } from '../store/report-store.ts'
+import type { AgentTable, Tables } from '../store/tables.ts'
+import type { Wakes } from '../wakes.ts'
+
+export interface AgentDoorDependencies {
+  readonly record: StateStore<Tables>
+  readonly authority: KeyAndCertificate
+  readonly settings: CloudSettings
+  readonly wakes: Wakes
+  readonly waiters: PollWaiters
+  readonly presence: Presence
+  readonly clock: Clock
+  readonly log: Log
+  /** Who the peer is, from its certificate; an argument so that tests can inject a peer without a socket. */
+  readonly peerOf?: (request: FastifyRequest) => { kind: string; agentId: string } | null
+}
+
+const ajv = new Ajv({ strict: true })
+const validate = {
+  register: ajv.compile<RegisterRequest>(agentRoutes.register.request!.json),
+  renew: ajv.compile<{ certificateRequest: string }>(agentRoutes.renew.request!.json),
+  observed: ajv.compile<Report>(agentRoutes.observed.request!.json),
+  console: ajv.compile<ConsoleBlob>(agentRoutes.console.request!.json),
+}
+
+const forbidden = (message: string) => new MalleeError({ code: 'Forbidden', publicMessage: message })
+
+/** The door of the agents: they dial, we answer. Every route but `register` needs a certificate that we signed. */
+export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependencies): void {
+  app.setErrorHandler((error, _request, reply) => answerError(reply, error, deps.log))
+  app.post(agentRoutes.register.path, (request) => register(deps, checked(validate.register, request.body)))
+  app.post(agentRoutes.renew.path, async (request) => {
+    const agent = await requireAgent(deps, request)
+    const { certificateRequest } = checked(validate.renew, request.body)
+    return {
+      certificate: await signFor(deps, agent, certificateRequest),
+      authority: deps.authority.certificate,
+    }
+  })
+  app.get(agentRoutes.desired.path, (request, reply) => desired(deps, request, reply))
+  app.post(agentRoutes.observed.path, { bodyLimit: 16 * 1024 * 1024 }, async (request) => {
+    const agent = await requireAgent(deps, request)
+    const report = checked(validate.observed, request.body)
+    const result = await deps.record.transaction('report', async (tx) => {
+      const row = await tx.db
+        .selectFrom('agent')
+        .selectAll()
+        .where('id', '=', agent.id)
+        .executeTakeFirstOrThrow()
+      return recordReport(tx, deps.wakes, row, report, deps.clock.now())
+    })
+    if (result.dropped.length > 0)
+      deps.log.warn({ agentId: agent.id, dropped: result.dropped }, 'observations dropped')
+    return { accepted: result.accepted, sequence: report.sequence }
+  })
+  app.put<{ Params: { instanceId: string } }>(agentRoutes.console.path, async (request, reply) => {
+    const agent = await requireAgent(deps, request)
+    await keepConsole(deps, agent, request.params.instanceId, checked(validate.console, request.body))
+    return reply.code(204).send()
+  })
+}
+
+function checked<T>(check: { (value: unknown): value is T; errors?: unknown }, value: unknown): T {
+  if (check(value)) return value
+  throw new MalleeError({
+    code: 'BadRequest',
+    publicMessage: `The request does not fit the contract: ${ajv.errorsText(check.errors as never)}`,
+  })
+}
+
+function answerError(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
+  if (error instanceof MalleeError) {
+    const status = error.code === 'Forbidden' ? 403 : error.code === 'Unregistered' ? 401 : 400
+    return reply.code(status).send({ code: error.code, message: error.publicMessage })
+  }
+  const status = (error as { statusCode?: number }).statusCode
+  if (status !== undefined && status < 500)
+    return reply.code(status).send({ code: 'BadRequest', message: (error as Error).message })
+  log.error({ err: error }, 'an agent call failed')
+  return reply.code(500).send({ code: 'InternalError', message: 'An internal error has occurred' })
+}
+
+/** The peer's certificate names the agent; its row must still be there and not be forgotten. */
+async function requireAgent(deps: AgentDoorDependencies, request: FastifyRequest): Promise<AgentTable> {
+  const peer = (deps.peerOf ?? peerOfSocket)(request)
+  if (!peer) throw forbidden('This route needs a certificate of this cloud.')
+  const agent = await deps.record.read((db) =>
+    db.selectFrom('agent').selectAll().where('id', '=', peer.agentId).executeTakeFirst(),
+  )
+  if (!agent || agent.state === 'forgotten' || agent.kind !== peer.kind) {
+    throw new MalleeError({
+      code: 'Unregistered',
+      publicMessage: 'This agent is not, or no longer, registered.',
+    })
+  }
+  deps.presence.heard(agent.id)
+  return agent
+}
+
+function peerOfSocket(request: FastifyRequest): { kind: string; agentId: string } | null {
+  const socket = request.raw.socket as TLSSocket
+  return socket.authorized ? agentNameOf(socket.getPeerCertificate().subjectaltname) : null
+}
+
+async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
+  const secret = body.token.split('.').at(-1) ?? ''
+  const digest = createHash('sha256').update(secret).digest('hex')
+  const nowMs = deps.clock.now()
+  const agent = await deps.record.transaction('action', async (tx) => {
+    const token = await tx.db
+      .selectFrom('join_token')
+      .selectAll()
+      .where('digest', '=', digest)
+      .executeTakeFirst()
+    if (!token || token.kind !== body.kind || token.used_by !== null || token.expires_at < nowMs) {
+      throw forbidden('The join token is not valid: unknown, of another kind, used or expired.')
+    }
+    const taken = await tx.db
+      .selectFrom('agent')
+      .select('id')
+      .where('kind', '=', body.kind)
+      .where('name', '=', body.name)
+      .executeTakeFirst()
+    if (taken) throw forbidden(`There is a ${body.kind} agent named ${body.name} already.`)
+    const row: AgentTable = {
+      id: newId('agent', systemRandom),
+      kind: body.kind,
+      name: body.name,
+      availability_zone: token.availability_zone,
+      state: 'enabled',
+      revision: 1,
+      sent_revision: 0,
+      sequence: 0,
+      fingerprint: null,
+      undeclared: '[]',
+      silent_since: null,
+      joined_at: nowMs,
+    }
+    await tx.db.insertInto('agent').values(row).execute()
+    await tx.db.updateTable('join_token').set({ used_by: row.id }).where('digest', '=', digest).execute()
+    if (row.kind === 'walrus') tx.afterCommit(() => deps.wakes.keys())
+    return row
+  })
+  return {
+    agentId: agent.id,
+    availabilityZone: agent.availability_zone,
+    region: deps.settings.region,
+    certificate: await signFor(deps, agent, body.certificateRequest),
+    authority: deps.authority.certificate,
+    pollSeconds: deps.settings.pollSeconds,
+  }
+}
+
+function signFor(deps: AgentDoorDependencies, agent: AgentTable, request: string): Promise<string> {
+  return signCertificateRequest({
+    authority: deps.authority,
+    request,
+    commonName: agent.id,
+    names: { uri: [`mallee://${agent.kind}/${agent.id}`] },
+    nowMs: deps.clock.now(),
+  })
+}
+
+async function desired(deps: AgentDoorDependencies, request: FastifyRequest, reply: FastifyReply) {
+  const agent = await requireAgent(deps, request)
+  const query = request.query as { revision?: string; wait?: string }
+  const held = Number(query.revision ?? 0)
+  const waitMs = Math.min(Math.max(Number(query.wait ?? 0), 0), 120) * 1000
+  if (!Number.isSafeInteger(held) || held < 0 || Number.isNaN(waitMs))
+    throw new MalleeError({ code: 'BadRequest', publicMessage: 'revision and wait must be numbers.' })
+  const gone = new AbortController()
+  reply.raw.on('close', () => gone.abort())
+  const news = deps.waiters.wait(agent.id, waitMs, gone.signal) // listens before it reads, so that no wake falls between
+  let set = await deps.record.read((db) => readDesiredSet(db, agent.id, held))
+  if (!set) {
+    await news
+    deps.presence.heard(agent.id)
+    if (gone.signal.aborted) return reply
+    set = await deps.record.read((db) => readDesiredSet(db, agent.id, held))
+  } else {
+    deps.waiters.wake(agent.id)
+  }
+  if (!set) return reply.code(204).send()
+  if (set.revision > agent.sent_revision) await noteSent(deps, agent.id, set.revision)
+  return { ...set, pollSeconds: deps.settings.pollSeconds }
+}
+
+/** Before the set leaves: a set that may have been seen is never treated as unseen (DECISIONS 29). */
+async function noteSent(deps: AgentDoorDependencies, agentId: string, revision: number): Promise<void> {
+  await deps.record.transaction('report', async (tx) => {
+    await tx.db
+      .updateTable('agent')
+      .set({ sent_revision: revision })
+      .where('id', '=', agentId)
+      .where('sent_revision', '<', revision)
+      .execute()
+  })
+}
+
+async function keepConsole(
+  deps: AgentDoorDependencies,
+  agent: AgentTable,
+  instanceId: string,
+  blob: ConsoleBlob,
+): Promise<void> {
+  await deps.record.transaction('report', async (tx) => {
+    const owner = await tx.db
+      .selectFrom('instance')
+      .select('node_id')
+      .where('id', '=', instanceId)
+      .executeTakeFirst()
+    if (owner?.node_id !== agent.id) throw forbidden('This instance is not on this node.')
+    const row = { count: blob.count, taken_at: blob.takenAtMs, output: blob.output }
+    await tx.db
+      .insertInto('console')
+      .values({ instance_id: instanceId, ...row })
+      .onConflict((conflict) => conflict.column('instance_id').doUpdateSet(row))
+      .execute()
+  })
+}

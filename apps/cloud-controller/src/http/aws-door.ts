@@ -1,0 +1,143 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { newUuid, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
+import {
+  AwsError,
+  claimedSignature,
+  encodeErrorFor,
+  parseQueryRequest,
+  SigningKeyCache,
+  type ServiceModel,
+} from '@mallee/aws-protocol'
+import { createEc2Decoder, createEc2Encoder, ec2Model } from '@mallee/ec2-api'
+import type { StateStore } from '@mallee/state-store'
+import type { Keyring } from '../identity/keyring.ts'
+import type { CloudSettings } from '../settings.ts'
+import type { Tables } from '../store/tables.ts'
+import type { Wakes } from '../wakes.ts'
+import { authenticate } from './authenticate.ts'
+import { answerEc2 } from './ec2-door.ts'
+import { toAwsError } from './to-aws-error.ts'
+import { rawRequest, type RawRequest } from './raw-request.ts'
+import { iamModel, stsModel } from '@mallee/iam-api'
+import { answerIam, answerSts } from './sts-door.ts'
+
+export interface DoorDependencies {
+  readonly record: StateStore<Tables>
+  readonly keyring: Keyring
+  readonly settings: CloudSettings
+  readonly wakes: Wakes
+  readonly clock: Clock
+  readonly random?: Random
+  readonly log: Log
+}
+
+/** What a request carries from room to room. */
+export interface Visit {
+  readonly request: RawRequest
+  readonly requestId: string
+  readonly nowMs: number
+  readonly log: Log
+  readonly deps: DoorDependencies
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+const xml = 'text/xml;charset=UTF-8'
+
+/**
+ * The door of the query services, as one list of rooms: raw request → which service → parse → authenticate → decode →
+ * authorize → act → encode. Every answer, good or bad, leaves through one funnel that logs it under its request id.
+ */
+export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): void {
+  const ec2 = { decoder: createEc2Decoder(), encoder: createEc2Encoder() }
+  const signingKeys = new SigningKeyCache({})
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.removeContentTypeParser(['application/json', 'text/plain'])
+
+  app.all('/*', async (request: FastifyRequest, reply: FastifyReply) => {
+    const requestId = newUuid(deps.random ?? systemRandom)
+    const raw = rawRequest(request)
+    const service = serviceOf(raw)
+    const visit: Visit = {
+      request: raw,
+      requestId,
+      nowMs: deps.clock.now(),
+      log: deps.log.child({ requestId }),
+      deps,
+    }
+    const answer = await funnel(visit, service.model(), async () => {
+      const query = parseQueryRequest(raw.rawQuery, formBody(raw))
+      const caller = await authenticate(raw, {
+        ...deps,
+        signingKeys,
+        nowMs: visit.nowMs,
+        dialect: service.dialect,
+      })
+      if (service.name === 'sts') return answerSts(visit, query, caller)
+      return service.name === 'iam' ? answerIam(visit, query, caller) : answerEc2(visit, query, caller, ec2)
+    })
+    return reply
+      .code(answer.status)
+      .header('content-type', xml)
+      .header('x-amzn-requestid', requestId)
+      .send(answer.body)
+  })
+}
+
+interface ServiceDoor {
+  readonly name: 'ec2' | 'sts' | 'iam'
+  readonly dialect: 'ec2' | 'query'
+  model(): ServiceModel
+}
+
+const ec2Door: ServiceDoor = { name: 'ec2', dialect: 'ec2', model: ec2Model }
+const stsDoor: ServiceDoor = { name: 'sts', dialect: 'query', model: stsModel }
+const iamDoor: ServiceDoor = { name: 'iam', dialect: 'query', model: iamModel }
+
+/** The scope's service where it names one of ours; else the path; else EC2, whose clients vary most (DECISIONS 6, 7). */
+function serviceOf(request: RawRequest): ServiceDoor {
+  const scope = claimedService(request)
+  if (scope === 'sts') return stsDoor
+  if (scope === 'iam') return iamDoor
+  if (scope === 'ec2') return ec2Door
+  if (/^\/services\/Tokens\/?$/i.test(request.rawPath)) return stsDoor
+  if (/^\/services\/Euare\/?$/i.test(request.rawPath)) return iamDoor
+  const version = /(?:^|&)Version=(\d{4}-\d\d-\d\d)(?:&|$)/.exec(
+    `${request.rawQuery}&${formBody(request)}`,
+  )?.[1]
+  if (version === '2011-06-15') return stsDoor
+  return version === '2010-05-08' ? iamDoor : ec2Door
+}
+
+function claimedService(request: RawRequest): string | null {
+  try {
+    return claimedSignature({ ...request }, 'ec2')?.scope.service ?? null
+  } catch {
+    return null // a broken signature is answered by the verifier, in the words of the door it came to
+  }
+}
+
+function formBody(request: RawRequest): string {
+  const type = request.headers['content-type'] ?? ''
+  return request.method === 'POST' && (type === '' || type.startsWith('application/x-www-form-urlencoded'))
+    ? request.body.toString('utf8')
+    : ''
+}
+
+async function funnel(visit: Visit, model: ServiceModel, work: () => Promise<Answer>): Promise<Answer> {
+  const startedMs = visit.deps.clock.now()
+  try {
+    const answer = await work()
+    visit.log.info({ status: answer.status, durationMs: visit.deps.clock.now() - startedMs }, 'answered')
+    return answer
+  } catch (thrown) {
+    const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
+    const fields = { status: error.status, code: error.code, durationMs: visit.deps.clock.now() - startedMs }
+    if (error.status >= 500) visit.log.error({ ...fields, err: thrown }, 'failed')
+    else visit.log.info({ ...fields, reason: error.message }, 'refused')
+    return { status: error.status, body: encodeErrorFor(model, error, visit.requestId) }
+  }
+}

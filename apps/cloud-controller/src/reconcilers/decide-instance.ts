@@ -1,0 +1,100 @@
+import { minuteMs } from '@mallee/base'
+import { instanceLifecycle, type InstanceEvent } from '@mallee/lifecycles'
+import type { DomainTable, InstanceTable } from '../store/tables.ts'
+
+/**
+ * What to do with one instance, from its rows alone: pure, so that the simulation and the unit tests run the very same
+ * decision. An instance-store guest whose domain ended by anything but its own shutdown gets a new incarnation on the
+ * same node from its own disk; only a lost disk or a request terminates it (DECISIONS 17). Silence is never evidence.
+ */
+export type Decision =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'wait'; readonly againMs: number }
+  /** Make the next incarnation on the instance's node. */
+  | { readonly do: 'incarnate'; readonly restarts: number }
+  /** Keep what the current incarnation's item says in step with the instance. */
+  | { readonly do: 'keep'; readonly intent: DomainTable['intent'] }
+  | {
+      readonly do: 'transition'
+      readonly event: InstanceEvent
+      readonly reason?: { code: string; message: string }
+    }
+  /** Everything is gone from the node: give back the network, take the items out, and be terminated. */
+  | { readonly do: 'release' }
+
+/** A guest that lived this long ended for a new reason: its next restart does not wait. */
+const livedMs = 2 * minuteMs
+const firstRestartMs = 500
+const longestRestartMs = minuteMs
+
+export function restartDelayMs(restarts: number): number {
+  return restarts === 0 ? 0 : Math.min(firstRestartMs * 2 ** (restarts - 1), longestRestartMs)
+}
+
+export function decideInstance(
+  instance: InstanceTable,
+  domain: DomainTable | undefined,
+  nowMs: number,
+): Decision {
+  if (instanceLifecycle.isTerminal(instance.state)) return { do: 'nothing' }
+  if (instance.state === 'shutting-down') {
+    if (!domain || domain.observed_state === 'gone')
+      return domain?.intent === 'release' ? { do: 'keep', intent: 'remove' } : { do: 'release' }
+    return { do: 'keep', intent: 'remove' }
+  }
+  if (!domain) return { do: 'incarnate', restarts: 0 }
+  if (domain.disk_lost === 1) {
+    return {
+      do: 'transition',
+      event: 'diskLost',
+      reason: {
+        code: 'Server.InternalError',
+        message: 'Server.InternalError: the instance store of the instance is lost',
+      },
+    }
+  }
+  switch (domain.observed_state) {
+    case null:
+    case 'preparing':
+      return { do: 'keep', intent: domain.intent }
+    case 'running':
+      return instance.state === 'pending'
+        ? { do: 'transition', event: 'domainRunning' }
+        : { do: 'keep', intent: domain.intent }
+    case 'failed':
+      return {
+        do: 'transition',
+        event: 'launchFailed',
+        reason: {
+          code: 'Server.InternalError',
+          message: `Server.InternalError: ${domain.message ?? 'the launch failed on the node'}`,
+        },
+      }
+    case 'ended':
+      return decideEnded(domain)
+    case 'gone':
+      return decideNext(instance, domain, nowMs)
+  }
+}
+
+function decideEnded(domain: DomainTable): Decision {
+  if (domain.end_reason === 'shutdown' && domain.intent === 'run') {
+    return {
+      do: 'transition',
+      event: 'guestEnded',
+      reason: {
+        code: 'Client.InstanceInitiatedShutdown',
+        message: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
+      },
+    }
+  }
+  return { do: 'keep', intent: 'release' }
+}
+
+/** The incarnation left nothing but the disk: the next one follows, later the more often it happened. */
+function decideNext(instance: InstanceTable, domain: DomainTable, nowMs: number): Decision {
+  const aliveMs = domain.started_at === null ? 0 : (domain.observed_at ?? nowMs) - domain.started_at
+  const restarts = aliveMs >= livedMs ? 0 : instance.restarts
+  const dueMs = (domain.observed_at ?? 0) + restartDelayMs(restarts)
+  return nowMs < dueMs ? { do: 'wait', againMs: dueMs - nowMs } : { do: 'incarnate', restarts: restarts + 1 }
+}

@@ -1,0 +1,109 @@
+import { formatIpv4, must } from '@mallee/base'
+import type { Artifact, DomainItem, MetadataOptions } from '@mallee/agent-contract'
+import type { CloudSettings } from '../settings.ts'
+import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
+import type { Reader } from '../store/record.ts'
+import { readTags } from '../store/tag-store.ts'
+import type { DomainTable, ImageTable, InstanceTable } from '../store/tables.ts'
+import { privateDnsName, publicDnsName } from '../views/instance-view.ts'
+
+/** How long a guest that is to be terminated has to shut itself down before it is ended. */
+const graceMs = 5_000
+
+/** The item of one incarnation as its node is to have it. */
+export async function domainItem(
+  db: Reader,
+  settings: CloudSettings,
+  instance: InstanceTable,
+  domain: Pick<DomainTable, 'incarnation' | 'intent'>,
+): Promise<DomainItem> {
+  const image = await db
+    .selectFrom('image')
+    .selectAll()
+    .where('id', '=', instance.image_id)
+    .executeTakeFirstOrThrow()
+  const interfaces = await readInterfaces(db, { instanceIds: [instance.id] })
+  const subnet = await db
+    .selectFrom('subnet')
+    .selectAll()
+    .where('id', '=', instance.subnet_id)
+    .executeTakeFirstOrThrow()
+  const vpc = await db
+    .selectFrom('vpc')
+    .selectAll()
+    .where('id', '=', instance.vpc_id)
+    .executeTakeFirstOrThrow()
+  const tags = (await readTags(db, instance.account_id, [instance.id])).get(instance.id) ?? []
+  const primary = interfaces.find((entry) => entry.device_index === 0)
+  return {
+    intent: domain.intent,
+    instanceId: instance.id,
+    incarnation: domain.incarnation,
+    graceMs,
+    rebootCount: instance.reboot_count,
+    consoleCount: instance.console_count,
+    accountId: instance.account_id,
+    userId: instance.user_id,
+    reservationId: instance.reservation_id,
+    launchIndex: instance.launch_index,
+    launchTimeMs: instance.launched_at,
+    uuid: instance.uuid,
+    region: settings.region,
+    availabilityZone: instance.availability_zone,
+    instanceType: instance.instance_type,
+    vcpus: instance.vcpus,
+    memoryMiB: instance.memory_mib,
+    diskGiB: instance.disk_gib,
+    platform: 'linux',
+    architecture: image.architecture,
+    rootDeviceName: image.root_device_name,
+    machine: artifactOf(image),
+    kernel: await artifactById(db, instance.kernel_id),
+    ramdisk: await artifactById(db, instance.ramdisk_id),
+    keyName: instance.key_name,
+    publicKey: instance.public_key,
+    userData: instance.user_data,
+    privateDnsName: primary ? privateDnsName(settings.region, primary.private_ip) : '',
+    publicDnsName: publicDnsName(settings.region, primary?.public_ip ?? null),
+    interfaces: interfaces.map((entry) => guestInterface(entry, subnet.cidr, vpc.cidr)),
+    metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
+    tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),
+  }
+}
+
+function artifactOf(image: ImageTable): Artifact {
+  return {
+    imageId: image.id,
+    bucket: image.bucket,
+    key: image.object_key,
+    sha256: must(image.sha256, `the digest of ${image.id}`),
+    sizeBytes: must(image.size_bytes, `the size of ${image.id}`),
+    format: must(image.format, `the format of ${image.id}`),
+  }
+}
+
+async function artifactById(db: Reader, id: string | null): Promise<Artifact | null> {
+  if (id === null) return null
+  return artifactOf(await db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirstOrThrow())
+}
+
+function guestInterface(
+  entry: InterfaceView,
+  subnetCidr: string,
+  vpcCidr: string,
+): DomainItem['interfaces'][number] {
+  return {
+    interfaceId: entry.id,
+    attachmentId: entry.attachment_id ?? '',
+    deviceIndex: entry.device_index ?? 0,
+    mac: entry.mac,
+    privateIp: formatIpv4(entry.private_ip),
+    publicIp: entry.public_ip === null ? null : formatIpv4(entry.public_ip),
+    subnetId: entry.subnet_id,
+    subnetCidr,
+    vpcId: entry.vpc_id,
+    vpcCidr,
+    securityGroupIds: entry.groups.map((group) => group.id),
+    securityGroupNames: entry.groups.map((group) => group.name),
+  }
+}

@@ -1,0 +1,48 @@
+import type { Reconciler } from '@mallee/workflow'
+import { listAgents } from '../store/agent-store.ts'
+import { dropDesired, putDesired } from '../store/desired-store.ts'
+import type { ReconcilerContext } from './reconciler-context.ts'
+
+/**
+ * Tells walrus which objects are images: it inspects the new ones and lets nodes fetch them. A deregistered image
+ * stays fetchable while an instance of it runs.
+ */
+export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
+  return {
+    name: 'images',
+    everyMs: 60_000,
+    list: () =>
+      ctx.record.read(async (db) =>
+        (await db.selectFrom('image').select('id').execute()).map((row) => row.id),
+      ),
+    reconcile: (id) =>
+      ctx.record.transaction('reconcile', async (tx) => {
+        const image = await tx.db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirst()
+        if (!image) return { settled: true }
+        const users = await tx.db
+          .selectFrom('instance')
+          .select('id')
+          .where((eb) =>
+            eb.or([eb('image_id', '=', id), eb('kernel_id', '=', id), eb('ramdisk_id', '=', id)]),
+          )
+          .where('state', '!=', 'terminated')
+          .executeTakeFirst()
+        const wanted = image.state === 'pending' || image.state === 'available' || users !== undefined
+        for (const agent of await listAgents(tx.db, 'walrus')) {
+          if (agent.state === 'forgotten') continue
+          if (!wanted) await dropDesired(tx, ctx.wakes, agent.id, 'image-object', id)
+          else {
+            const body = {
+              imageId: id,
+              accountId: image.account_id,
+              bucket: image.bucket,
+              key: image.object_key,
+              kind: image.kind,
+            }
+            await putDesired(tx, ctx.wakes, { agentId: agent.id, kind: 'image-object', id, body })
+          }
+        }
+        return { settled: true }
+      }),
+  }
+}

@@ -1,0 +1,136 @@
+import { unreachable } from '@mallee/base'
+import type { PassResult, Reconciler } from '@mallee/workflow'
+import { dropDesired, putDesired } from '../store/desired-store.ts'
+import { currentDomain, getInstance, updateDomain, updateInstance } from '../store/instance-store.ts'
+import { releaseInterfaces } from '../store/network-store.ts'
+import type { Tx } from '../store/record.ts'
+import type { DomainTable, InstanceTable } from '../store/tables.ts'
+import { transitionInstance } from '../store/transition.ts'
+import { decideInstance, type Decision } from './decide-instance.ts'
+import { domainItem } from './domain-item.ts'
+import type { ReconcilerContext } from './reconciler-context.ts'
+
+/** Turns instance rows into domain items, and what nodes observed into instance states. */
+export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
+  return {
+    name: 'instances',
+    everyMs: 60_000,
+    list: () =>
+      ctx.record.read(async (db) => {
+        const rows = await db.selectFrom('instance').select('id').where('state', '!=', 'terminated').execute()
+        return rows.map((row) => row.id)
+      }),
+    reconcile: (id) =>
+      ctx.record.transaction('reconcile', async (tx): Promise<PassResult> => {
+        const instance = await getInstance(tx.db, id)
+        if (!instance) return { settled: true }
+        const domain = await currentDomain(tx.db, instance)
+        const decision = decideInstance(instance, domain, ctx.clock.now())
+        return carryOut(ctx, tx, { instance, domain, decision })
+      }),
+  }
+}
+
+async function carryOut(
+  ctx: ReconcilerContext,
+  tx: Tx,
+  pass: { instance: InstanceTable; domain: DomainTable | undefined; decision: Decision },
+): Promise<PassResult> {
+  const { instance, domain, decision } = pass
+  switch (decision.do) {
+    case 'nothing':
+      return { settled: true }
+    case 'wait':
+      return { settled: false, againMs: decision.againMs }
+    case 'incarnate':
+      await incarnate(ctx, tx, instance, decision.restarts)
+      return { settled: true }
+    case 'keep':
+      await keep(ctx, tx, instance, domain!, decision.intent)
+      return { settled: true }
+    case 'transition':
+      await transitionInstance(tx, instance, decision.event, {
+        nowMs: ctx.clock.now(),
+        ...(decision.reason ? { reason: decision.reason } : {}),
+        ...(decision.event === 'domainRunning' ? {} : { desired: 'terminated' as const }),
+      })
+      tx.afterCommit(() => ctx.wakes.instance(instance.id))
+      return { settled: true }
+    case 'release':
+      await release(ctx, tx, instance)
+      return { settled: true }
+    default:
+      return unreachable(decision, 'decision')
+  }
+}
+
+/** The row before the item: an incarnation that a node may have seen is never made twice. */
+async function incarnate(
+  ctx: ReconcilerContext,
+  tx: Tx,
+  instance: InstanceTable,
+  restarts: number,
+): Promise<void> {
+  const nodeId = instance.node_id
+  if (nodeId === null) return
+  const incarnation = instance.incarnation + 1
+  if (instance.incarnation > 0) await dropDesired(tx, ctx.wakes, nodeId, 'domain', domainId(instance))
+  await tx.db
+    .insertInto('domain')
+    .values({
+      id: `${instance.id}/${incarnation}`,
+      instance_id: instance.id,
+      incarnation,
+      node_id: nodeId,
+      intent: 'run',
+      created_at: ctx.clock.now(),
+      observed_state: null,
+      observed_generation: null,
+      end_reason: null,
+      message: null,
+      started_at: null,
+      disk_lost: 0,
+      reboot_count: instance.reboot_count,
+      accelerator: null,
+      observed_at: null,
+    })
+    .execute()
+  await updateInstance(tx, instance.id, { incarnation, restarts, generation: instance.generation + 1 })
+  const body = await domainItem(tx.db, ctx.settings, instance, { incarnation, intent: 'run' })
+  await putDesired(tx, ctx.wakes, {
+    agentId: nodeId,
+    kind: 'domain',
+    id: `${instance.id}/${incarnation}`,
+    body,
+  })
+}
+
+async function keep(
+  ctx: ReconcilerContext,
+  tx: Tx,
+  instance: InstanceTable,
+  domain: DomainTable,
+  intent: DomainTable['intent'],
+): Promise<void> {
+  if (domain.intent !== intent) {
+    // A release that has ended turned into a removal: what was observed was of the release.
+    const observed = domain.observed_state === 'gone' ? { observed_state: 'ended' as const } : {}
+    await updateDomain(tx, domain.id, { intent, ...observed })
+  }
+  const body = await domainItem(tx.db, ctx.settings, instance, { incarnation: domain.incarnation, intent })
+  await putDesired(tx, ctx.wakes, { agentId: domain.node_id, kind: 'domain', id: domain.id, body })
+}
+
+async function release(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): Promise<void> {
+  await releaseInterfaces(tx, instance.id)
+  await transitionInstance(tx, instance, 'released', { nowMs: ctx.clock.now() })
+  if (instance.node_id === null) return
+  if (instance.incarnation > 0)
+    await dropDesired(tx, ctx.wakes, instance.node_id, 'domain', domainId(instance))
+  const nodeId = instance.node_id
+  tx.afterCommit(() => ctx.wakes.network(nodeId))
+}
+
+function domainId(instance: InstanceTable): string {
+  return `${instance.id}/${instance.incarnation}`
+}

@@ -1,0 +1,22 @@
+import type { PlacementPolicy } from './scheduler/plan-placement.ts'
+
+/** What is the same for the whole cloud and does not change while it runs. */
+export interface CloudSettings {
+  readonly region: string
+  readonly availabilityZones: readonly string[]
+  /** CIDR from which instances are lent public addresses. */
+  readonly publicPool: string
+  readonly placementPolicy: PlacementPolicy
+  /** The administrators' account. */
+  readonly adminAccountName: string
+  /** Where clients reach the public door, for DescribeRegions. */
+  readonly endpoint: string
+  /** Seconds that a poll is held; an agent that misses three is silent. */
+  readonly pollSeconds: number
+  /** How long a terminated instance is still described, in milliseconds. */
+  readonly terminatedVisibleMs: number
+  /** Whether new instances demand IMDSv2 tokens unless told otherwise. */
+  readonly metadataTokensRequired: boolean
+}
+
+export const adminAccountName = 'mallee'

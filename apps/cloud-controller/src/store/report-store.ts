@@ -1,0 +1,129 @@
+import { Ajv, type ValidateFunction } from 'ajv'
+import {
+  factSchemas,
+  type DomainFacts,
+  type ImageObjectFacts,
+  type Observation,
+  type Report,
+} from '@mallee/agent-contract'
+import type { Wakes } from '../wakes.ts'
+import { transitionImage } from './transition.ts'
+import type { Tx } from './record.ts'
+import type { AgentTable } from './tables.ts'
+
+const ajv = new Ajv({ strict: true })
+const validators = new Map<string, ValidateFunction>(
+  Object.entries(factSchemas).map(([kind, schema]) => [kind, ajv.compile(schema.json)]),
+)
+
+/**
+ * Records one report: facts, and no decisions. An agent speaks only of items in its own set; what it says of others,
+ * or in a shape that the contract does not have, is dropped and named to the caller for its log.
+ */
+export async function recordReport(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  report: Report,
+  nowMs: number,
+): Promise<{ accepted: boolean; dropped: string[] }> {
+  if (report.sequence <= agent.sequence) return { accepted: false, dropped: [] }
+  await tx.db
+    .updateTable('agent')
+    .set({
+      sequence: report.sequence,
+      fingerprint: JSON.stringify(report.fingerprint),
+      undeclared: JSON.stringify(report.undeclared),
+    })
+    .where('id', '=', agent.id)
+    .execute()
+  const dropped: string[] = []
+  for (const observation of report.observations as Observation[]) {
+    const known =
+      validators.get(observation.kind)?.(observation.facts) === true &&
+      (await recordOne(tx, wakes, agent, observation, nowMs))
+    if (!known) dropped.push(`${observation.kind} ${observation.id}`)
+  }
+  return { accepted: true, dropped }
+}
+
+async function recordOne(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation,
+  nowMs: number,
+): Promise<boolean> {
+  switch (observation.kind) {
+    case 'domain':
+      return recordDomain(tx, wakes, agent, observation as Observation<'domain'>, nowMs)
+    case 'image-object':
+      return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>)
+    case 'vpc':
+    case 'access-key':
+      return true // heard, and nothing depends on it
+  }
+}
+
+async function recordDomain(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation<'domain'>,
+  nowMs: number,
+): Promise<boolean> {
+  const facts: DomainFacts = observation.facts
+  const row = await tx.db.selectFrom('domain').selectAll().where('id', '=', observation.id).executeTakeFirst()
+  if (!row || row.node_id !== agent.id) return false
+  if (row.observed_state === 'gone' && facts.state !== 'gone') return false // nothing comes back from there
+  await tx.db
+    .updateTable('domain')
+    .set({
+      observed_state: facts.state,
+      observed_generation: observation.generation,
+      end_reason: facts.endReason,
+      message: facts.message,
+      started_at: facts.startedAtMs,
+      disk_lost: facts.diskLost ? 1 : 0,
+      reboot_count: facts.rebootCount,
+      accelerator: facts.accelerator,
+      observed_at: nowMs,
+    })
+    .where('id', '=', observation.id)
+    .execute()
+  tx.afterCommit(() => wakes.instance(row.instance_id))
+  return true
+}
+
+async function recordImageObject(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation<'image-object'>,
+): Promise<boolean> {
+  const facts: ImageObjectFacts = observation.facts
+  const image = await tx.db
+    .selectFrom('image')
+    .selectAll()
+    .where('id', '=', observation.id)
+    .executeTakeFirst()
+  if (!image || agent.kind !== 'walrus') return false
+  if (image.state !== 'pending') return true
+  if (facts.state === 'available') {
+    await tx.db
+      .updateTable('image')
+      .set({
+        format: facts.format,
+        size_bytes: facts.sizeBytes,
+        virtual_size_bytes: facts.virtualSizeBytes,
+        sha256: facts.sha256,
+      })
+      .where('id', '=', image.id)
+      .execute()
+    await transitionImage(tx, image, 'inspected', null)
+  } else {
+    await transitionImage(tx, image, 'refused', facts.message ?? 'The object is no usable image.')
+  }
+  tx.afterCommit(() => wakes.image(image.id))
+  return true
+}

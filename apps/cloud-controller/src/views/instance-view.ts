@@ -1,0 +1,135 @@
+import { formatIpv4 } from '@mallee/base'
+import type { Ec2 } from '@mallee/ec2-api'
+import type { MetadataOptions } from '@mallee/agent-contract'
+import { instanceLifecycle } from '@mallee/lifecycles'
+import type { ImageTable, InstanceTable } from '../store/tables.ts'
+import type { InterfaceView } from '../store/network-store.ts'
+
+/** Everything that EC2 says of an instance. */
+export interface InstanceRows {
+  readonly instance: InstanceTable
+  readonly interfaces: readonly InterfaceView[]
+  readonly image: ImageTable | undefined
+  readonly tags: readonly { Key: string; Value: string }[]
+}
+
+export function instanceState(state: InstanceTable['state']): { Code: number; Name: InstanceTable['state'] } {
+  return { Code: instanceLifecycle.states[state].code ?? 0, Name: state }
+}
+
+/** `ip-172-31-0-4.ec2.internal`, and `.REGION.compute.internal` outside us-east-1, as AWS names them. */
+export function privateDnsName(region: string, address: number): string {
+  const domain = region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`
+  return `ip-${formatIpv4(address).replaceAll('.', '-')}.${domain}`
+}
+
+/** `ec2-198-18-145-4.compute-1.internal`: AWS's form under a domain that is ours to answer for. */
+export function publicDnsName(region: string, address: number | null): string {
+  if (address === null) return ''
+  const domain = region === 'us-east-1' ? 'compute-1.internal' : `${region}.compute.internal`
+  return `ec2-${formatIpv4(address).replaceAll('.', '-')}.${domain}`
+}
+
+export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
+  const { instance, interfaces, image, tags } = rows
+  const primary = interfaces.find((entry) => entry.device_index === 0)
+  const options = JSON.parse(instance.metadata_options) as MetadataOptions
+  const alive = instance.state !== 'terminated'
+  return {
+    InstanceId: instance.id,
+    ImageId: instance.image_id,
+    State: instanceState(instance.state),
+    PrivateDnsName: primary ? privateDnsName(region, primary.private_ip) : '',
+    PublicDnsName: publicDnsName(region, primary?.public_ip ?? null),
+    StateTransitionReason: transitionReason(instance),
+    ...(instance.state_reason_code
+      ? {
+          StateReason: {
+            Code: instance.state_reason_code,
+            Message: instance.state_reason_message ?? instance.state_reason_code,
+          },
+        }
+      : {}),
+    ...(instance.key_name ? { KeyName: instance.key_name } : {}),
+    AmiLaunchIndex: instance.launch_index,
+    ProductCodes: [],
+    InstanceType: instance.instance_type,
+    LaunchTime: new Date(instance.launched_at),
+    Placement: { AvailabilityZone: instance.availability_zone, GroupName: '', Tenancy: 'default' },
+    ...(instance.kernel_id ? { KernelId: instance.kernel_id } : {}),
+    ...(instance.ramdisk_id ? { RamdiskId: instance.ramdisk_id } : {}),
+    Monitoring: { State: 'disabled' },
+    ...(alive && primary ? { SubnetId: instance.subnet_id, VpcId: instance.vpc_id } : {}),
+    ...(primary ? { PrivateIpAddress: formatIpv4(primary.private_ip) } : {}),
+    ...(primary?.public_ip ? { PublicIpAddress: formatIpv4(primary.public_ip) } : {}),
+    Architecture: image?.architecture ?? 'x86_64',
+    RootDeviceType: 'instance-store',
+    RootDeviceName: image?.root_device_name ?? '/dev/sda1',
+    BlockDeviceMappings: [],
+    VirtualizationType: 'hvm',
+    ClientToken: instance.client_token ?? '',
+    Tags: [...tags],
+    SecurityGroups: primary?.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })) ?? [],
+    SourceDestCheck: primary ? primary.source_dest_check === 1 : true,
+    Hypervisor: 'xen',
+    NetworkInterfaces: interfaces.map((entry) => interfaceOfInstance(entry, region)),
+    EbsOptimized: false,
+    EnaSupport: false,
+    CpuOptions: { CoreCount: instance.vcpus, ThreadsPerCore: 1 },
+    MetadataOptions: {
+      State: instance.state === 'pending' ? 'pending' : 'applied',
+      HttpTokens: options.tokensRequired ? 'required' : 'optional',
+      HttpPutResponseHopLimit: options.hopLimit,
+      HttpEndpoint: options.endpointEnabled ? 'enabled' : 'disabled',
+      HttpProtocolIpv6: 'disabled',
+      InstanceMetadataTags: options.tagsEnabled ? 'enabled' : 'disabled',
+    },
+  }
+}
+
+function transitionReason(instance: InstanceTable): string {
+  if (!instance.state_reason_code?.startsWith('Client.User')) return ''
+  const when = new Date(instance.state_changed_at).toISOString().replace('T', ' ').slice(0, 19)
+  return `User initiated (${when} GMT)`
+}
+
+function interfaceOfInstance(entry: InterfaceView, region: string): Ec2.InstanceNetworkInterface {
+  const dns = privateDnsName(region, entry.private_ip)
+  const association = entry.public_ip
+    ? {
+        IpOwnerId: 'amazon',
+        PublicDnsName: publicDnsName(region, entry.public_ip),
+        PublicIp: formatIpv4(entry.public_ip),
+      }
+    : undefined
+  return {
+    NetworkInterfaceId: entry.id,
+    Attachment: {
+      AttachmentId: entry.attachment_id ?? '',
+      DeviceIndex: entry.device_index ?? 0,
+      Status: 'attached',
+      AttachTime: new Date(entry.attached_at ?? entry.created_at),
+      DeleteOnTermination: true,
+    },
+    Description: entry.description,
+    Groups: entry.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })),
+    MacAddress: entry.mac,
+    OwnerId: entry.account_id,
+    PrivateDnsName: dns,
+    PrivateIpAddress: formatIpv4(entry.private_ip),
+    PrivateIpAddresses: [
+      {
+        Primary: true,
+        PrivateDnsName: dns,
+        PrivateIpAddress: formatIpv4(entry.private_ip),
+        ...(association ? { Association: association } : {}),
+      },
+    ],
+    SourceDestCheck: entry.source_dest_check === 1,
+    Status: 'in-use',
+    SubnetId: entry.subnet_id,
+    VpcId: entry.vpc_id,
+    InterfaceType: 'interface',
+    ...(association ? { Association: association } : {}),
+  }
+}

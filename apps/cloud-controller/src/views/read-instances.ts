@@ -1,0 +1,46 @@
+import type { Ec2 } from '@mallee/ec2-api'
+import type { Reader } from '../store/record.ts'
+import { readInterfaces } from '../store/network-store.ts'
+import { readTags } from '../store/tag-store.ts'
+import type { InstanceTable } from '../store/tables.ts'
+import { instanceView, type InstanceRows } from './instance-view.ts'
+
+/** Gathers what the views of these instances need, in a fixed number of reads. */
+export async function readInstanceRows(
+  db: Reader,
+  accountId: string,
+  instances: readonly InstanceTable[],
+): Promise<InstanceRows[]> {
+  const ids = instances.map((instance) => instance.id)
+  const interfaces = Map.groupBy(await interfacesOf(db, accountId, ids), (entry) => entry.instance_id)
+  const tags = await readTags(db, accountId, ids)
+  const imageIds = [...new Set(instances.map((instance) => instance.image_id))]
+  const images =
+    imageIds.length > 0 ? await db.selectFrom('image').selectAll().where('id', 'in', imageIds).execute() : []
+  const byImage = new Map(images.map((image) => [image.id, image]))
+  return instances.map((instance) => ({
+    instance,
+    interfaces: interfaces.get(instance.id) ?? [],
+    image: byImage.get(instance.image_id),
+    tags: tags.get(instance.id) ?? [],
+  }))
+}
+
+/** One account-wide read beats many by id once there are more than a few hundred. */
+function interfacesOf(db: Reader, accountId: string, ids: readonly string[]) {
+  return ids.length > 500
+    ? readInterfaces(db, { accountId })
+    : readInterfaces(db, { accountId, instanceIds: ids })
+}
+
+/** Reservations in the order of their instances, each with its instances by launch index. */
+export function reservationViews(rows: readonly InstanceRows[], region: string): Ec2.Reservation[] {
+  return [...Map.groupBy(rows, (entry) => entry.instance.reservation_id)].map(([reservationId, members]) => ({
+    ReservationId: reservationId,
+    OwnerId: members[0]!.instance.account_id,
+    Groups: [],
+    Instances: members
+      .toSorted((a, b) => a.instance.launch_index - b.instance.launch_index)
+      .map((entry) => instanceView(entry, region)),
+  }))
+}

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CloudUnderTest } from '../../cloud-under-test.ts'
+
+let cloud: CloudUnderTest
+let node: string
+let image: string
+beforeEach(async () => {
+  cloud = await CloudUnderTest.start()
+  node = await cloud.addNode('one')
+  image = await cloud.plantImage(cloud.admin.accountId)
+})
+afterEach(() => cloud.stop())
+
+test('a launch becomes a domain item on a node, runs when the node says so, and ends with nothing left', async () => {
+  const run = await cloud.call('RunInstances', {
+    ImageId: image,
+    MinCount: 1,
+    MaxCount: 1,
+    InstanceType: 't3.micro',
+  })
+  expect(run.body).toContain('<name>pending</name>')
+  const id = run.xml.instancesSet.item[0].instanceId as string
+  await cloud.settled()
+  const set = await cloud.desired('node', node)
+  expect(set.index.map((item) => `${item.kind} ${item.id}`)).toContain(`domain ${id}/1`)
+  expect(set.bodies.filter((item) => item.kind === 'vpc').length).toBe(1)
+
+  await cloud.reportDomain(node, `${id}/1`, { state: 'running', startedAtMs: 5 })
+  const running = await cloud.call('DescribeInstances', { 'InstanceId.1': id })
+  expect(running.xml.reservationSet.item[0].instancesSet.item[0].instanceState.name).toBe('running')
+
+  const end = await cloud.call('TerminateInstances', { 'InstanceId.1': id })
+  expect(end.xml.instancesSet.item[0].currentState.name).toBe('shutting-down')
+  await cloud.settled()
+  const ending = await cloud.desired('node', node)
+  expect((ending.bodies.find((item) => item.kind === 'domain')?.body as { intent: string }).intent).toBe(
+    'remove',
+  )
+  await cloud.reportDomain(node, `${id}/1`, { state: 'gone' })
+  const gone = await cloud.call('DescribeInstances', { 'InstanceId.1': id })
+  expect(gone.xml.reservationSet.item[0].instancesSet.item[0].instanceState.name).toBe('terminated')
+  await cloud.settled()
+  expect((await cloud.desired('node', node)).index).toEqual([])
+  const left = await cloud.cloud.record.read(async (db) => [
+    await db.selectFrom('network_interface').selectAll().execute(),
+    await db.selectFrom('address').selectAll().execute(),
+  ])
+  expect(left).toEqual([[], []])
+})
+
+test('a guest that crashed gets a new incarnation on its node; one that shut itself down is terminated', async () => {
+  const run = await cloud.call('RunInstances', { ImageId: image, MinCount: 2, MaxCount: 2 })
+  const [crashed, quit] = run.xml.instancesSet.item.map(
+    (item: { instanceId: string }) => item.instanceId,
+  ) as [string, string]
+  await cloud.settled()
+  await cloud.reportDomain(node, `${crashed}/1`, { state: 'running' })
+  await cloud.reportDomain(node, `${crashed}/1`, { state: 'ended', endReason: 'crashed' })
+  await cloud.reportDomain(node, `${crashed}/1`, { state: 'gone', endReason: 'crashed' })
+  const set = await cloud.desired('node', node)
+  expect(set.index.filter((item) => item.id.startsWith(crashed)).map((item) => item.id)).toEqual([
+    `${crashed}/2`,
+  ])
+  await cloud.reportDomain(node, `${quit}/1`, { state: 'ended', endReason: 'shutdown' })
+  const states = await cloud.call('DescribeInstances', { 'InstanceId.1': quit })
+  expect(states.body).toContain('Client.InstanceInitiatedShutdown')
+  expect(states.body).toContain('<name>shutting-down</name>')
+})
+
+test('the same token answers the same instances; with other parameters it is refused', async () => {
+  const parameters = { ImageId: image, MinCount: 1, MaxCount: 1, ClientToken: 'once' }
+  const first = await cloud.call('RunInstances', parameters)
+  const second = await cloud.call('RunInstances', parameters)
+  expect(second.xml.instancesSet.item[0].instanceId).toBe(first.xml.instancesSet.item[0].instanceId)
+  const other = await cloud.call('RunInstances', { ...parameters, MaxCount: 2 })
+  expect(other.code).toBe('IdempotentParameterMismatch')
+})
+
+test.each([
+  ['no image', { MinCount: 1, MaxCount: 1 }, 'MissingParameter'],
+  ['an unknown image', { ImageId: 'ami-00000000000000001' }, 'InvalidAMIID.NotFound'],
+  ['a malformed image', { ImageId: 'ami-x' }, 'InvalidAMIID.Malformed'],
+  ['an unknown type', { InstanceType: 'z9.huge' }, 'InvalidParameterValue'],
+  ['min above max', { MinCount: 2, MaxCount: 1 }, 'InvalidParameterCombination'],
+  ['min zero', { MinCount: 0, MaxCount: 1 }, 'InvalidParameterValue'],
+  ['an unknown key', { KeyName: 'nobody' }, 'InvalidKeyPair.NotFound'],
+  ['an unknown group', { 'SecurityGroupId.1': 'sg-00000000000000001' }, 'InvalidGroup.NotFound'],
+  ['user data that is no base64', { UserData: '%%%' }, 'InvalidUserData.Malformed'],
+  ['too much user data', { UserData: Buffer.alloc(16_385).toString('base64') }, 'InvalidParameterValue'],
+  [
+    'more than fits',
+    { MinCount: 90, MaxCount: 90, InstanceType: 't3.medium' },
+    'InsufficientInstanceCapacity',
+  ],
+  ['more than the quota', { MinCount: 101, MaxCount: 101 }, 'InstanceLimitExceeded'],
+  ['a parameter that nobody has', { Foo: 'x' }, 'UnknownParameter'],
+  ['a dry run', { DryRun: true }, 'DryRunOperation'],
+])('%s is refused', async (_what, changes, code) => {
+  const base: Record<string, string | number> = {
+    MinCount: 1,
+    MaxCount: 1,
+    ...(_what === 'no image' ? {} : { ImageId: image }),
+  }
+  const answer = await cloud.call('RunInstances', { ...base, ...changes } as Record<string, string>)
+  expect(answer.code, answer.body).toBe(code)
+  const rows = await cloud.cloud.record.read((db) => db.selectFrom('instance').selectAll().execute())
+  expect(rows).toEqual([])
+})
+
+test('another account cannot launch, see or end what is not its own', async () => {
+  const other = await cloud.createAccount('other')
+  const run = await cloud.call('RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 })
+  const id = run.xml.instancesSet.item[0].instanceId as string
+  expect(
+    (await cloud.call('RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 }, { as: other })).code,
+  ).toBe('InvalidAMIID.NotFound')
+  expect((await cloud.call('DescribeInstances', { 'InstanceId.1': id }, { as: other })).code).toBe(
+    'InvalidInstanceID.NotFound',
+  )
+  expect((await cloud.call('TerminateInstances', { 'InstanceId.1': id }, { as: other })).code).toBe(
+    'InvalidInstanceID.NotFound',
+  )
+})
