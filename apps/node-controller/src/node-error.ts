@@ -1,0 +1,15 @@
+import { MalleeError } from '@mallee/base'
+
+/** Something that cannot succeed under this item however often it is tried: the launch fails with this sentence. */
+export function fatal(code: string, publicMessage: string, cause?: unknown): MalleeError {
+  return new MalleeError({ code, publicMessage, cause, retryable: false })
+}
+
+/** Something that may pass: libvirtd or walrus is away. */
+export function passing(code: string, publicMessage: string, cause?: unknown): MalleeError {
+  return new MalleeError({ code, publicMessage, cause, retryable: true })
+}
+
+export function isPassing(error: unknown): boolean {
+  return error instanceof MalleeError && error.retryable
+}

@@ -1,0 +1,17 @@
+import type { DomainItem } from '@mallee/agent-contract'
+import type { NetworkPort } from '../drivers/network/driver.ts'
+
+/** Makes ready what a domain needs besides its network, and removes it. Every verb may be run again. */
+export interface GuestPreparer {
+  /**
+   * Images, disk and XML; answers the domain XML that libvirt is to be given, hooks included. Throws a fatal error for
+   * what cannot succeed, a passing one for what may.
+   */
+  prepare(item: DomainItem, ports: readonly NetworkPort[], signal: AbortSignal): Promise<string>
+  /** Whether the instance's disk is there. */
+  hasDisk(item: DomainItem): Promise<boolean>
+  /** Removes everything of the instance; asks the pre-clean hook first. */
+  remove(item: DomainItem): Promise<void>
+  /** The last bytes of the serial console. */
+  readConsole(item: DomainItem, maxBytes: number): Promise<Buffer>
+}
