@@ -1,0 +1,71 @@
+import { request } from 'node:http'
+import { MalleeError } from '@mallee/base'
+
+/** Calls the administrator's API over its unix socket. */
+export function adminCall<T>(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const payload = body === undefined ? undefined : JSON.stringify(body)
+    const call = request(
+      {
+        socketPath,
+        method,
+        path,
+        timeout: 10_000,
+        headers:
+          payload === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+      },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => (text += chunk))
+        response.on('end', () => {
+          const answer = JSON.parse(text || 'null') as T & { code?: string; message?: string }
+          if ((response.statusCode ?? 500) < 300) return resolve(answer)
+          reject(
+            new MalleeError({
+              code: answer?.code ?? 'AdminFailed',
+              publicMessage: answer?.message ?? `HTTP ${response.statusCode}`,
+            }),
+          )
+        })
+      },
+    )
+    call.on('timeout', () => call.destroy(new Error('the cloud controller does not answer')))
+    call.on('error', (error) => {
+      reject(
+        new MalleeError({
+          code: 'CloudAway',
+          publicMessage: 'The cloud controller does not answer; ./mallee status tells more.',
+          cause: error,
+          retryable: true,
+        }),
+      )
+    })
+    call.end(payload)
+  })
+}
+
+export interface AgentStatus {
+  readonly id: string
+  readonly kind: string
+  readonly name: string
+  readonly availabilityZone: string
+  readonly state: string
+  readonly silentSinceMs: number | null
+  readonly fingerprint: Record<string, unknown> | null
+  readonly undeclared: readonly string[]
+}
+
+export interface CloudStatus {
+  readonly ready: boolean
+  readonly agents: readonly AgentStatus[]
+  readonly region: string
+  readonly publicPool: string
+}

@@ -1,0 +1,85 @@
+import { open, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { MalleeError } from '@mallee/base'
+import { AwsClient, adminCredentials, type XmlAnswer } from '../cloud-client.ts'
+import { requireLayout } from '../layout.ts'
+import { waitFor } from '../wait-for.ts'
+import { parseCommand, print, step } from './command.ts'
+
+const bucket = 'mallee-images'
+const inspectMs = 600_000
+
+export async function runImage(args: string[]): Promise<void> {
+  const usage = 'image import FILE [--name NAME] [--json] | image list [--json]'
+  const options = { name: { type: 'string' }, json: { type: 'boolean' } } as const
+  const { stateDir, values, positionals } = parseCommand(args, options, { least: 1, most: 2, usage })
+  const layout = requireLayout(stateDir)
+  const client = new AwsClient(layout, await adminCredentials(layout))
+  const [verb, file] = positionals
+  if (verb === 'list' && file === undefined) return list(client, values.json === true)
+  if (verb !== 'import' || file === undefined)
+    throw new MalleeError({ code: 'Usage', publicMessage: `usage: ./mallee ${usage}` })
+  const imageId = await importImage(client, { file, name: values.name ?? nameOf(file) })
+  print(values.json ? JSON.stringify({ imageId }) : imageId)
+}
+
+function nameOf(file: string): string {
+  const base = path.basename(file).replaceAll(/[^A-Za-z0-9()[\] ./'@_-]/g, '-')
+  return base.padEnd(3, '-').slice(0, 128)
+}
+
+/** Uploads a raw or qcow2 disk and registers it; walrus reads the header, so a file that is no disk is refused there. */
+export async function importImage(
+  client: AwsClient,
+  options: { file: string; name: string; kernelId?: string; ramdiskId?: string },
+): Promise<string> {
+  if (!(await stat(options.file)).isFile())
+    throw new MalleeError({ code: 'NoFile', publicMessage: `${options.file} is no file.` })
+  await (await open(options.file, 'r')).close()
+  const key = `${options.name.replaceAll(/[^A-Za-z0-9._-]/g, '-')}-${Date.now().toString(36)}`
+  step(`uploading ${options.file}`)
+  await client.createBucket(bucket)
+  await client.putFile(bucket, key, options.file)
+  const answer = await client.ec2('RegisterImage', {
+    Name: options.name,
+    ImageLocation: `${bucket}/${key}`,
+    Architecture: 'x86_64',
+    VirtualizationType: 'hvm',
+    RootDeviceName: '/dev/sda1',
+    ...(options.kernelId ? { KernelId: options.kernelId } : {}),
+    ...(options.ramdiskId ? { RamdiskId: options.ramdiskId } : {}),
+  })
+  const imageId = answer.imageId as string
+  await waitForImage(client, imageId)
+  return imageId
+}
+
+export async function waitForImage(client: AwsClient, imageId: string): Promise<void> {
+  await waitFor(
+    async () => {
+      const image = (await client.ec2('DescribeImages', { 'ImageId.1': imageId })).imagesSet
+        ?.item?.[0] as XmlAnswer
+      if (image?.imageState === 'failed') {
+        throw new MalleeError({
+          code: 'ImageRefused',
+          publicMessage: `${imageId}: ${image.stateReason?.message ?? 'the image was refused'}`,
+        })
+      }
+      return image?.imageState === 'available'
+    },
+    { timeoutMs: inspectMs, failure: `${imageId} was not inspected in time` },
+  )
+}
+
+async function list(client: AwsClient, json: boolean): Promise<void> {
+  const images = ((await client.ec2('DescribeImages', { 'Owner.1': 'self' })).imagesSet?.item ??
+    []) as XmlAnswer[]
+  if (json)
+    return print(
+      JSON.stringify(
+        images.map((image) => ({ imageId: image.imageId, name: image.name, state: image.imageState })),
+      ),
+    )
+  for (const image of images)
+    print(`${image.imageId}  ${image.imageState.padEnd(10)} ${image.imageType.padEnd(8)} ${image.name ?? ''}`)
+}

@@ -1,0 +1,21 @@
+import { MalleeError } from '@mallee/base'
+import { installPackages, neededPackages } from '../host/packages.ts'
+import { parseCommand, step } from './command.ts'
+
+export async function runSetup(args: string[]): Promise<void> {
+  parseCommand(args, {}, { least: 0, most: 0, usage: 'setup' })
+  await setup()
+}
+
+/** Installs the Debian packages that are missing; npm's are here already, or this would not run. */
+export async function setup(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new MalleeError({
+      code: 'NotRoot',
+      publicMessage: 'The cloud makes namespaces, bridges and machines: run this as root.',
+    })
+  const missing = await neededPackages()
+  if (missing.length === 0) return
+  step(`installing ${missing.length} Debian packages: ${missing.join(' ')}`)
+  await installPackages(missing)
+}

@@ -1,0 +1,53 @@
+import { adminCall, type CloudStatus } from '../admin-client.ts'
+import { adminSocket, daemonSpecs } from '../host/daemons.ts'
+import { daemonStates } from '../host/supervisor.ts'
+import { readChoices, layoutOf } from '../layout.ts'
+import { parseCommand, print } from './command.ts'
+
+export async function runStatus(args: string[]): Promise<number> {
+  const { stateDir, values } = parseCommand(
+    args,
+    { json: { type: 'boolean' } },
+    { least: 0, most: 0, usage: 'status [--json]' },
+  )
+  const choices = readChoices(stateDir)
+  if (!choices) {
+    print(
+      values.json
+        ? JSON.stringify({ ready: false, reason: `there is no cloud in ${stateDir}` })
+        : `no cloud in ${stateDir}`,
+    )
+    return 1
+  }
+  const layout = layoutOf(stateDir, choices)
+  const daemons = await daemonStates(daemonSpecs(layout), layout.file('run'))
+  const cloud = await adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status').catch(() => null)
+  const ready = cloud?.ready === true
+  const endpoint = `http://127.0.0.1:${layout.ports.door}`
+  if (values.json) {
+    print(
+      JSON.stringify({
+        ready,
+        endpoint,
+        region: choices.region,
+        publicPool: choices.publicPool,
+        daemons,
+        agents: cloud?.agents ?? [],
+      }),
+    )
+    return ready ? 0 : 1
+  }
+  print(
+    `${ready ? 'ready' : 'not ready'}: ${endpoint}, region ${choices.region}, public pool ${choices.publicPool}`,
+  )
+  for (const daemon of daemons)
+    print(`  ${daemon.name.padEnd(18)} ${daemon.running ? `running, pid ${daemon.pid}` : 'not running'}`)
+  for (const agent of cloud?.agents ?? []) {
+    const problems = (agent.fingerprint?.['problems'] as string[] | undefined) ?? []
+    const silent = agent.silentSinceMs === null ? '' : ', silent'
+    print(
+      `  ${agent.kind} ${agent.name}: ${agent.state}${silent}${problems.length > 0 ? `; ${problems.join('; ')}` : ''}`,
+    )
+  }
+  return ready ? 0 : 1
+}

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { MalleeError } from '@mallee/base'
+import { adminCall, type CloudStatus } from '../admin-client.ts'
+import { AwsClient, adminCredentials } from '../cloud-client.ts'
+import { installCustomisables } from '../customisables.ts'
+import { ensureFirstInstance } from '../first-instance.ts'
+import { adminSocket, daemonConfigs } from '../host/daemons.ts'
+import { isAlive, readPidFile, writePidFile } from '../host/pid-file.ts'
+import { giveJoinTokens } from '../join-agents.ts'
+import {
+  choicesFile,
+  defaultPortBase,
+  defaultPublicPool,
+  layoutOf,
+  readChoices,
+  type CloudChoices,
+  type Layout,
+} from '../layout.ts'
+import { ensureStarterImage } from '../starter-image.ts'
+import { waitFor } from '../wait-for.ts'
+import { parseCommand, print, step } from './command.ts'
+import { stopAll } from './down.ts'
+import { setup } from './setup.ts'
+
+const readyMs = 180_000
+
+export async function runUp(args: string[]): Promise<void> {
+  const options = {
+    detach: { type: 'boolean' },
+    'no-instance': { type: 'boolean' },
+    'port-base': { type: 'string' },
+    'public-pool': { type: 'string' },
+    region: { type: 'string' },
+    zones: { type: 'string' },
+  } as const
+  const usage =
+    'up [--detach] [--no-instance] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
+  const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
+  await setup()
+  const layout = layoutOf(stateDir, await keepChoices(stateDir, values))
+  await startDaemons(layout)
+  await waitReady(layout)
+  step(`the cloud is ready at http://127.0.0.1:${layout.ports.door}`)
+  if (!values['no-instance']) {
+    const client = new AwsClient(layout, await adminCredentials(layout))
+    const imageId = await ensureStarterImage(layout, client)
+    const login = await ensureFirstInstance(layout, client, imageId)
+    step(`the first instance is ${login.instanceId}; log in with`)
+    print(login.sshLine)
+  }
+  if (!values.detach) await stayUntilInterrupted(layout)
+}
+
+/** What was chosen at the first `up` holds; asking for something else afterwards is refused rather than half done. */
+async function keepChoices(
+  stateDir: string,
+  values: {
+    'port-base'?: string | undefined
+    'public-pool'?: string | undefined
+    region?: string | undefined
+    zones?: string | undefined
+  },
+): Promise<CloudChoices> {
+  const present = readChoices(stateDir)
+  const portBase = Number(values['port-base'] ?? present?.portBase ?? defaultPortBase)
+  if (!Number.isInteger(portBase) || portBase < 1024 || portBase > 65_532) {
+    throw new MalleeError({
+      code: 'BadPortBase',
+      publicMessage: '--port-base must be a number from 1024 to 65532.',
+    })
+  }
+  const region = values.region ?? present?.region ?? 'us-east-1'
+  const choices: CloudChoices = {
+    portBase,
+    publicPool: values['public-pool'] ?? present?.publicPool ?? defaultPublicPool(portBase),
+    region,
+    availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
+  }
+  if (present && JSON.stringify(present) !== JSON.stringify(choices)) {
+    throw new MalleeError({
+      code: 'ChoicesDiffer',
+      publicMessage: `The cloud in ${stateDir} was made with other settings: ${JSON.stringify(present)}.`,
+    })
+  }
+  layoutOf(stateDir, choices) // refuses a pool that is none, before anything is made
+  await mkdir(stateDir, { recursive: true, mode: 0o755 })
+  await writeFile(choicesFile(stateDir), `${JSON.stringify(choices)}\n`)
+  return choices
+}
+
+async function startDaemons(layout: Layout): Promise<void> {
+  await mkdir(layout.file('config'), { recursive: true, mode: 0o700 })
+  await mkdir(layout.file('run'), { recursive: true, mode: 0o700 })
+  await mkdir(layout.file('log'), { recursive: true, mode: 0o750 })
+  for (const [name, config] of Object.entries(daemonConfigs(layout))) {
+    await writeFile(layout.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`, {
+      mode: 0o600,
+    })
+  }
+  await installCustomisables(layout)
+  const pidFile = layout.file('run', 'supervisor.pid')
+  if (isAlive(await readPidFile(pidFile))) return
+  step('starting the daemons')
+  const output = openSync(layout.file('log', 'supervisor.log'), 'a', 0o640)
+  const script = path.join(layout.root, 'apps/mallee/src/supervisor-main.ts')
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, layout.stateDir], {
+    detached: true,
+    stdio: ['ignore', output, output],
+    cwd: '/',
+  })
+  child.unref()
+  await writePidFile(pidFile, child.pid!)
+}
+
+async function waitReady(layout: Layout): Promise<void> {
+  const logs = `see ${layout.file('log')}`
+  await waitFor(() => adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status'), {
+    timeoutMs: readyMs,
+    failure: `the cloud controller did not come up; ${logs}`,
+  })
+  await giveJoinTokens(layout)
+  step('waiting for the node (it probes QEMU at its first start)')
+  await waitFor(
+    async () => (await adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status')).ready,
+    {
+      timeoutMs: readyMs,
+      failure: `the cloud did not become ready; ${logs} and ./mallee status`,
+    },
+  )
+}
+
+async function stayUntilInterrupted(layout: Layout): Promise<void> {
+  step('press Ctrl-C to stop the daemons (guests go on); --detach leaves them running')
+  const timer = setInterval(() => {}, 1 << 30)
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
+  })
+  clearInterval(timer)
+  step('stopping the daemons')
+  await stopAll(layout)
+}

@@ -1,0 +1,55 @@
+import { run } from '../program.ts'
+
+/** What the cloud needs of Debian 12, and what each is for. */
+export const debianPackages: Readonly<Record<string, string>> = {
+  'libvirt-daemon-system': 'the hypervisor daemon',
+  'libvirt-daemon-driver-qemu': 'its QEMU driver',
+  'libvirt-clients': 'virsh, for people who debug',
+  'qemu-system-x86': 'the machines',
+  'qemu-block-extra': 'iSCSI in QEMU',
+  'qemu-utils': 'qemu-img, for overlays',
+  'dnsmasq-base': 'DHCP for guests',
+  nftables: 'security groups and NAT',
+  iproute2: 'namespaces, bridges and taps',
+  conntrack: 'cutting flows of revoked rules',
+  xsltproc: 'instance.xml to domain XML',
+  tgt: 'iSCSI targets',
+  'busybox-static': 'the starter image',
+  cpio: 'the starter image',
+  fdisk: 'the starter image',
+  e2fsprogs: 'the starter image',
+  'openssh-client': 'logging in to guests',
+  'util-linux': 'nsenter and unshare',
+  awscli: 'the client that the README shows',
+}
+
+/** Names of packages that are not installed. */
+export async function missingPackages(
+  names: readonly string[] = Object.keys(debianPackages),
+): Promise<string[]> {
+  const text = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n']).catch(() => '')
+  const installed = new Set(
+    text
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]!),
+  )
+  return names.filter((name) => !installed.has(name))
+}
+
+/** Installs packages and nothing else; services that a package would start are kept from starting. */
+export async function installPackages(names: readonly string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  await run('apt-get', ['update', '-qq'], { env })
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })
+}
+
+/** An `aws` of whatever make counts: the machine's own is what its user has. */
+export async function neededPackages(): Promise<string[]> {
+  const missing = await missingPackages()
+  const hasAws = await run('sh', ['-c', 'command -v aws']).then(
+    () => true,
+    () => false,
+  )
+  return missing.filter((name) => name !== 'awscli' || !hasAws)
+}

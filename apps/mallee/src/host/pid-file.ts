@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+
+/** A process by its id and its start: an id alone may have been given to another since. */
+export interface ProcessMark {
+  readonly pid: number
+  /** Clock ticks between boot and the process's start, field 22 of /proc/PID/stat. */
+  readonly startTicks: string
+}
+
+function statOf(pid: number): { state: string; startTicks: string } | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0]!, startTicks: fields[19]! }
+  } catch {
+    return null
+  }
+}
+
+/** Whether that very process lives; one that waits for its burial does not. */
+export function isAlive(mark: ProcessMark | null): mark is ProcessMark {
+  if (!mark) return false
+  const stat = statOf(mark.pid)
+  return stat !== null && stat.startTicks === mark.startTicks && stat.state !== 'Z' && stat.state !== 'X'
+}
+
+export async function readPidFile(file: string): Promise<ProcessMark | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as ProcessMark
+  } catch {
+    return null
+  }
+}
+
+export async function writePidFile(file: string, pid: number): Promise<ProcessMark> {
+  const mark = { pid, startTicks: statOf(pid)?.startTicks ?? '' }
+  await writeFile(`${file}.new`, JSON.stringify(mark), { mode: 0o600 })
+  await rename(`${file}.new`, file)
+  return mark
+}
+
+/** Asks the process to end, waits, and ends it. */
+export async function endProcess(mark: ProcessMark | null, graceMs: number): Promise<void> {
+  if (!isAlive(mark)) return
+  process.kill(mark.pid, 'SIGTERM')
+  const deadline = Date.now() + graceMs
+  while (isAlive(mark)) {
+    if (Date.now() > deadline) process.kill(mark.pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -1,0 +1,58 @@
+import { MalleeError } from '@mallee/base'
+import { runAccount } from './commands/account.ts'
+import { runAgent } from './commands/agent.ts'
+import type { Command } from './commands/command.ts'
+import { runDestroy } from './commands/destroy.ts'
+import { runDoctor } from './commands/doctor.ts'
+import { runDown } from './commands/down.ts'
+import { runEnv } from './commands/env.ts'
+import { runExplain } from './commands/explain.ts'
+import { runImage } from './commands/image.ts'
+import { runSetup } from './commands/setup.ts'
+import { runStatus } from './commands/status.ts'
+import { runTest } from './commands/test.ts'
+import { runUp } from './commands/up.ts'
+
+const commands: Record<string, Command> = {
+  setup: { run: runSetup, help: 'install the Debian packages that are missing, and nothing else' },
+  up: {
+    run: runUp,
+    help: 'bring the cloud up to a first instance and print its ssh line\n               [--detach] [--no-instance] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]',
+  },
+  env: { run: runEnv, help: 'print export lines for aws; use: eval "$(./mallee env)"' },
+  status: { run: runStatus, help: 'what runs and whether launches will succeed [--json]' },
+  doctor: { run: runDoctor, help: 'check this machine and say what to do about it' },
+  down: { run: runDown, help: 'stop the daemons; guests go on' },
+  destroy: { run: runDestroy, help: 'remove the cloud with its guests, namespaces, links and data' },
+  account: { run: runAccount, help: 'create NAME [--email E] [--json]' },
+  agent: { run: runAgent, help: 'list [--json]' },
+  image: { run: runImage, help: 'import FILE [--name NAME] [--json] | list [--json]' },
+  explain: { run: runExplain, help: 'i-…: why an instance is on its node' },
+  test: { run: runTest, help: 'everything that CI runs' },
+}
+
+function usage(): string {
+  const lines = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(12)} ${command.help}`)
+  return ['usage: ./mallee COMMAND [--state DIR]', '', ...lines, ''].join('\n')
+}
+
+const [name = 'help', ...args] = process.argv.slice(2)
+const command = commands[name]
+if (!command) {
+  const asked = ['help', '--help', '-h'].includes(name)
+  ;(asked ? process.stdout : process.stderr).write(usage())
+  process.exit(asked ? 0 : 2)
+}
+try {
+  process.exitCode = (await command.run(args)) ?? 0
+} catch (error) {
+  const sentence =
+    error instanceof MalleeError
+      ? error.publicMessage
+      : error instanceof Error
+        ? error.message
+        : String(error)
+  process.stderr.write(`mallee: ${sentence}\n`)
+  if (process.env['MALLEE_DEBUG']) console.error(error)
+  process.exitCode = 1
+}
