@@ -1,1 +1,37 @@
-export {}
+export type * as Iam from '../models/iam-types.ts'
+export type * as Sts from '../models/sts-types.ts'
+export type { GetCallerIdentityRequest, GetCallerIdentityResponse } from '../models/sts-types.ts'
+export { eucalyptusIamActionNames, eucalyptusStsActionNames } from './actions.ts'
+export type {
+  IamActionTable,
+  IamInput,
+  IamOutput,
+  IamTypedAction,
+  StsActionTable,
+  StsInput,
+  StsOutput,
+  StsTypedAction,
+} from './actions.ts'
+export {
+  accessDenied,
+  deleteConflict,
+  entityAlreadyExists,
+  expiredToken,
+  invalidQueryAction,
+  limitExceeded,
+  malformedPolicyDocument,
+  noSuchEntity,
+  notImplemented,
+  serviceFailure,
+  validationError,
+} from './errors.ts'
+export {
+  createIamDecoder,
+  createIamEncoder,
+  createStsDecoder,
+  createStsEncoder,
+  iamActionNames,
+  iamModel,
+  stsActionNames,
+  stsModel,
+} from './models.ts'

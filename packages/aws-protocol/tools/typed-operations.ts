@@ -1,0 +1,107 @@
+/** The operations for which types are generated: what Mallee implements or will, so that tsc stays fast. */
+
+const ec2 = `
+  RunInstances DescribeInstances TerminateInstances RebootInstances StartInstances StopInstances
+  GetConsoleOutput DescribeInstanceStatus DescribeInstanceAttribute ModifyInstanceAttribute
+  ResetInstanceAttribute MonitorInstances UnmonitorInstances GetPasswordData ConfirmProductInstance
+  GetConsoleScreenshot ReportInstanceStatus ModifyInstancePlacement ModifyInstanceMetadataOptions
+  DescribeInstanceCreditSpecifications
+  DescribeInstanceTypes DescribeInstanceTypeOfferings
+  CreateLaunchTemplate DescribeLaunchTemplates DeleteLaunchTemplate CreateLaunchTemplateVersion
+  DeleteLaunchTemplateVersions DescribeLaunchTemplateVersions GetLaunchTemplateData
+  ModifyLaunchTemplate
+  RegisterImage DescribeImages DeregisterImage DescribeImageAttribute ModifyImageAttribute
+  ResetImageAttribute CreateImage CopyImage ImportImage ImportSnapshot DescribeImportImageTasks
+  DescribeImportSnapshotTasks CancelImportTask
+  BundleInstance CancelBundleTask DescribeBundleTasks
+  ImportInstance ImportVolume DescribeConversionTasks CancelConversionTask
+  CreateInstanceExportTask DescribeExportTasks CancelExportTask
+  CreateVolume DescribeVolumes DeleteVolume AttachVolume DetachVolume DescribeVolumeStatus
+  DescribeVolumeAttribute EnableVolumeIO ModifyVolumeAttribute ModifyVolume
+  DescribeVolumesModifications
+  CreateSnapshot CreateSnapshots DescribeSnapshots DeleteSnapshot DescribeSnapshotAttribute
+  ModifySnapshotAttribute ResetSnapshotAttribute CopySnapshot
+  AllocateAddress AssociateAddress DisassociateAddress ReleaseAddress DescribeAddresses
+  DescribeAddressesAttribute DescribeMovingAddresses MoveAddressToVpc RestoreAddressToClassic
+  CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups AuthorizeSecurityGroupIngress
+  RevokeSecurityGroupIngress AuthorizeSecurityGroupEgress RevokeSecurityGroupEgress
+  DescribeSecurityGroupRules ModifySecurityGroupRules UpdateSecurityGroupRuleDescriptionsIngress
+  UpdateSecurityGroupRuleDescriptionsEgress DescribeSecurityGroupReferences
+  DescribeStaleSecurityGroups
+  CreateKeyPair ImportKeyPair DescribeKeyPairs DeleteKeyPair
+  CreateTags DeleteTags DescribeTags
+  DescribeAvailabilityZones DescribeRegions DescribeAccountAttributes
+  CreatePlacementGroup DeletePlacementGroup DescribePlacementGroups
+  AssociateIamInstanceProfile DisassociateIamInstanceProfile ReplaceIamInstanceProfileAssociation
+  DescribeIamInstanceProfileAssociations
+  CreateVpc DeleteVpc DescribeVpcs DescribeVpcAttribute ModifyVpcAttribute CreateSubnet
+  DeleteSubnet DescribeSubnets ModifySubnetAttribute CreateDefaultVpc CreateDefaultSubnet
+  CreateInternetGateway DeleteInternetGateway DescribeInternetGateways AttachInternetGateway
+  DetachInternetGateway CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions
+  AssociateDhcpOptions AssociateVpcCidrBlock DisassociateVpcCidrBlock AssociateSubnetCidrBlock
+  DisassociateSubnetCidrBlock
+  CreateRouteTable DeleteRouteTable DescribeRouteTables AssociateRouteTable DisassociateRouteTable
+  ReplaceRouteTableAssociation CreateRoute DeleteRoute ReplaceRoute CreateNatGateway
+  DeleteNatGateway DescribeNatGateways
+  CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry DeleteNetworkAclEntry
+  ReplaceNetworkAclEntry ReplaceNetworkAclAssociation
+  CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces AttachNetworkInterface
+  DetachNetworkInterface DescribeNetworkInterfaceAttribute ModifyNetworkInterfaceAttribute
+  ResetNetworkInterfaceAttribute AssignPrivateIpAddresses UnassignPrivateIpAddresses
+  CreateVpcPeeringConnection AcceptVpcPeeringConnection RejectVpcPeeringConnection
+  DeleteVpcPeeringConnection DescribeVpcPeeringConnections DescribeVpcEndpoints DescribePrefixLists
+  DescribeManagedPrefixLists
+  DescribeIdFormat ModifyIdFormat DescribeIdentityIdFormat DescribeAggregateIdFormat
+  DescribePrincipalIdFormat
+`
+
+const sts = `
+  AssumeRole AssumeRoleWithWebIdentity GetSessionToken GetCallerIdentity GetAccessKeyInfo
+  DecodeAuthorizationMessage GetFederationToken
+`
+
+const iam = `
+  CreateUser GetUser UpdateUser DeleteUser ListUsers CreateGroup GetGroup UpdateGroup DeleteGroup
+  ListGroups AddUserToGroup RemoveUserFromGroup ListGroupsForUser
+  PutUserPolicy GetUserPolicy DeleteUserPolicy ListUserPolicies PutGroupPolicy GetGroupPolicy
+  DeleteGroupPolicy ListGroupPolicies PutRolePolicy GetRolePolicy DeleteRolePolicy ListRolePolicies
+  CreateAccessKey UpdateAccessKey DeleteAccessKey ListAccessKeys GetAccessKeyLastUsed
+  UploadSigningCertificate UpdateSigningCertificate DeleteSigningCertificate
+  ListSigningCertificates
+  CreateLoginProfile GetLoginProfile UpdateLoginProfile DeleteLoginProfile CreateAccountAlias
+  DeleteAccountAlias ListAccountAliases GetAccountSummary UploadServerCertificate
+  UpdateServerCertificate GetServerCertificate DeleteServerCertificate ListServerCertificates
+  CreateRole GetRole DeleteRole ListRoles UpdateRole UpdateAssumeRolePolicy CreateInstanceProfile
+  GetInstanceProfile DeleteInstanceProfile ListInstanceProfiles ListInstanceProfilesForRole
+  AddRoleToInstanceProfile RemoveRoleFromInstanceProfile
+  CreateOpenIDConnectProvider GetOpenIDConnectProvider ListOpenIDConnectProviders
+  DeleteOpenIDConnectProvider AddClientIDToOpenIDConnectProvider
+  RemoveClientIDFromOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint
+  CreatePolicy GetPolicy DeletePolicy ListPolicies CreatePolicyVersion GetPolicyVersion
+  DeletePolicyVersion ListPolicyVersions SetDefaultPolicyVersion AttachUserPolicy DetachUserPolicy
+  ListAttachedUserPolicies AttachGroupPolicy DetachGroupPolicy ListAttachedGroupPolicies
+  AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies ListEntitiesForPolicy
+`
+
+const s3 = `
+  CreateBucket ListBuckets HeadBucket DeleteBucket GetBucketLocation PutObject GetObject HeadObject
+  DeleteObject DeleteObjects CopyObject ListObjects ListObjectsV2 CreateMultipartUpload UploadPart
+  UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts ListMultipartUploads
+  GetBucketVersioning PutBucketVersioning ListObjectVersions GetBucketAcl PutBucketAcl GetObjectAcl
+  PutObjectAcl GetBucketPolicy PutBucketPolicy DeleteBucketPolicy GetBucketTagging PutBucketTagging
+  DeleteBucketTagging GetObjectTagging PutObjectTagging DeleteObjectTagging GetBucketCors
+  PutBucketCors DeleteBucketCors GetBucketLifecycleConfiguration PutBucketLifecycleConfiguration
+  DeleteBucketLifecycle GetBucketLogging PutBucketLogging GetObjectAttributes
+`
+
+const words = (text: string): string[] => text.trim().split(/\s+/)
+
+export const typedOperations: Readonly<Record<string, readonly string[]>> = {
+  ec2: words(ec2),
+  sts: words(sts),
+  iam: words(iam),
+  s3: words(s3),
+}
+
+/** Enums whose values a cloud of its own may add to: typed as plain strings, and never enforced. */
+export const openEnums: ReadonlySet<string> = new Set(['InstanceType', 'BucketLocationConstraint'])

@@ -1,0 +1,59 @@
+/** EC2's errors about zones, regions, tags, volumes and snapshots. */
+import { AwsError } from '@mallee/aws-protocol'
+import { malformedId, notFound } from './errors-ids.ts'
+
+export function invalidZoneNotFound(names: readonly string[]): AwsError {
+  const list = names.map((name) => `'${name}'`).join(', ')
+  return new AwsError('InvalidParameterValue', `Invalid availability zones: [${list}]`)
+}
+
+export function invalidRegionNotFound(names: readonly string[]): AwsError {
+  const list = names.map((name) => `'${name}'`).join(', ')
+  return new AwsError('InvalidParameterValue', `Invalid region names: [${list}]`)
+}
+
+/** CreateTags on an id of no kind that can be tagged. */
+export function invalidIdForTags(id: string): AwsError {
+  return new AwsError('InvalidID', `The ID '${id.slice(0, 200)}' is not valid`)
+}
+
+export function reservedTagKey(prefix: string): AwsError {
+  return new AwsError(
+    'InvalidParameterValue',
+    `Tag keys starting with '${prefix}' are reserved for internal use`,
+  )
+}
+
+export function invalidTagKeyMalformed(
+  message = 'Tag keys must be between 1 and 127 characters long.',
+): AwsError {
+  return new AwsError('InvalidTagKey.Malformed', message)
+}
+
+export function invalidVolumeNotFound(ids: readonly string[]): AwsError {
+  return ids.length === 1
+    ? new AwsError('InvalidVolume.NotFound', `The volume '${ids[0]}' does not exist.`)
+    : new AwsError('InvalidVolume.NotFound', `The volumes '${ids.join(', ')}' do not exist.`)
+}
+
+export function invalidVolumeIdMalformed(id: string): AwsError {
+  return malformedId('InvalidVolumeID.Malformed', id, 'vol-')
+}
+
+export function invalidSnapshotNotFound(ids: readonly string[]): AwsError {
+  return ids.length === 1
+    ? new AwsError('InvalidSnapshot.NotFound', `The snapshot '${ids[0]}' does not exist.`)
+    : new AwsError('InvalidSnapshot.NotFound', `The snapshots '${ids.join(', ')}' do not exist.`)
+}
+
+export function invalidSnapshotIdMalformed(id: string): AwsError {
+  return malformedId('InvalidSnapshotID.Malformed', id, 'snap-')
+}
+
+export function invalidReservationIdMalformed(id: string): AwsError {
+  return malformedId('InvalidReservationID.Malformed', id, 'r-')
+}
+
+export function invalidReservationIdNotFound(ids: readonly string[]): AwsError {
+  return notFound('InvalidReservationID.NotFound', 'reservation', ids)
+}
