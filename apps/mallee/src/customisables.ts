@@ -1,5 +1,5 @@
 import { copyFile, mkdir, stat } from 'node:fs/promises'
-import { shippedStylesheet } from '@mallee/domain-xml'
+import { defaultStylesheetPath } from '@mallee/domain-xml'
 import type { Layout } from './layout.ts'
 
 /** Puts the files that are the admin's to edit where they are looked for; one that is there is never touched. */
@@ -8,5 +8,5 @@ export async function installCustomisables(layout: Layout): Promise<void> {
     await mkdir(layout.file('etc', dir), { recursive: true, mode: 0o755 })
   const stylesheet = layout.file('etc', 'libvirt.xsl')
   const present = await stat(stylesheet).catch(() => null)
-  if (!present) await copyFile(shippedStylesheet, stylesheet)
+  if (!present) await copyFile(defaultStylesheetPath, stylesheet)
 }

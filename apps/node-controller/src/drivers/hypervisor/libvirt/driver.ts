@@ -1,0 +1,205 @@
+import { statfs } from 'node:fs/promises'
+import os from 'node:os'
+import { MiB, errorMessage, type Log } from '@mallee/base'
+import { connectLibvirt, LibvirtError, type DomainRef, type LibvirtConnection } from '@mallee/libvirt'
+import { fatal, passing } from '../../../node-error.ts'
+import type { EndReason, HypervisorDriver, HypervisorFingerprint, LiveDomain } from '../driver.ts'
+import { probeAccelerator, type Accelerator } from './accelerator.ts'
+import { readEndReason } from './ended-log.ts'
+
+const callMs = 10_000
+/** A start stages nothing: what takes longer is a libvirtd that hangs. */
+const startMs = 30_000
+/** The first connection of a new libvirtd probes every QEMU binary. */
+const connectMs = 60_000
+
+export interface LibvirtOptions {
+  readonly socket: string
+  /** libvirt's own folder of domain logs. */
+  readonly logDir: string
+  /** What the node may give away; physical figures where not set. */
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly log: Log
+}
+
+/**
+ * Domains through libvirtd's socket. The connection is made anew whenever it was lost; every call is bounded, and a
+ * call that timed out may have worked, so callers look again. Events are hints and never facts.
+ */
+export class LibvirtDriver implements HypervisorDriver {
+  private readonly options: LibvirtOptions
+  private readonly listeners = new Set<(name: string | null) => void>()
+  private connecting: Promise<LibvirtConnection> | null = null
+  private connection: LibvirtConnection | null = null
+  private accelerator: Promise<Accelerator> | null = null
+  private closed = false
+
+  constructor(options: LibvirtOptions) {
+    this.options = options
+  }
+
+  async fingerprint(): Promise<HypervisorFingerprint> {
+    this.accelerator ??= probeAccelerator()
+    const { accelerator, reason } = await this.accelerator
+    const base = {
+      accelerator,
+      acceleratorReason: reason,
+      architecture: os.arch() === 'arm64' ? ('arm64' as const) : ('x86_64' as const),
+      vcpus: this.options.vcpus,
+      memoryMiB: this.options.memoryMiB,
+    }
+    try {
+      const version = await this.with((connection) => connection.getLibVersion({ timeoutMs: callMs }))
+      return { ...base, hypervisor: `libvirt ${versionText(Number(version))}`, problems: [] }
+    } catch (error) {
+      return {
+        ...base,
+        hypervisor: 'libvirt',
+        problems: [`libvirtd does not answer: ${errorMessage(error)}`],
+      }
+    }
+  }
+
+  async list(): Promise<LiveDomain[]> {
+    return this.with(async (connection) => {
+      const domains = await connection.listAllDomains(['active'], { timeoutMs: callMs })
+      const live: LiveDomain[] = []
+      for (const domain of domains) {
+        const state = await connection.domainGetState(domain, { timeoutMs: callMs }).catch(ignoreMissing)
+        if (!state || state.state === 'shutoff') continue
+        live.push({ name: domain.name, state: liveState(state.state) })
+      }
+      return live
+    })
+  }
+
+  async start(xml: string): Promise<void> {
+    await this.with((connection) => connection.domainCreateXml(xml, [], { timeoutMs: startMs }))
+  }
+
+  async shutdown(name: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) =>
+      connection.domainShutdownFlags(domain, ['acpi-power-btn'], { timeoutMs: callMs }),
+    )
+  }
+
+  async reboot(name: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) =>
+      connection.domainReboot(domain, [], { timeoutMs: callMs }),
+    )
+  }
+
+  async reset(name: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) => connection.domainReset(domain, { timeoutMs: callMs }))
+  }
+
+  async destroy(name: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) =>
+      connection.domainDestroyFlags(domain, [], { timeoutMs: startMs }),
+    )
+  }
+
+  ended(name: string): Promise<EndReason | null> {
+    return readEndReason(this.options.logDir, name)
+  }
+
+  onHint(callback: (name: string | null) => void): () => void {
+    this.listeners.add(callback)
+    void this.connect().catch(() => {})
+    return () => this.listeners.delete(callback)
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await this.connection?.close()
+  }
+
+  /** A domain that is gone meanwhile makes a verb succeed: there is nothing to do. */
+  private async onDomain(
+    name: string,
+    verb: (connection: LibvirtConnection, domain: DomainRef) => Promise<unknown>,
+  ): Promise<void> {
+    await this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs }).catch(ignoreMissing)
+      if (domain) await verb(connection, domain).catch(ignoreMissing)
+    })
+  }
+
+  private async with<T>(work: (connection: LibvirtConnection) => Promise<T>): Promise<T> {
+    try {
+      return await work(await this.connect())
+    } catch (error) {
+      if (error instanceof LibvirtError) throw fatal('LibvirtRefused', `libvirt: ${error.message}`, error)
+      throw passing('LibvirtAway', `libvirtd: ${errorMessage(error)}`, error)
+    }
+  }
+
+  private connect(): Promise<LibvirtConnection> {
+    if (this.connection && !this.connection.isClosed) return Promise.resolve(this.connection)
+    if (this.closed) return Promise.reject(passing('Closing', 'the node controller is stopping'))
+    this.connecting ??= this.open().finally(() => {
+      this.connecting = null
+    })
+    return this.connecting
+  }
+
+  private async open(): Promise<LibvirtConnection> {
+    const connection = await connectLibvirt({
+      socketPath: this.options.socket,
+      timeoutMs: callMs,
+      connectTimeoutMs: connectMs,
+      keepaliveIntervalMs: 5_000,
+    })
+    connection.on('close', () => {
+      if (this.closed) return
+      this.options.log.warn({}, 'libvirtd went away')
+      this.hint(null)
+    })
+    await connection.onDomainEvent('lifecycle', ({ domain }) => this.hint(domain.name))
+    await connection.onDomainEvent('reboot', ({ domain }) => this.hint(`reboot ${domain.name}`))
+    this.connection = connection
+    this.options.log.info({}, 'connected to libvirtd')
+    this.hint(null)
+    return connection
+  }
+
+  private hint(name: string | null): void {
+    for (const listener of this.listeners) listener(name)
+  }
+}
+
+function liveState(state: string): LiveDomain['state'] {
+  if (state === 'running' || state === 'blocked') return 'running'
+  return state === 'paused' || state === 'pmsuspended' ? 'paused' : 'ending'
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (
+    error instanceof LibvirtError &&
+    (error.codeName === 'no-domain' || error.codeName === 'operation-invalid')
+  )
+    return undefined
+  throw error
+}
+
+function versionText(version: number): string {
+  return `${Math.floor(version / 1_000_000)}.${Math.floor(version / 1000) % 1000}.${version % 1000}`
+}
+
+/** What this machine can give to guests: processors shared several times over, memory never. */
+export function physicalCapacity(options: { vcpusPerCore: number; reservedMemoryMiB: number }): {
+  vcpus: number
+  memoryMiB: number
+} {
+  return {
+    vcpus: os.availableParallelism() * options.vcpusPerCore,
+    memoryMiB: Math.max(0, Math.floor(os.totalmem() / MiB) - options.reservedMemoryMiB),
+  }
+}
+
+/** Space for instance disks under a folder, in GiB: its whole file system, since the record knows what is promised. */
+export async function diskCapacityGiB(dir: string): Promise<number> {
+  const info = await statfs(dir)
+  return Math.floor((info.blocks * info.bsize) / (1024 * MiB))
+}

@@ -1,0 +1,171 @@
+import { mkdir, open, readFile, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises'
+import path from 'node:path'
+import { errorMessage, type Log } from '@mallee/base'
+import type { Artifact, DomainItem } from '@mallee/agent-contract'
+import { DomainXmlError, readDomain, transformDomain, writeInstanceXml } from '@mallee/domain-xml'
+import type { NetworkPort } from '../drivers/network/driver.ts'
+import type { NcHooks } from '../hooks/nc-hooks.ts'
+import type { ImageCache } from '../images/image-cache.ts'
+import {
+  ensureOverlay,
+  ensureRawCopy,
+  fileExists,
+  overlayPath,
+  rawCopyPath,
+} from '../images/instance-disk.ts'
+import { fatal } from '../node-error.ts'
+import type { GuestPreparer } from './guest-preparer.ts'
+import {
+  describeInstance,
+  instanceFiles,
+  rootDevice,
+  type InstanceFiles,
+  type VirtioSettings,
+} from './instance-description.ts'
+
+const transformMs = 10_000
+
+/**
+ * Everything a real domain needs on its node, in the order of Eucalyptus' node controller: folder, images, disk,
+ * instance.xml, the stylesheet and transforms, the pre-boot hook; what the hook left is what libvirt gets, to the byte.
+ */
+export class LibvirtPreparer implements GuestPreparer {
+  private readonly deps: {
+    instancesDir: string
+    customDir: string
+    cache: ImageCache
+    hooks: NcHooks
+    log: Log
+    virtio: VirtioSettings
+    tbCacheMiB: number
+    hypervisorType: () => Promise<'kvm' | 'qemu'>
+  }
+
+  constructor(deps: LibvirtPreparer['deps']) {
+    this.deps = deps
+  }
+
+  async prepare(item: DomainItem, ports: readonly NetworkPort[]): Promise<string> {
+    const files = this.files(item)
+    await mkdir(files.dir, { recursive: true, mode: 0o750 })
+    const imagePath = await this.deps.cache.ensure(item.machine)
+    await this.linkBootFile(item.kernel, files.kernelLink)
+    await this.linkBootFile(item.ramdisk, files.ramdiskLink)
+    const raw = await fileExists(rawCopyPath(files.dir))
+    if (!raw) {
+      await ensureOverlay({ instanceDir: files.dir, image: item.machine, imagePath, diskGiB: item.diskGiB })
+      await relink(overlayPath(files.dir), files.rootLink)
+    }
+    await this.writeXml(item, files, ports, raw ? 'raw' : 'qcow2')
+    await this.deps.hooks.run('euca-nc-pre-boot', files.dir, { instanceId: item.instanceId })
+    return readFile(files.libvirtXml, 'utf8')
+  }
+
+  async hasDisk(item: DomainItem): Promise<boolean> {
+    const { dir } = this.files(item)
+    return (await fileExists(overlayPath(dir))) || (await fileExists(rawCopyPath(dir)))
+  }
+
+  /** A veto of the pre-clean hook keeps the files, as Eucalyptus has it; the instance ends all the same. */
+  async remove(item: DomainItem): Promise<void> {
+    const { dir } = this.files(item)
+    if (!(await fileExists(dir))) return
+    try {
+      await this.deps.hooks.run('euca-nc-pre-clean', dir, { instanceId: item.instanceId })
+    } catch (error) {
+      this.deps.log.warn(
+        { instanceId: item.instanceId, dir, reason: errorMessage(error) },
+        'a hook keeps the files of the instance',
+      )
+      await rename(dir, `${dir}.kept`)
+      return
+    }
+    await rm(dir, { recursive: true, force: true })
+    await rmdir(path.dirname(dir)).catch(() => {}) // other instances of the account may live there
+  }
+
+  async readConsole(item: DomainItem, maxBytes: number): Promise<Buffer> {
+    const files = this.files(item)
+    const prefix = (await readFile(files.consolePrefix).catch(() => Buffer.alloc(0))).subarray(0, 4095)
+    const handle = await open(files.console, 'r').catch(() => null)
+    if (!handle) return prefix
+    try {
+      const { size } = await handle.stat()
+      const wanted = Math.min(size, maxBytes - prefix.length)
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(wanted), 0, wanted, size - wanted)
+      return Buffer.concat([prefix, buffer.subarray(0, bytesRead)])
+    } finally {
+      await handle.close()
+    }
+  }
+
+  private files(item: DomainItem): InstanceFiles {
+    return instanceFiles(this.deps.instancesDir, item, this.deps.virtio)
+  }
+
+  /**
+   * The stylesheet is read anew for every launch. One that does not know `driverType` (an unmodified Eucalyptus one)
+   * makes a domain that would read the overlay as raw bytes: it gets a raw disk instead.
+   */
+  private async writeXml(
+    item: DomainItem,
+    files: InstanceFiles,
+    ports: readonly NetworkPort[],
+    format: 'raw' | 'qcow2',
+  ): Promise<void> {
+    await this.transform(item, files, ports, format)
+    if (format === 'raw') return
+    const domain = readDomain(await readFile(files.libvirtXml, 'utf8'))
+    const root = domain.disks.find((disk) => disk.source === files.rootLink)
+    if (!root)
+      throw fatal(
+        'NoRootDisk',
+        `The domain of ${item.instanceId} has no disk ${rootDevice(item, this.deps.virtio)}.`,
+      )
+    if (root.driverType === 'qcow2') return
+    this.deps.log.info(
+      { instanceId: item.instanceId },
+      'the stylesheet names no disk format: making a raw disk',
+    )
+    await relink(await ensureRawCopy({ instanceDir: files.dir }), files.rootLink)
+    await this.transform(item, files, ports, 'raw')
+  }
+
+  private async transform(
+    item: DomainItem,
+    files: InstanceFiles,
+    ports: readonly NetworkPort[],
+    diskFormat: 'raw' | 'qcow2',
+  ): Promise<void> {
+    const { customDir, virtio, tbCacheMiB } = this.deps
+    const hypervisorType = await this.deps.hypervisorType()
+    await writeInstanceXml(
+      files.dir,
+      describeInstance({ item, files, ports, virtio, hypervisorType, tbCacheMiB, diskFormat }),
+    )
+    try {
+      await transformDomain({
+        instanceXmlPath: files.instanceXml,
+        stylesheetPath: path.join(customDir, 'libvirt.xsl'),
+        transformsDir: path.join(customDir, 'transforms.d'),
+        outputPath: files.libvirtXml,
+        timeoutMs: transformMs,
+      })
+    } catch (error) {
+      if (error instanceof DomainXmlError) throw fatal('DomainXmlFailed', error.message, error)
+      throw error
+    }
+  }
+
+  private async linkBootFile(artifact: Artifact | null, link: string): Promise<void> {
+    if (artifact) await relink(await this.deps.cache.ensure(artifact), link)
+  }
+}
+
+async function relink(target: string, link: string): Promise<void> {
+  const present = await readlink(link).catch(() => null)
+  if (present === target) return
+  await rm(`${link}.new`, { force: true })
+  await symlink(target, `${link}.new`)
+  await rename(`${link}.new`, link)
+}
