@@ -1,12 +1,67 @@
-import { describeInstances } from './ec2/describe-instances.ts'
-import { runInstances } from './ec2/run-instances.ts'
-import { terminateInstances } from './ec2/terminate-instances.ts'
 import type { Ec2TypedAction } from '@mallee/ec2-api'
 import type { Ec2Action } from './define-action.ts'
+import { describeInstances } from './ec2/describe-instances.ts'
+import { getConsoleOutput } from './ec2/get-console-output.ts'
+import { deregisterImage, describeImages, registerImage } from './ec2/images.ts'
+import { describeInstanceStatus } from './ec2/instance-status.ts'
+import { describeInstanceTypes } from './ec2/instance-types.ts'
+import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './ec2/key-pairs.ts'
+import {
+  describeAddresses,
+  describeNetworkInterfaces,
+  describeSubnets,
+  describeVpcs,
+} from './ec2/network-describes.ts'
+import { rebootInstances } from './ec2/reboot-instances.ts'
+import { runInstances } from './ec2/run-instances.ts'
+import {
+  authorizeSecurityGroupEgress,
+  authorizeSecurityGroupIngress,
+  describeSecurityGroupRules,
+  revokeSecurityGroupEgress,
+  revokeSecurityGroupIngress,
+} from './ec2/security-group-rules.ts'
+import { createSecurityGroup, deleteSecurityGroup, describeSecurityGroups } from './ec2/security-groups.ts'
+import { createTags, deleteTags, describeTags } from './ec2/tags.ts'
+import { terminateInstances } from './ec2/terminate-instances.ts'
+import {
+  describeAccountAttributes,
+  describeAvailabilityZones,
+  describeRegions,
+} from './ec2/zones-and-regions.ts'
 
 /** Every EC2 action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 export const ec2Actions = {
+  AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
+  AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  CreateKeyPair: createKeyPair,
+  CreateSecurityGroup: createSecurityGroup,
+  CreateTags: createTags,
+  DeleteKeyPair: deleteKeyPair,
+  DeleteSecurityGroup: deleteSecurityGroup,
+  DeleteTags: deleteTags,
+  DeregisterImage: deregisterImage,
+  DescribeAccountAttributes: describeAccountAttributes,
+  DescribeAddresses: describeAddresses,
+  DescribeAvailabilityZones: describeAvailabilityZones,
+  DescribeImages: describeImages,
   DescribeInstances: describeInstances,
+  DescribeInstanceStatus: describeInstanceStatus,
+  DescribeInstanceTypes: describeInstanceTypes,
+  DescribeKeyPairs: describeKeyPairs,
+  DescribeNetworkInterfaces: describeNetworkInterfaces,
+  DescribeRegions: describeRegions,
+  DescribeSecurityGroupRules: describeSecurityGroupRules,
+  DescribeSecurityGroups: describeSecurityGroups,
+  DescribeSubnets: describeSubnets,
+  DescribeTags: describeTags,
+  DescribeVpcs: describeVpcs,
+  GetConsoleOutput: getConsoleOutput,
+  ImportKeyPair: importKeyPair,
+  RebootInstances: rebootInstances,
+  RegisterImage: registerImage,
+  RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
+  RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
   RunInstances: runInstances,
   TerminateInstances: terminateInstances,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }

@@ -1,0 +1,197 @@
+import { isWellFormedId } from '@mallee/base'
+import {
+  cannotDelete,
+  groupHasDependents,
+  invalidGroupDuplicate,
+  invalidGroupIdMalformed,
+  invalidGroupNotFound,
+  invalidGroupReserved,
+  invalidParameterValue,
+  invalidVpcIdMalformed,
+  invalidVpcIdNotFound,
+  missingParameter,
+  securityGroupLimitExceeded,
+  vpcIdNotSpecified,
+} from '@mallee/ec2-api'
+import { quotaOf } from '../../store/quota-store.ts'
+import type { Reader } from '../../store/record.ts'
+import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
+import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
+import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
+import { securityGroupView } from '../../views/security-group-view.ts'
+import { defineEc2Action, type ActionContext } from '../define-action.ts'
+import { applyFilters, type FilterFields } from '../filters.ts'
+import { page } from '../pages.ts'
+import { protocolName } from '../security-group-permissions.ts'
+import { tagRows } from '../tag-specifications.ts'
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html */
+export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
+  mutates: true,
+  honours: ['GroupName', 'Description', 'VpcId', 'TagSpecifications', 'DryRun'],
+  run(ctx, input) {
+    const allowed = /^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]{1,255}$/
+    if (!allowed.test(input.GroupName) || input.GroupName.startsWith('sg-'))
+      throw invalidParameterValue(
+        `Value (${input.GroupName.slice(0, 60)}) for parameter GroupName is invalid.`,
+      )
+    if (!allowed.test(input.Description))
+      throw invalidParameterValue(
+        `Value (${input.Description.slice(0, 60)}) for parameter GroupDescription is invalid.`,
+      )
+    if (input.GroupName === 'default') throw invalidGroupReserved(input.GroupName)
+    return ctx.transaction(async (tx) => {
+      const vpcId = await vpcFor(ctx, tx.db, input.VpcId)
+      const groups = await listGroups(ctx, tx.db)
+      if (groups.some((group) => group.vpc_id === vpcId && group.name === input.GroupName))
+        throw invalidGroupDuplicate(input.GroupName, vpcId)
+      if (groups.length >= (await quotaOf(tx.db, ctx.caller.accountId, 'security-groups')))
+        throw securityGroupLimitExceeded()
+      const group = await insertSecurityGroup(tx, {
+        accountId: ctx.caller.accountId,
+        vpcId,
+        name: input.GroupName,
+        description: input.Description,
+        membersMayMeet: false,
+        random: ctx.random,
+        nowMs: ctx.nowMs,
+      })
+      const tags = tagRows(ctx, input.TagSpecifications, 'security-group', [group.id])
+      await putTags(tx, tags)
+      tx.touch(group.id)
+      return { GroupId: group.id, Tags: tags.map((tag) => ({ Key: tag.key, Value: tag.value })) }
+    })
+  },
+})
+
+async function vpcFor(ctx: ActionContext, db: Reader, given: string | undefined): Promise<string> {
+  const vpcs = await db.selectFrom('vpc').selectAll().where('account_id', '=', ctx.caller.accountId).execute()
+  if (given === undefined) return vpcs.find((vpc) => vpc.is_default === 1)?.id ?? refuse(vpcIdNotSpecified())
+  if (!isWellFormedId('vpc', given)) throw invalidVpcIdMalformed(given)
+  return vpcs.find((vpc) => vpc.id === given)?.id ?? refuse(invalidVpcIdNotFound([given]))
+}
+
+function refuse(error: Error): never {
+  throw error
+}
+
+function listGroups(ctx: ActionContext, db: Reader): Promise<SecurityGroupTable[]> {
+  return db
+    .selectFrom('security_group')
+    .selectAll()
+    .where('account_id', '=', ctx.caller.accountId)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
+}
+
+/** The caller's group by id, or by name in its default VPC. */
+export async function requireGroup(
+  ctx: ActionContext,
+  db: Reader,
+  input: { GroupId?: string | undefined; GroupName?: string | undefined },
+): Promise<SecurityGroupTable> {
+  if (input.GroupId === undefined && input.GroupName === undefined) throw missingParameter('GroupId')
+  if (input.GroupId !== undefined && !isWellFormedId('securityGroup', input.GroupId))
+    throw invalidGroupIdMalformed(input.GroupId)
+  const groups = await listGroups(ctx, db)
+  if (input.GroupId !== undefined)
+    return groups.find((group) => group.id === input.GroupId) ?? refuse(invalidGroupNotFound(input.GroupId))
+  const vpcId = await vpcFor(ctx, db, undefined)
+  return (
+    groups.find((group) => group.vpc_id === vpcId && group.name === input.GroupName) ??
+    refuse(invalidGroupNotFound(input.GroupName!))
+  )
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html */
+export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
+  mutates: true,
+  honours: ['GroupId', 'GroupName', 'DryRun'],
+  run(ctx, input) {
+    return ctx.transaction(async (tx) => {
+      const group = await requireGroup(ctx, tx.db, input)
+      if (group.name === 'default') throw cannotDelete(group.id)
+      const member = await tx.db
+        .selectFrom('network_interface_group')
+        .select('interface_id')
+        .where('group_id', '=', group.id)
+        .executeTakeFirst()
+      const named = await tx.db
+        .selectFrom('security_group_rule')
+        .select('id')
+        .where('peer_group_id', '=', group.id)
+        .where('group_id', '!=', group.id)
+        .executeTakeFirst()
+      if (member || named) throw groupHasDependents(group.id)
+      await deleteTagsOf(tx, group.id)
+      await tx.db.deleteFrom('security_group_rule').where('group_id', '=', group.id).execute()
+      await tx.db.deleteFrom('security_group').where('id', '=', group.id).execute()
+      tx.touch(group.id)
+      return { Return: true, GroupId: group.id }
+    })
+  },
+})
+
+interface GroupRows {
+  readonly group: SecurityGroupTable
+  readonly rules: readonly SecurityGroupRuleTable[]
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
+export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', {
+  mutates: false,
+  honours: ['GroupIds', 'GroupNames', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const groups = await listGroups(ctx, db)
+      for (const id of input.GroupIds ?? []) {
+        if (!isWellFormedId('securityGroup', id)) throw invalidGroupIdMalformed(id)
+        if (!groups.some((group) => group.id === id)) throw invalidGroupNotFound(id)
+      }
+      for (const name of input.GroupNames ?? [])
+        if (!groups.some((group) => group.name === name)) throw invalidGroupNotFound(name)
+      const chosen = groups.filter(
+        (group) =>
+          ((input.GroupIds?.length ?? 0) === 0 || input.GroupIds!.includes(group.id)) &&
+          ((input.GroupNames?.length ?? 0) === 0 || input.GroupNames!.includes(group.name)),
+      )
+      const ids = chosen.map((group) => group.id)
+      const rules = Map.groupBy(await listRules(db, ids), (rule) => rule.group_id)
+      const tags = await readTags(db, ctx.caller.accountId, ids)
+      const rows = chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [] }))
+      const found = applyFilters(rows, input.Filters, groupFields, (row) => tags.get(row.group.id) ?? [])
+      const cut = page(found, input, {
+        idOf: (row) => row.group.id,
+        secret: `DescribeSecurityGroups ${ctx.caller.accountId}`,
+      })
+      return {
+        SecurityGroups: cut.items.map((row) =>
+          securityGroupView(row.group, row.rules, tags.get(row.group.id) ?? [], ctx.settings.region),
+        ),
+        NextToken: cut.nextToken,
+      }
+    })
+  },
+})
+
+const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
+  const of = (row: GroupRows) => row.rules.filter((rule) => rule.is_egress === egress)
+  return {
+    [`${prefix}cidr`]: (row) => of(row).map((rule) => rule.cidr),
+    [`${prefix}from-port`]: (row) => of(row).map((rule) => rule.from_port),
+    [`${prefix}to-port`]: (row) => of(row).map((rule) => rule.to_port),
+    [`${prefix}group-id`]: (row) => of(row).map((rule) => rule.peer_group_id),
+    [`${prefix}protocol`]: (row) => of(row).flatMap((rule) => [protocolName(rule.protocol), rule.protocol]),
+  }
+}
+
+const groupFields: FilterFields<GroupRows> = {
+  description: (row) => [row.group.description],
+  'group-id': (row) => [row.group.id],
+  'group-name': (row) => [row.group.name],
+  'owner-id': (row) => [row.group.account_id],
+  'vpc-id': (row) => [row.group.vpc_id],
+  ...side(0, 'ip-permission.'),
+  ...side(1, 'egress.ip-permission.'),
+}

@@ -1,0 +1,149 @@
+import { idPrefixes, isWellFormedId, type IdKind } from '@mallee/base'
+import { invalidIdForTags, invalidParameterValue } from '@mallee/ec2-api'
+import type { Reader } from '../../store/record.ts'
+import { putTags } from '../../store/tag-store.ts'
+import type { Tables } from '../../store/tables.ts'
+import { defineEc2Action, type ActionContext } from '../define-action.ts'
+import { applyFilters } from '../filters.ts'
+import { page } from '../pages.ts'
+import { checkTag } from '../tag-specifications.ts'
+
+type Taggable =
+  | 'instance'
+  | 'image'
+  | 'vpc'
+  | 'subnet'
+  | 'security_group'
+  | 'security_group_rule'
+  | 'network_interface'
+  | 'key_pair'
+
+/** What can be tagged: the table that holds it, and the resource type that EC2 calls it. */
+const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: string }>> = {
+  instance: { table: 'instance', type: 'instance' },
+  image: { table: 'image', type: 'image' },
+  kernel: { table: 'image', type: 'image' },
+  ramdisk: { table: 'image', type: 'image' },
+  vpc: { table: 'vpc', type: 'vpc' },
+  subnet: { table: 'subnet', type: 'subnet' },
+  securityGroup: { table: 'security_group', type: 'security-group' },
+  securityGroupRule: { table: 'security_group_rule', type: 'security-group-rule' },
+  networkInterface: { table: 'network_interface', type: 'network-interface' },
+  keyPair: { table: 'key_pair', type: 'key-pair' },
+}
+
+/** The type of each resource; one that is not the caller's is as if it did not exist. */
+async function resolve(ctx: ActionContext, db: Reader, ids: readonly string[]): Promise<Map<string, string>> {
+  const types = new Map<string, string>()
+  for (const id of ids) {
+    const kind = (Object.keys(taggable) as IdKind[]).find(
+      (candidate) => isWellFormedId(candidate, id) && id.startsWith(`${idPrefixes[candidate]}-`),
+    )
+    const found = kind && taggable[kind]
+    if (!found) throw invalidIdForTags(id)
+    const row = await db
+      .selectFrom(found.table)
+      .select('id')
+      .where('id', '=', id)
+      .where('account_id', '=', ctx.caller.accountId)
+      .executeTakeFirst()
+    if (!row) throw invalidIdForTags(id)
+    types.set(id, found.type)
+  }
+  return types
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */
+export const createTags = defineEc2Action('CreateTags', {
+  mutates: true,
+  honours: ['Resources', 'Tags', 'DryRun'],
+  run(ctx, input) {
+    for (const tag of input.Tags) checkTag(tag.Key ?? '', tag.Value ?? '')
+    return ctx.transaction(async (tx) => {
+      const types = await resolve(ctx, tx.db, input.Resources)
+      await putTags(
+        tx,
+        [...types].flatMap(([id, type]) =>
+          input.Tags.map((tag) => ({
+            account_id: ctx.caller.accountId,
+            resource_id: id,
+            resource_type: type,
+            key: tag.Key ?? '',
+            value: tag.Value ?? '',
+          })),
+        ),
+      )
+      touchAll(ctx, tx, types)
+      return {}
+    })
+  },
+})
+
+/** Without tags all of them go; with a value only a tag of that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
+export const deleteTags = defineEc2Action('DeleteTags', {
+  mutates: true,
+  honours: ['Resources', 'Tags', 'DryRun'],
+  run(ctx, input) {
+    return ctx.transaction(async (tx) => {
+      const types = await resolve(ctx, tx.db, input.Resources)
+      for (const id of types.keys()) {
+        const wanted = input.Tags ?? []
+        if (wanted.length === 0) await tx.db.deleteFrom('tag').where('resource_id', '=', id).execute()
+        for (const tag of wanted) {
+          if (tag.Key === undefined) throw invalidParameterValue('A tag to be deleted needs a key.')
+          let query = tx.db.deleteFrom('tag').where('resource_id', '=', id).where('key', '=', tag.Key)
+          if (tag.Value !== undefined) query = query.where('value', '=', tag.Value)
+          await query.execute()
+        }
+      }
+      touchAll(ctx, tx, types)
+      return {}
+    })
+  },
+})
+
+/** An instance's tags are in its metadata, if its owner wants them there: its item changes with them. */
+function touchAll(
+  ctx: ActionContext,
+  tx: { touch(...ids: string[]): void; afterCommit(callback: () => void): void },
+  types: ReadonlyMap<string, string>,
+): void {
+  tx.touch(...types.keys())
+  for (const [id, type] of types) if (type === 'instance') tx.afterCommit(() => ctx.wakes.instance(id))
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html */
+export const describeTags = defineEc2Action('DescribeTags', {
+  mutates: false,
+  honours: ['Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const rows = await db
+        .selectFrom('tag')
+        .selectAll()
+        .where('account_id', '=', ctx.caller.accountId)
+        .orderBy('resource_id')
+        .orderBy('key')
+        .execute()
+      const found = applyFilters(rows, input.Filters, {
+        key: (row) => [row.key],
+        value: (row) => [row.value],
+        'resource-id': (row) => [row.resource_id],
+        'resource-type': (row) => [row.resource_type],
+      })
+      const cut = page(found, input, {
+        idOf: (row) => `${row.resource_id} ${row.key}`,
+        secret: `DescribeTags ${ctx.caller.accountId}`,
+      })
+      return {
+        Tags: cut.items.map((row) => ({
+          ResourceId: row.resource_id,
+          ResourceType: row.resource_type as never,
+          Key: row.key,
+          Value: row.value,
+        })),
+        NextToken: cut.nextToken,
+      }
+    })
+  },
+})

@@ -1,0 +1,111 @@
+import { invalidRegionNotFound, invalidZoneNotFound } from '@mallee/ec2-api'
+import { quotaOf } from '../../store/quota-store.ts'
+import { defineEc2Action } from '../define-action.ts'
+import { applyFilters } from '../filters.ts'
+
+/** One region: this cloud. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html */
+export const describeRegions = defineEc2Action('DescribeRegions', {
+  mutates: false,
+  honours: ['RegionNames', 'AllRegions', 'Filters', 'DryRun'],
+  async run(ctx, input) {
+    const { region, endpoint } = ctx.settings
+    const unknown = (input.RegionNames ?? []).filter((name) => name !== region)
+    if (unknown.length > 0) throw invalidRegionNotFound(unknown)
+    const regions = [
+      {
+        RegionName: region,
+        Endpoint: endpoint.replace(/^https?:\/\//, ''),
+        OptInStatus: 'opt-in-not-required',
+      },
+    ]
+    return {
+      Regions: applyFilters(regions, input.Filters, {
+        'region-name': (entry) => [entry.RegionName],
+        endpoint: (entry) => [entry.Endpoint],
+        'opt-in-status': (entry) => [entry.OptInStatus],
+      }),
+    }
+  },
+})
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
+export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZones', {
+  mutates: false,
+  honours: ['ZoneNames', 'ZoneIds', 'AllAvailabilityZones', 'Filters', 'DryRun'],
+  async run(ctx, input) {
+    const { region, availabilityZones } = ctx.settings
+    const zones = availabilityZones.map((name, index) => ({ name, id: zoneId(region, index) }))
+    const unknown = [
+      ...(input.ZoneNames ?? []).filter((name) => !zones.some((zone) => zone.name === name)),
+      ...(input.ZoneIds ?? []).filter((id) => !zones.some((zone) => zone.id === id)),
+    ]
+    if (unknown.length > 0) throw invalidZoneNotFound(unknown)
+    const chosen = zones.filter(
+      (zone) =>
+        ((input.ZoneNames?.length ?? 0) === 0 || input.ZoneNames!.includes(zone.name)) &&
+        ((input.ZoneIds?.length ?? 0) === 0 || input.ZoneIds!.includes(zone.id)),
+    )
+    const found = applyFilters(chosen, input.Filters, {
+      'zone-name': (zone) => [zone.name],
+      'zone-id': (zone) => [zone.id],
+      'region-name': () => [region],
+      'group-name': () => [region],
+      'network-border-group': () => [region],
+      'opt-in-status': () => ['opt-in-not-required'],
+      'zone-type': () => ['availability-zone'],
+      state: () => ['available'],
+    })
+    return {
+      AvailabilityZones: found.map((zone) => ({
+        State: 'available' as const,
+        OptInStatus: 'opt-in-not-required' as const,
+        Messages: [],
+        RegionName: region,
+        ZoneName: zone.name,
+        ZoneId: zone.id,
+        GroupName: region,
+        NetworkBorderGroup: region,
+        ZoneType: 'availability-zone',
+      })),
+    }
+  },
+})
+
+/** `use1-az1` for the first zone of us-east-1: AWS's short form of the region, and a number. */
+function zoneId(region: string, index: number): string {
+  const [area = '', side = '', number = ''] = region.split('-')
+  return `${area}${side.charAt(0)}${number}-az${index + 1}`
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html */
+export const describeAccountAttributes = defineEc2Action('DescribeAccountAttributes', {
+  mutates: false,
+  honours: ['AttributeNames', 'DryRun'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const vpc = await db
+        .selectFrom('vpc')
+        .select('id')
+        .where('account_id', '=', ctx.caller.accountId)
+        .where('is_default', '=', 1)
+        .executeTakeFirst()
+      const quota = async (name: Parameters<typeof quotaOf>[2]) =>
+        String(await quotaOf(db, ctx.caller.accountId, name))
+      const attributes: Record<string, string[]> = {
+        'supported-platforms': ['VPC'],
+        'default-vpc': [vpc?.id ?? 'none'],
+        'max-instances': [await quota('instances')],
+        'vpc-max-security-groups-per-interface': [await quota('groups-per-interface')],
+      }
+      const wanted: readonly string[] = input.AttributeNames ?? []
+      return {
+        AccountAttributes: Object.entries(attributes)
+          .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+          .map(([name, values]) => ({
+            AttributeName: name,
+            AttributeValues: values.map((value) => ({ AttributeValue: value })),
+          })),
+      }
+    })
+  },
+})

@@ -1,0 +1,161 @@
+import { formatCidr, parseCidr } from '@mallee/base'
+import {
+  invalidGroupNotFound,
+  invalidParameterCombination,
+  invalidParameterValue,
+  invalidPermissionMalformed,
+  missingParameter,
+  unsupportedParameter,
+  type Ec2,
+} from '@mallee/ec2-api'
+import type { Reader } from '../store/record.ts'
+import type { NewRule } from '../store/security-group-store.ts'
+import type { SecurityGroupTable } from '../store/tables.ts'
+import type { ActionContext } from './define-action.ts'
+
+interface FlatRule {
+  CidrIp?: string | undefined
+  FromPort?: number | undefined
+  ToPort?: number | undefined
+  IpProtocol?: string | undefined
+  SourceSecurityGroupName?: string | undefined
+  IpPermissions?: Ec2.IpPermission[] | undefined
+}
+
+const protocolNumbers: Readonly<Record<string, string>> = { tcp: '6', udp: '17', icmp: '1' }
+const protocolNames: Readonly<Record<string, string>> = { '6': 'tcp', '17': 'udp', '1': 'icmp' }
+
+export function protocolName(number: string): string {
+  return protocolNames[number] ?? number
+}
+
+/** The rules that a request speaks of, one for each CIDR and peer, in both of EC2's spellings. */
+export async function requestedRules(
+  ctx: ActionContext,
+  db: Reader,
+  group: SecurityGroupTable,
+  isEgress: boolean,
+  input: FlatRule,
+): Promise<NewRule[]> {
+  const flat =
+    input.IpProtocol !== undefined ||
+    input.CidrIp !== undefined ||
+    input.SourceSecurityGroupName !== undefined
+  if (flat && (input.IpPermissions?.length ?? 0) > 0) {
+    throw invalidParameterCombination(
+      'The parameter ipPermissions may not be used in combination with ipProtocol',
+    )
+  }
+  const permissions: Ec2.IpPermission[] = flat
+    ? [
+        {
+          IpProtocol: input.IpProtocol ?? (input.SourceSecurityGroupName === undefined ? undefined : '-1'),
+          FromPort: input.FromPort,
+          ToPort: input.ToPort,
+          ...(input.CidrIp === undefined ? {} : { IpRanges: [{ CidrIp: input.CidrIp }] }),
+          ...(input.SourceSecurityGroupName === undefined
+            ? {}
+            : { UserIdGroupPairs: [{ GroupName: input.SourceSecurityGroupName }] }),
+        },
+      ]
+    : (input.IpPermissions ?? [])
+  if (permissions.length === 0) throw missingParameter('ipPermissions')
+  const rules: NewRule[] = []
+  for (const permission of permissions) rules.push(...(await rulesOf(ctx, db, group, isEgress, permission)))
+  return rules
+}
+
+async function rulesOf(
+  ctx: ActionContext,
+  db: Reader,
+  group: SecurityGroupTable,
+  isEgress: boolean,
+  permission: Ec2.IpPermission,
+): Promise<NewRule[]> {
+  if ((permission.Ipv6Ranges?.length ?? 0) > 0) throw unsupportedParameter('IpPermissions.Ipv6Ranges')
+  if ((permission.PrefixListIds?.length ?? 0) > 0) throw unsupportedParameter('IpPermissions.PrefixListIds')
+  const ports = portsOf(permission)
+  const rules: NewRule[] = []
+  for (const range of permission.IpRanges ?? []) {
+    const block = parseCidr(range.CidrIp ?? '')
+    if (!block) throw invalidParameterValue(`CIDR block ${range.CidrIp ?? ''} is malformed`)
+    rules.push({
+      isEgress,
+      ...ports,
+      cidr: formatCidr(block),
+      peerGroupId: null,
+      description: describe(range.Description),
+    })
+  }
+  for (const pair of permission.UserIdGroupPairs ?? []) {
+    const peer = await peerGroup(ctx, db, group, pair)
+    rules.push({
+      isEgress,
+      ...ports,
+      cidr: null,
+      peerGroupId: peer.id,
+      description: describe(pair.Description),
+    })
+  }
+  if (rules.length === 0) throw missingParameter('ipRanges')
+  return rules
+}
+
+function describe(text: string | undefined): string | null {
+  if (text === undefined || text === '') return null
+  if (text.length > 255 || !/^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]*$/.test(text))
+    throw invalidParameterValue('Invalid rule description.')
+  return text
+}
+
+/** `tcp`, `udp`, `icmp` or a number; ports only where the protocol has them, ICMP's type and code in their place. */
+function portsOf(permission: Ec2.IpPermission): { protocol: string; fromPort: number; toPort: number } {
+  const given = permission.IpProtocol?.toLowerCase()
+  if (given === undefined) throw missingParameter('ipProtocol')
+  const protocol = protocolNumbers[given] ?? given
+  if (given === 'icmpv6' || protocol === '58') throw unsupportedParameter('IpPermissions.IpProtocol=icmpv6')
+  if (protocol !== '-1' && (!/^\d{1,3}$/.test(protocol) || Number(protocol) > 255))
+    throw invalidPermissionMalformed(`Unsupported IP protocol "${given}"`)
+  if (protocol === '6' || protocol === '17') return { protocol, ...portRange(permission) }
+  if (protocol === '1')
+    return { protocol, fromPort: icmpPart(permission.FromPort), toPort: icmpPart(permission.ToPort) }
+  return { protocol, fromPort: -1, toPort: -1 }
+}
+
+function portRange(permission: Ec2.IpPermission): { fromPort: number; toPort: number } {
+  const { FromPort: from, ToPort: to } = permission
+  if (from === undefined || to === undefined)
+    throw missingParameter(from === undefined ? 'fromPort' : 'toPort')
+  if (from === -1 && to === -1) return { fromPort: 0, toPort: 65_535 }
+  const fine = (port: number) => Number.isInteger(port) && port >= 0 && port <= 65_535
+  if (!fine(from) || !fine(to) || from > to)
+    throw invalidParameterValue(`Invalid TCP/UDP port range (${from}:${to})`)
+  return { fromPort: from, toPort: to }
+}
+
+function icmpPart(value: number | undefined): number {
+  if (value === undefined) return -1
+  if (!Number.isInteger(value) || value < -1 || value > 255)
+    throw invalidParameterValue(`Invalid ICMP type or code (${value})`)
+  return value
+}
+
+async function peerGroup(
+  ctx: ActionContext,
+  db: Reader,
+  group: SecurityGroupTable,
+  pair: Ec2.UserIdGroupPair,
+): Promise<{ id: string }> {
+  const wanted = pair.GroupId ?? pair.GroupName
+  if (wanted === undefined) throw missingParameter('groupId')
+  if (pair.UserId !== undefined && pair.UserId !== ctx.caller.accountId) throw invalidGroupNotFound(wanted)
+  const peer = await db
+    .selectFrom('security_group')
+    .select('id')
+    .where('account_id', '=', ctx.caller.accountId)
+    .where('vpc_id', '=', group.vpc_id)
+    .where(pair.GroupId === undefined ? 'name' : 'id', '=', wanted)
+    .executeTakeFirst()
+  if (!peer) throw invalidGroupNotFound(wanted, group.vpc_id)
+  return peer
+}
