@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { insideNode, libvirtSocket } from './node-host.ts'
 import type { Layout } from '../layout.ts'
+import { run } from '../program.ts'
 
 /** One program that the supervisor keeps running. */
 export interface DaemonSpec {
@@ -9,8 +12,8 @@ export interface DaemonSpec {
   command(): Promise<readonly string[]>
   /** Milliseconds between asking it to stop and ending it. */
   readonly graceMs: number
-  /** A daemon that is in this one's way by having been started before may be ended first. */
-  readonly before?: () => Promise<void>
+  /** What is to be done once it was started; a failure is logged and costs nothing else. */
+  readonly after?: (pid: number) => Promise<void>
 }
 
 const node = process.execPath
@@ -67,6 +70,14 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
         Promise.resolve([node, ...typeScript, app('packages/front-door/src/main.ts'), config('front-door')]),
     },
   ]
+}
+
+async function releaseLibvirtd(layout: Layout, pid: number): Promise<void> {
+  await run('virsh', ['-q', '-c', `qemu:///system?socket=${libvirtSocket(layout)}`, 'capabilities'], {
+    timeout: 60_000,
+  })
+  const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')[0]
+  if (child) await run('taskset', ['-apc', `0-${os.availableParallelism() - 1}`, child])
 }
 
 /** The configuration file of each daemon of ours. */
