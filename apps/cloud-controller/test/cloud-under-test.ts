@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { XMLParser } from 'fast-xml-parser'
+import pg from 'pg'
 import { silentLog, type Clock } from '@mallee/base'
 import { signRequest } from '@mallee/aws-protocol'
 import type { DesiredResponse, DomainFacts, NodeFingerprint, Observation } from '@mallee/agent-contract'
@@ -45,9 +47,7 @@ export class CloudUnderTest {
     const dir = await mkdtemp(path.join(tmpdir(), 'mallee-cloud-'))
     const config: CloudControllerConfig = {
       stateDir: dir,
-      database: process.env['MALLEE_TEST_POSTGRES']
-        ? { engine: 'postgres', url: process.env['MALLEE_TEST_POSTGRES'] }
-        : { engine: 'sqlite', file: path.join(dir, 'record.db') },
+      database: await testDatabase(dir),
       door: { socket: path.join(dir, 'door.sock') },
       agents: { host: '127.0.0.1', port: 0 },
       admin: { host: '127.0.0.1', port: 0 },
@@ -218,6 +218,18 @@ export class CloudUnderTest {
     })
     return id
   }
+}
+
+/** SQLite, or on request a new database of the PostgreSQL that the test run started. */
+async function testDatabase(dir: string): Promise<CloudControllerConfig['database']> {
+  const server = process.env['MALLEE_TEST_POSTGRES']
+  if (server === undefined) return { engine: 'sqlite', file: path.join(dir, 'record.db') }
+  const name = `t${randomUUID().replaceAll('-', '')}`
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  await client.query(`create database ${name}`)
+  await client.end()
+  return { engine: 'postgres', url: server.replace('/postgres?', `/${name}?`) }
 }
 
 export const roomyNode: NodeFingerprint = {

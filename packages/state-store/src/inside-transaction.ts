@@ -8,11 +8,16 @@ import { assert } from '@mallee/base'
 const marker = new AsyncLocalStorage<string>()
 
 export function runInsideTransaction<T>(kind: string, work: () => Promise<T>): Promise<T> {
+  assertNotNested(kind)
+  return marker.run(kind, work)
+}
+
+/** Refuses at once what would wait for itself: the inner one queues behind the outer one for ever. */
+export function assertNotNested(kind: string): void {
   assert(
     marker.getStore() === undefined,
     `a ${kind} transaction was opened inside a ${marker.getStore()} transaction`,
   )
-  return marker.run(kind, work)
 }
 
 export function assertOutsideTransaction(what: string): void {

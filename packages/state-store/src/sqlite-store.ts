@@ -3,7 +3,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { assert } from '@mallee/base'
-import { runInsideTransaction } from './inside-transaction.ts'
+import { assertNotNested, runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
 import type { Migration, StateStore, StoreTransaction, TransactionKind } from './state-store.ts'
 
@@ -67,8 +67,9 @@ class SqliteStore<DB> implements StateStore<DB> {
   }
 
   transaction<T>(kind: TransactionKind, work: (tx: StoreTransaction<DB>) => Promise<T>): Promise<T> {
-    assert(!this.closed, 'the store is closed')
     return new Promise<T>((resolve, reject) => {
+      assert(!this.closed, 'the store is closed')
+      assertNotNested(kind)
       this.waiting.push({ kind, work, resolve: resolve as (value: unknown) => void, reject })
       this.running ??= this.drain()
     })

@@ -4,7 +4,7 @@ import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MalleeError, newId, systemRandom, type Clock, type Log } from '@mallee/base'
 import { agentRoutes, type ConsoleBlob, type RegisterRequest, type Report } from '@mallee/agent-contract'
-import { agentNameOf, signCertificateRequest, type KeyAndCertificate } from '@mallee/pki'
+import { agentNameOf, signCertificateRequest, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
@@ -168,7 +168,11 @@ function signFor(deps: AgentDoorDependencies, agent: AgentTable, request: string
     authority: deps.authority,
     request,
     commonName: agent.id,
-    names: { uri: [`mallee://${agent.kind}/${agent.id}`] },
+    // Nodes dial walrus by this name, whatever its address is.
+    names: {
+      uri: [`mallee://${agent.kind}/${agent.id}`],
+      ...(agent.kind === 'walrus' ? { dns: [walrusServerName] } : {}),
+    },
     nowMs: deps.clock.now(),
   })
 }

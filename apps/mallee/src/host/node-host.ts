@@ -173,9 +173,19 @@ export async function insideNode(layout: Layout): Promise<string[]> {
 /** Removes namespaces, links and routes; what lives in them ends. Harmless when repeated. */
 export async function removeNodeHost(layout: Layout): Promise<void> {
   const anchor = await readPidFile(anchorFile(layout))
-  if (isAlive(anchor)) process.kill(anchor!.pid, 'SIGKILL')
+  if (isAlive(anchor)) await endNamespaces(anchor.pid)
   const pool = layout.choices.publicPool
   await succeeds('ip', ['route', 'del', 'blackhole', pool, 'metric', '4000'])
   await succeeds('ip', ['link', 'del', `${layout.linkPrefix}h`])
   if (existsSync(`/run/netns/${layout.netns}`)) await run('ip', ['netns', 'del', layout.netns])
+}
+
+/** Ends the first process of the PID namespace, and with it all others; waits until the last of them is buried. */
+async function endNamespaces(anchorPid: number): Promise<void> {
+  const status = await readFile(`/proc/${anchorPid}/status`, 'utf8')
+  const parent = /^PPid:\s*(\d+)/m.exec(status)?.[1]
+  process.kill(anchorPid, 'SIGKILL')
+  for (let tries = 0; tries < 200 && parent !== undefined && parent !== '1' && existsSync(`/proc/${parent}`); tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
