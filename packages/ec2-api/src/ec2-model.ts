@@ -12,7 +12,7 @@ export function ec2Model(): ServiceModel {
 }
 
 /** Enums that a cloud of its own adds values to: the decoder lets any value pass, the action decides. */
-export const ec2OpenEnums: ReadonlySet<string> = new Set(['InstanceType'])
+export const ec2OpenEnums: ReadonlySet<string> = new Set(['InstanceType', 'AccountAttributeName'])
 
 /** A decoder that refuses unknown parameters, as EC2 does. */
 export function createEc2Decoder(options: DecodeOptions = {}): QueryDecoder {

@@ -75,6 +75,9 @@ export function listRules(db: Reader, groupIds: readonly string[]): Promise<Secu
     .selectFrom('security_group_rule')
     .selectAll()
     .where('group_id', 'in', groupIds)
+    .orderBy('protocol')
+    .orderBy('from_port')
+    .orderBy('to_port')
     .orderBy('id')
     .execute()
 }
