@@ -2,7 +2,7 @@ import path from 'node:path'
 import { createServer as createTlsServer } from 'node:https'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { fastify, type FastifyInstance } from 'fastify'
-import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
+import { systemClock, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
 import { cloudServerName, issueCertificate, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
@@ -43,23 +43,64 @@ export interface CloudController {
   readonly settings: CloudSettings
   readonly presence: Presence
   readonly reconcilers: Readonly<Record<string, ReconcilerQueue>>
+  /** The loops themselves, for a simulation that decides when each of them passes. */
+  readonly loops: readonly Reconciler[]
   start(): void
   close(): Promise<void>
 }
 
+export interface CloudControllerDependencies {
+  readonly log: Log
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Who an agent is, where no certificate tells: for tests that inject. */
+  readonly agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf']
+}
+
+/** What the doors and the loops share. */
+interface Parts extends ReconcilerContext {
+  readonly authority: KeyAndCertificate
+  readonly waiters: PollWaiters
+  readonly queues: Record<string, ReconcilerQueue>
+  readonly log: Log
+}
+
 export async function buildCloudController(
   config: CloudControllerConfig,
-  deps: { log: Log; clock?: Clock; agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf'] },
+  deps: CloudControllerDependencies,
 ): Promise<CloudController> {
+  const parts = await openParts(config, deps)
+  const { queues, waiters, record } = parts
+  const loops = allReconcilers(parts)
+  for (const reconciler of loops) {
+    queues[reconciler.name] = new ReconcilerQueue({ reconciler, clock: parts.clock, log: parts.log })
+  }
+  await bootstrap({ ...parts, stateDir: config.stateDir })
+  const doors = await buildDoors(config, parts, deps)
+  return {
+    ...doors,
+    record,
+    keyring: parts.keyring,
+    authority: parts.authority,
+    settings: parts.settings,
+    presence: parts.presence,
+    reconcilers: queues,
+    loops,
+    start: () => Object.values(queues).forEach((queue) => queue.start()),
+    async close() {
+      // No new requests, then the loops, then the record: whatever was answered is committed by now.
+      waiters.wakeAll()
+      await Promise.all(Object.values(doors).map((door) => door.close()))
+      await Promise.all(Object.values(queues).map((queue) => queue.stop()))
+      await record.close()
+    },
+  }
+}
+
+async function openParts(config: CloudControllerConfig, deps: CloudControllerDependencies): Promise<Parts> {
   const clock = deps.clock ?? systemClock
-  const { log } = deps
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
-  const settings = settingsOf(config)
-  const keyring = openKeyring(path.join(config.stateDir, 'keyring.json'))
-  const authority = await openAuthority(config.stateDir, clock.now())
-  const record = await openRecord(config.database)
   const waiters = new PollWaiters()
-  const presence = new Presence(clock)
   const queues: Record<string, ReconcilerQueue> = {}
   const wakes: Wakes = {
     instance: (id) => queues['instances']?.wake(id),
@@ -68,70 +109,46 @@ export async function buildCloudController(
     keys: () => queues['keys']?.wake(),
     agentSet: (id) => waiters.wake(id),
   }
-  const context: ReconcilerContext = {
-    record,
-    settings,
-    wakes,
-    keyring,
-    presence,
+  return {
+    settings: settingsOf(config),
+    keyring: openKeyring(path.join(config.stateDir, 'keyring.json')),
+    authority: await openAuthority(config.stateDir, clock.now()),
+    record: await openRecord(config.database),
+    presence: new Presence(clock),
+    random: deps.random ?? systemRandom,
+    log: deps.log,
     clock,
-    random: systemRandom,
+    waiters,
+    queues,
+    wakes,
   }
-  for (const reconciler of allReconcilers(context))
-    queues[reconciler.name] = new ReconcilerQueue({ reconciler, clock, log })
-  await bootstrap({ record, keyring, settings, wakes, clock, stateDir: config.stateDir })
+}
 
+type Doors = Pick<CloudController, 'door' | 'agentDoor' | 'adminDoor' | 'healthDoor'>
+
+async function buildDoors(
+  config: CloudControllerConfig,
+  parts: Parts,
+  deps: CloudControllerDependencies,
+): Promise<Doors> {
   const door = fastify({ bodyLimit: doorBodyBytes, exposeHeadRoutes: false })
-  registerAwsDoor(door, { record, keyring, settings, wakes, clock, log })
+  registerAwsDoor(door, parts)
+  const tls = deps.agentPeer ? {} : await tlsOptions(parts.authority, config, parts.clock)
   const agentDoor = fastify({
     bodyLimit: doorBodyBytes,
     keepAliveTimeout: 90_000,
-    ...(deps.agentPeer ? {} : await tlsOptions(authority, config, clock)),
+    ...tls,
   }) as unknown as FastifyInstance
-  registerAgentDoor(agentDoor, {
-    record,
-    authority,
-    settings,
-    wakes,
-    waiters,
-    presence,
-    clock,
-    log,
-    ...(deps.agentPeer ? { peerOf: deps.agentPeer } : {}),
-  })
+  registerAgentDoor(agentDoor, { ...parts, ...(deps.agentPeer ? { peerOf: deps.agentPeer } : {}) })
   const adminDoor = fastify()
   registerAdminDoor(adminDoor, {
-    record,
-    keyring,
-    settings,
-    wakes,
-    clock,
-    authorityCertificate: authority.certificate,
-    reconcilers: () => Object.values(queues).map((queue) => queue.status()),
+    ...parts,
+    authorityCertificate: parts.authority.certificate,
+    reconcilers: () => Object.values(parts.queues).map((queue) => queue.status()),
   })
   const healthDoor = fastify()
-  registerHealthDoor(healthDoor, { record })
-
-  return {
-    door,
-    agentDoor,
-    adminDoor,
-    healthDoor,
-    record,
-    keyring,
-    authority,
-    settings,
-    presence,
-    reconcilers: queues,
-    start: () => Object.values(queues).forEach((queue) => queue.start()),
-    async close() {
-      // No new requests, then the loops, then the record: whatever was answered is committed by now.
-      waiters.wakeAll()
-      await Promise.all([door.close(), agentDoor.close(), adminDoor.close(), healthDoor.close()])
-      await Promise.all(Object.values(queues).map((queue) => queue.stop()))
-      await record.close()
-    },
-  }
+  registerHealthDoor(healthDoor, parts)
+  return { door, agentDoor, adminDoor, healthDoor }
 }
 
 function settingsOf(config: CloudControllerConfig): CloudSettings {

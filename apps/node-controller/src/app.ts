@@ -28,6 +28,8 @@ import type { GuestPreparer } from './steps/guest-preparer.ts'
 import { LibvirtPreparer } from './steps/libvirt-preparer.ts'
 import { simulatedPreparer } from './steps/simulated-preparer.ts'
 
+export { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
+
 /** A look at everything this often, in case a hint was lost. */
 const lookEveryMs = 2_000
 const fingerprintEveryMs = 15_000

@@ -6,12 +6,9 @@ import { deregisterImage, describeImages, registerImage } from './ec2/images.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
 import { describeInstanceTypes } from './ec2/instance-types.ts'
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './ec2/key-pairs.ts'
-import {
-  describeAddresses,
-  describeNetworkInterfaces,
-  describeSubnets,
-  describeVpcs,
-} from './ec2/network-describes.ts'
+import { describeAddresses } from './ec2/describe-addresses.ts'
+import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
+import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
 import { runInstances } from './ec2/run-instances.ts'
 import {

@@ -11,6 +11,7 @@ import {
 import type { Reader } from '../store/record.ts'
 import type { NewRule } from '../store/security-group-store.ts'
 import type { SecurityGroupTable } from '../store/tables.ts'
+import { protocolNumber } from '../views/ip-protocols.ts'
 import type { ActionContext } from './define-action.ts'
 
 interface FlatRule {
@@ -20,13 +21,6 @@ interface FlatRule {
   IpProtocol?: string | undefined
   SourceSecurityGroupName?: string | undefined
   IpPermissions?: Ec2.IpPermission[] | undefined
-}
-
-const protocolNumbers: Readonly<Record<string, string>> = { tcp: '6', udp: '17', icmp: '1' }
-const protocolNames: Readonly<Record<string, string>> = { '6': 'tcp', '17': 'udp', '1': 'icmp' }
-
-export function protocolName(number: string): string {
-  return protocolNames[number] ?? number
 }
 
 /** The rules that a request speaks of, one for each CIDR and peer, in both of EC2's spellings. */
@@ -112,7 +106,7 @@ function describe(text: string | undefined): string | null {
 function portsOf(permission: Ec2.IpPermission): { protocol: string; fromPort: number; toPort: number } {
   const given = permission.IpProtocol?.toLowerCase()
   if (given === undefined) throw missingParameter('ipProtocol')
-  const protocol = protocolNumbers[given] ?? given
+  const protocol = protocolNumber(given)
   if (given === 'icmpv6' || protocol === '58') throw unsupportedParameter('IpPermissions.IpProtocol=icmpv6')
   if (protocol !== '-1' && (!/^\d{1,3}$/.test(protocol) || Number(protocol) > 255))
     throw invalidPermissionMalformed(`Unsupported IP protocol "${given}"`)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { MalleeError, newId, systemRandom, type Clock, type Log } from '@mallee/base'
+import { MalleeError, newId, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
 import { agentRoutes, type ConsoleBlob, type RegisterRequest, type Report } from '@mallee/agent-contract'
 import { agentNameOf, signCertificateRequest, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
@@ -22,6 +22,7 @@ export interface AgentDoorDependencies {
   readonly waiters: PollWaiters
   readonly presence: Presence
   readonly clock: Clock
+  readonly random?: Random
   readonly log: Log
   /** Who the peer is, from its certificate; an argument so that tests can inject a peer without a socket. */
   readonly peerOf?: (request: FastifyRequest) => { kind: string; agentId: string } | null
@@ -135,7 +136,7 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
       .executeTakeFirst()
     if (taken) throw forbidden(`There is a ${body.kind} agent named ${body.name} already.`)
     const row: AgentTable = {
-      id: newId('agent', systemRandom),
+      id: newId('agent', deps.random ?? systemRandom),
       kind: body.kind,
       name: body.name,
       availability_zone: token.availability_zone,

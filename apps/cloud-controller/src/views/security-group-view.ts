@@ -1,5 +1,5 @@
 import type { Ec2 } from '@mallee/ec2-api'
-import { protocolName } from '../actions/security-group-permissions.ts'
+import { protocolName } from './ip-protocols.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../store/tables.ts'
 
 type Tags = readonly { Key: string; Value: string }[]

@@ -185,7 +185,11 @@ async function endNamespaces(anchorPid: number): Promise<void> {
   const status = await readFile(`/proc/${anchorPid}/status`, 'utf8')
   const parent = /^PPid:\s*(\d+)/m.exec(status)?.[1]
   process.kill(anchorPid, 'SIGKILL')
-  for (let tries = 0; tries < 200 && parent !== undefined && parent !== '1' && existsSync(`/proc/${parent}`); tries += 1) {
+  for (
+    let tries = 0;
+    tries < 200 && parent !== undefined && parent !== '1' && existsSync(`/proc/${parent}`);
+    tries += 1
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

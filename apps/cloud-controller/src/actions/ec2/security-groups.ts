@@ -22,7 +22,7 @@ import { securityGroupView } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { applyFilters, type FilterFields } from '../filters.ts'
 import { page } from '../pages.ts'
-import { protocolName } from '../security-group-permissions.ts'
+import { protocolName } from '../../views/ip-protocols.ts'
 import { tagRows } from '../tag-specifications.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html */

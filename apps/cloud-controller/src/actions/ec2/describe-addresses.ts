@@ -1,0 +1,101 @@
+import { formatIpv4, isWellFormedId } from '@mallee/base'
+import {
+  invalidAddressNotFound,
+  invalidAllocationIdMalformed,
+  invalidAllocationIdNotFound,
+  type Ec2Input,
+} from '@mallee/ec2-api'
+import type { Reader } from '../../store/record.ts'
+import { readTags } from '../../store/tag-store.ts'
+import { defineEc2Action } from '../define-action.ts'
+import { applyFilters } from '../filters.ts'
+
+interface AddressRow {
+  readonly public_ip: number
+  readonly allocation_id: string | null
+  readonly association_id: string | null
+  readonly interface_id: string | null
+  readonly account_id: string
+  readonly instance_id: string | null
+  readonly private_ip: number | null
+}
+
+/** Elastic IPs of the account; addresses that the cloud lends to instances are not among them, as on AWS. */
+export const describeAddresses = defineEc2Action('DescribeAddresses', {
+  mutates: false,
+  honours: ['PublicIps', 'AllocationIds', 'Filters', 'DryRun'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const chosen = await chooseRows(db, ctx.caller.accountId, input)
+      const tags = await readTags(
+        db,
+        ctx.caller.accountId,
+        chosen.map((row) => row.allocation_id!),
+      )
+      const found = applyFilters(
+        chosen,
+        input.Filters,
+        {
+          'allocation-id': (row) => [row.allocation_id],
+          'association-id': (row) => [row.association_id],
+          domain: () => ['vpc'],
+          'instance-id': (row) => [row.instance_id],
+          'network-interface-id': (row) => [row.interface_id],
+          'private-ip-address': (row) => [row.private_ip === null ? null : formatIpv4(row.private_ip)],
+          'public-ip': (row) => [formatIpv4(row.public_ip)],
+        },
+        (row) => tags.get(row.allocation_id!) ?? [],
+      )
+      return { Addresses: found.map((row) => addressView(row, tags.get(row.allocation_id!) ?? [])) }
+    })
+  },
+})
+
+async function chooseRows(
+  db: Reader,
+  accountId: string,
+  input: Ec2Input<'DescribeAddresses'>,
+): Promise<AddressRow[]> {
+  const rows = await db
+    .selectFrom('address')
+    .leftJoin('network_interface', 'network_interface.id', 'address.interface_id')
+    .select([
+      'address.public_ip',
+      'address.allocation_id',
+      'address.association_id',
+      'address.interface_id',
+      'address.account_id',
+    ])
+    .select(['network_interface.instance_id', 'network_interface.private_ip'])
+    .where('address.account_id', '=', accountId)
+    .where('address.allocation_id', 'is not', null)
+    .orderBy('address.public_ip')
+    .execute()
+  for (const id of input.AllocationIds ?? []) {
+    if (!isWellFormedId('allocation', id)) throw invalidAllocationIdMalformed(id)
+    if (!rows.some((row) => row.allocation_id === id)) throw invalidAllocationIdNotFound([id])
+  }
+  for (const ip of input.PublicIps ?? []) {
+    if (!rows.some((row) => formatIpv4(row.public_ip) === ip)) throw invalidAddressNotFound(ip)
+  }
+  return rows.filter(
+    (row) =>
+      ((input.AllocationIds?.length ?? 0) === 0 || input.AllocationIds!.includes(row.allocation_id!)) &&
+      ((input.PublicIps?.length ?? 0) === 0 || input.PublicIps!.includes(formatIpv4(row.public_ip))),
+  )
+}
+
+function addressView(row: AddressRow, tags: { Key: string; Value: string }[]) {
+  return {
+    PublicIp: formatIpv4(row.public_ip),
+    AllocationId: row.allocation_id!,
+    Domain: 'vpc' as const,
+    Tags: tags,
+    ...(row.association_id === null ? {} : { AssociationId: row.association_id }),
+    ...(row.interface_id === null
+      ? {}
+      : { NetworkInterfaceId: row.interface_id, NetworkInterfaceOwnerId: row.account_id }),
+    ...(row.instance_id === null ? {} : { InstanceId: row.instance_id }),
+    ...(row.private_ip === null ? {} : { PrivateIpAddress: formatIpv4(row.private_ip) }),
+  }
+}

@@ -1,0 +1,128 @@
+import { formatIpv4 } from '@mallee/base'
+import { invalidNetworkInterfaceIdMalformed, invalidNetworkInterfaceIdNotFound } from '@mallee/ec2-api'
+import { readInterfaces, type InterfaceView } from '../../store/network-store.ts'
+import { readTags } from '../../store/tag-store.ts'
+import { privateDnsName, publicDnsName } from '../../views/instance-view.ts'
+import { defineEc2Action } from '../define-action.ts'
+import { applyFilters, type FilterFields } from '../filters.ts'
+import { page } from '../pages.ts'
+import { requireIds } from '../required-ids.ts'
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html */
+export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfaces', {
+  mutates: false,
+  honours: ['NetworkInterfaceIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const all = await readInterfaces(db, { accountId: ctx.caller.accountId })
+      const ids = input.NetworkInterfaceIds ?? []
+      const chosen =
+        ids.length === 0
+          ? all
+          : requireIds(ids, all, {
+              kind: 'networkInterface',
+              idOf: (entry) => entry.id,
+              malformed: invalidNetworkInterfaceIdMalformed,
+              missing: invalidNetworkInterfaceIdNotFound,
+            })
+      const tags = await readTags(
+        db,
+        ctx.caller.accountId,
+        chosen.map((entry) => entry.id),
+      )
+      const found = applyFilters(
+        chosen,
+        input.Filters,
+        fields(ctx.settings.region),
+        (entry) => tags.get(entry.id) ?? [],
+      )
+      const cut = page(found, input, {
+        idOf: (entry) => entry.id,
+        secret: `DescribeNetworkInterfaces ${ctx.caller.accountId}`,
+        exclusiveIds: ids.length > 0,
+      })
+      return {
+        NetworkInterfaces: cut.items.map((entry) =>
+          interfaceView(entry, ctx.settings.region, tags.get(entry.id) ?? []),
+        ),
+        NextToken: cut.nextToken,
+      }
+    })
+  },
+})
+
+function fields(region: string): FilterFields<InterfaceView> {
+  return {
+    'addresses.private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
+    'association.public-ip': (entry) => [entry.public_ip === null ? null : formatIpv4(entry.public_ip)],
+    'attachment.instance-id': (entry) => [entry.instance_id],
+    'attachment.device-index': (entry) => [entry.device_index],
+    'attachment.status': (entry) => [entry.instance_id === null ? null : 'attached'],
+    'availability-zone': (entry) => [entry.availability_zone],
+    description: (entry) => [entry.description],
+    'group-id': (entry) => entry.groups.map((group) => group.id),
+    'group-name': (entry) => entry.groups.map((group) => group.name),
+    'mac-address': (entry) => [entry.mac],
+    'network-interface-id': (entry) => [entry.id],
+    'owner-id': (entry) => [entry.account_id],
+    'private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
+    'private-dns-name': (entry) => [privateDnsName(region, entry.private_ip)],
+    'source-dest-check': (entry) => [entry.source_dest_check === 1],
+    status: (entry) => [entry.instance_id === null ? 'available' : 'in-use'],
+    'subnet-id': (entry) => [entry.subnet_id],
+    'vpc-id': (entry) => [entry.vpc_id],
+  }
+}
+
+function interfaceView(entry: InterfaceView, region: string, tags: { Key: string; Value: string }[]) {
+  const dns = privateDnsName(region, entry.private_ip)
+  const association = associationOf(entry, region)
+  return {
+    NetworkInterfaceId: entry.id,
+    AvailabilityZone: entry.availability_zone,
+    Description: entry.description,
+    Groups: entry.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })),
+    InterfaceType: 'interface' as const,
+    Ipv6Addresses: [],
+    MacAddress: entry.mac,
+    OwnerId: entry.account_id,
+    PrivateDnsName: dns,
+    PrivateIpAddress: formatIpv4(entry.private_ip),
+    PrivateIpAddresses: [
+      { Primary: true, PrivateDnsName: dns, PrivateIpAddress: formatIpv4(entry.private_ip), ...association },
+    ],
+    RequesterManaged: false,
+    SourceDestCheck: entry.source_dest_check === 1,
+    Status: entry.instance_id === null ? ('available' as const) : ('in-use' as const),
+    SubnetId: entry.subnet_id,
+    TagSet: tags,
+    VpcId: entry.vpc_id,
+    ...association,
+    ...(entry.instance_id === null
+      ? {}
+      : {
+          Attachment: {
+            AttachmentId: entry.attachment_id ?? '',
+            AttachTime: new Date(entry.attached_at ?? entry.created_at),
+            DeleteOnTermination: true,
+            DeviceIndex: entry.device_index ?? 0,
+            InstanceId: entry.instance_id,
+            InstanceOwnerId: entry.account_id,
+            Status: 'attached' as const,
+          },
+        }),
+  }
+}
+
+function associationOf(entry: InterfaceView, region: string) {
+  if (entry.public_ip === null) return {}
+  return {
+    Association: {
+      IpOwnerId: entry.address_allocation_id === null ? 'amazon' : entry.account_id,
+      PublicIp: formatIpv4(entry.public_ip),
+      PublicDnsName: publicDnsName(region, entry.public_ip),
+      ...(entry.address_association_id === null ? {} : { AssociationId: entry.address_association_id }),
+      ...(entry.address_allocation_id === null ? {} : { AllocationId: entry.address_allocation_id }),
+    },
+  }
+}

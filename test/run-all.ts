@@ -1,0 +1,58 @@
+import { startPrivatePostgres, whyNoPostgres } from '@mallee/testkit'
+import { checkStages } from './check.ts'
+import { packaged, runStage, type Stage, type StageResult } from './stage.ts'
+
+/**
+ * Everything, in the order that fails soonest: what reads only the source, what runs in one process, what needs the
+ * real daemons. `./mallee test NAME…` runs only the stages of these names.
+ */
+const stages: Stage[] = [
+  ...checkStages,
+  {
+    name: 'units',
+    command: packaged('vitest', 'run', '--exclude', 'test/**', '--exclude', '**/*.slow.test.ts'),
+  },
+  { name: 'conformance', command: packaged('vitest', 'run', 'test/conformance') },
+  { name: 'simulation', command: packaged('vitest', 'run', 'test/simulation') },
+  {
+    name: 'postgres',
+    // A marked tenth of the actions; the whole suite runs on SQLite above (DECISIONS 18).
+    command: packaged(
+      'vitest',
+      'run',
+      'apps/cloud-controller/test/actions/ec2/run-instances.test.ts',
+      'apps/cloud-controller/test/http',
+    ),
+  },
+  {
+    name: 'system',
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', 'test/system/first-light.ts'],
+  },
+]
+
+const wanted = process.argv.slice(2)
+const chosen = stages.filter((stage) => wanted.length === 0 || wanted.includes(stage.name))
+const results: StageResult[] = []
+for (const stage of chosen)
+  results.push(await (stage.name === 'postgres' ? onPostgres(stage) : runStage(stage)))
+
+process.stdout.write('\n')
+for (const result of results)
+  process.stdout.write(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name} (${result.seconds} s)\n`)
+const failed = results.filter((result) => !result.passed).length
+process.stdout.write(`stages: ${results.length - failed} passed, ${failed} failed\n`)
+process.exit(failed === 0 && results.length > 0 ? 0 : 1)
+
+async function onPostgres(stage: Stage): Promise<StageResult> {
+  const missing = whyNoPostgres()
+  if (missing) {
+    process.stdout.write(`\n== ${stage.name}: FAILED, because ${missing}\n`)
+    return { name: stage.name, passed: false, seconds: 0 }
+  }
+  const server = await startPrivatePostgres()
+  try {
+    return await runStage({ ...stage, env: { MALLEE_TEST_POSTGRES: server.url } })
+  } finally {
+    await server.stop()
+  }
+}

@@ -1,0 +1,22 @@
+import type { Clock } from '@mallee/base'
+
+/** Time that passes when the simulation says so, and never by itself. */
+export class SimulatedClock implements Clock {
+  private nowMs = Date.UTC(2026, 0, 1)
+
+  now(): number {
+    return this.nowMs
+  }
+
+  advance(ms: number): void {
+    this.nowMs += ms
+  }
+
+  after(): () => void {
+    return () => {} // the simulation calls loops itself; nothing waits for a timer
+  }
+
+  sleep(): Promise<void> {
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,184 @@
+import type { Random } from '@mallee/base'
+import type { DesiredResponse, DomainFacts, DomainItem, Observation, Report } from '@mallee/agent-contract'
+import { planDomain, type DomainNote, type DomainStep } from '@mallee/node-controller'
+import { nodeFingerprint } from './simulated-cloud.ts'
+
+interface HeldItem {
+  readonly id: string
+  readonly generation: number
+  readonly digest: string
+  readonly kind: string
+  readonly body: unknown
+}
+
+/** Guards that a node may be built without, to show that the simulation sees what they are for. */
+export interface Guards {
+  readonly ignoreOlderRevisions: boolean
+  readonly noteBeforeStart: boolean
+}
+
+interface Domain {
+  /** `i-…/1`: under which item it was started. */
+  readonly itemId: string
+}
+
+/** One host with its node controller: the real plan, carried out on a host that exists only here. */
+export class SimulatedNode {
+  readonly id: string
+  readonly domains = new Map<string, Domain>()
+  readonly disks = new Set<string>()
+  /** How often each item's domain was started: never more than once. */
+  readonly starts = new Map<string, number>()
+  private readonly random: Random
+  private readonly guards: Guards
+  private readonly endings = new Map<string, 'shutdown' | 'crashed' | 'lost' | 'destroyed'>()
+  /** The ledger: survives the agent's own death. */
+  private revision = 0
+  private items = new Map<string, HeldItem>()
+  private notes = new Map<string, DomainNote>()
+  private sequence = 0
+  /** What was said of each item; lost with the agent's memory. */
+  private observed = new Map<string, Observation>()
+
+  constructor(options: { id: string; random: Random; guards: Guards }) {
+    this.id = options.id
+    this.random = options.random
+    this.guards = options.guards
+  }
+
+  get heldRevision(): number {
+    return this.revision
+  }
+
+  accept(set: DesiredResponse): void {
+    if (this.guards.ignoreOlderRevisions && set.revision <= this.revision) return
+    const arrived = new Map(set.bodies.map((item) => [`${item.kind} ${item.id}`, item as HeldItem]))
+    const next = new Map<string, HeldItem>()
+    for (const entry of set.index) {
+      const key = `${entry.kind} ${entry.id}`
+      const body = arrived.get(key) ?? this.items.get(key)
+      if (!body || body.digest !== entry.digest) return // not for a ledger like ours: the next poll asks anew
+      next.set(key, { ...body, generation: entry.generation })
+    }
+    this.items = next
+    this.revision = set.revision
+    for (const id of this.notes.keys()) if (!next.has(`domain ${id}`)) this.notes.delete(id)
+    for (const id of this.observed.keys()) if (!next.has(`domain ${id}`)) this.observed.delete(id)
+  }
+
+  domainItems(): HeldItem[] {
+    return [...this.items.values()]
+      .filter((item) => item.kind === 'domain')
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** One step for one item; a crash may strike between the note and the deed, and then memory is lost. */
+  act(nowMs: number, crash: boolean): void {
+    const items = this.domainItems()
+    if (items.length === 0) return
+    const item = items[Math.floor(this.random.fraction() * items.length)]!
+    this.step(item, nowMs, crash)
+    if (crash) this.observed.clear()
+  }
+
+  /** Steps for every item until nothing is left to do. */
+  settle(nowMs: number): void {
+    for (let round = 0; round < 12; round += 1)
+      for (const item of this.domainItems()) this.step(item, nowMs + round * 1000, false)
+  }
+
+  private step(item: HeldItem, nowMs: number, crash: boolean): void {
+    const body = item.body as DomainItem
+    const note = this.notes.get(item.id) ?? {}
+    const live = this.domains.has(body.instanceId)
+      ? { name: body.instanceId, state: 'running' as const }
+      : undefined
+    const step = planDomain({ item: body, note, live, nowMs })
+    this.take(item, body, note, step, nowMs, crash)
+  }
+
+  private take(
+    item: HeldItem,
+    body: DomainItem,
+    note: DomainNote,
+    step: DomainStep,
+    nowMs: number,
+    crash: boolean,
+  ): void {
+    const keep = (changes: Partial<DomainNote>) =>
+      this.notes.set(item.id, { ...this.notes.get(item.id), ...changes })
+    switch (step.step) {
+      case 'observe':
+        return this.observe(item, step.facts)
+      case 'wait':
+        return
+      case 'prepare-and-start':
+        if (body.incarnation > 1 && !this.disks.has(body.instanceId))
+          return this.observe(item, { state: 'ended', endReason: 'lost', diskLost: true })
+        this.disks.add(body.instanceId)
+        if (this.guards.noteBeforeStart) keep({ startIntentAtMs: nowMs, rebootCount: body.rebootCount })
+        if (crash) return
+        this.domains.set(body.instanceId, { itemId: item.id })
+        this.starts.set(item.id, (this.starts.get(item.id) ?? 0) + 1)
+        if (!this.guards.noteBeforeStart && this.random.fraction() < 0.3) return // it dies before it can write
+        keep({ startIntentAtMs: nowMs, startedAtMs: nowMs, rebootCount: body.rebootCount })
+        return
+      case 'note-end':
+        return void keep({ endReason: this.endings.get(body.instanceId) ?? 'lost' })
+      case 'reboot':
+        return void keep({ rebootCount: body.rebootCount })
+      case 'shutdown':
+        keep({ shutdownAskedAtMs: nowMs })
+        if (this.random.fraction() < 0.5) this.end(body.instanceId, 'shutdown')
+        return
+      case 'destroy':
+        return this.end(body.instanceId, 'destroyed')
+      case 'release':
+        return void keep({ released: true })
+      case 'remove':
+        this.disks.delete(body.instanceId)
+        return void keep({ removed: true })
+    }
+    void note
+  }
+
+  private observe(item: HeldItem, facts: Partial<DomainFacts> & { state: DomainFacts['state'] }): void {
+    const nothing: DomainFacts = {
+      state: 'preparing',
+      endReason: null,
+      message: null,
+      startedAtMs: null,
+      diskLost: false,
+      rebootCount: 0,
+      accelerator: null,
+    }
+    this.observed.set(item.id, {
+      kind: 'domain',
+      id: item.id,
+      generation: item.generation,
+      facts: { ...nothing, ...facts },
+    })
+  }
+
+  report(): Report {
+    this.sequence += 1
+    return {
+      sequence: this.sequence,
+      revision: this.revision,
+      fingerprint: nodeFingerprint,
+      observations: [...this.observed.values()],
+      undeclared: [],
+    }
+  }
+
+  /** The guest, or the host under it, ends the domain by itself. */
+  end(instanceId: string, reason: 'shutdown' | 'crashed' | 'lost' | 'destroyed'): void {
+    if (this.domains.delete(instanceId)) this.endings.set(instanceId, reason)
+  }
+
+  /** The machine lost its power: disks remain, nothing else. */
+  restartHost(): void {
+    for (const id of this.domains.keys()) this.end(id, 'lost')
+    this.observed.clear()
+  }
+}
