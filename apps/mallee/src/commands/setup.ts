@@ -1,5 +1,6 @@
 import { MalleeError } from '@mallee/base'
 import { installPackages, neededPackages } from '../host/packages.ts'
+import { fetchStarterPackages } from '../starter-image/debian-files.ts'
 import { parseCommand, step } from './command.ts'
 
 export async function runSetup(args: string[]): Promise<void> {
@@ -7,15 +8,17 @@ export async function runSetup(args: string[]): Promise<void> {
   await setup()
 }
 
-/** Installs the Debian packages that are missing; npm's are here already, or this would not run. */
-export async function setup(): Promise<void> {
+/** Installs the Debian packages that are missing and fetches the starter image's; npm's are here, or this would not run. */
+export async function setup(extra: readonly string[] = []): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new MalleeError({
       code: 'NotRoot',
       publicMessage: 'The cloud makes namespaces, bridges and machines: run this as root.',
     })
-  const missing = await neededPackages()
-  if (missing.length === 0) return
-  step(`installing ${missing.length} Debian packages: ${missing.join(' ')}`)
-  await installPackages(missing)
+  const missing = await neededPackages(extra)
+  if (missing.length > 0) {
+    step(`installing ${missing.length} Debian packages: ${missing.join(' ')}`)
+    await installPackages(missing)
+  }
+  await fetchStarterPackages()
 }

@@ -44,9 +44,12 @@ export async function installPackages(names: readonly string[]): Promise<void> {
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })
 }
 
+/** What `./mallee test` needs besides. */
+export const testPackages: readonly string[] = ['python3-botocore', 'postgresql', 'git', 'procps']
+
 /** An `aws` of whatever make counts: the machine's own is what its user has. */
-export async function neededPackages(): Promise<string[]> {
-  const missing = await missingPackages()
+export async function neededPackages(extra: readonly string[] = []): Promise<string[]> {
+  const missing = await missingPackages([...Object.keys(debianPackages), ...extra])
   const hasAws = await run('sh', ['-c', 'command -v aws']).then(
     () => true,
     () => false,

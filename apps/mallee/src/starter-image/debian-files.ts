@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError } from '@mallee/base'
+import { repositoryRoot } from '../layout.ts'
 import { run } from '../program.ts'
 
 /** What the image is made of, besides the kernel. */
@@ -20,22 +21,26 @@ const packages = [
   'libuuid1',
 ]
 
-/** Fetches the packages once and unpacks them; afterwards the image can be built again without any network. */
-export async function unpackDebianFiles(dir: string): Promise<{ root: string; release: string }> {
-  const debs = path.join(dir, 'debs')
-  const root = path.join(dir, 'debian')
+/** Where fetched packages stay: with them, everything else works without any network. */
+const debs = path.join(repositoryRoot, '.mallee/cache/starter-debs')
+
+/** Fetches the packages of the starter image, once. */
+export async function fetchStarterPackages(): Promise<void> {
   await mkdir(debs, { recursive: true })
-  let files = await debsIn(debs)
-  if (files.length === 0) {
-    await run('apt-get', ['update', '-qq']).catch(() => '') // an old list may still do
-    const kernel = await kernelPackage()
-    await run('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', kernel, ...packages], {
-      cwd: debs,
-    })
-    files = await debsIn(debs)
-  }
+  if ((await debsIn(debs)).length > packages.length) return
+  await run('apt-get', ['update', '-qq']).catch(() => '') // an old list may still do
+  const kernel = await kernelPackage()
+  await run('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', kernel, ...packages], {
+    cwd: debs,
+  })
+}
+
+/** Unpacks what was fetched. */
+export async function unpackDebianFiles(dir: string): Promise<{ root: string; release: string }> {
+  await fetchStarterPackages()
+  const root = path.join(dir, 'debian')
   await mkdir(root, { recursive: true })
-  for (const file of files) await run('dpkg-deb', ['-x', path.join(debs, file), root])
+  for (const file of await debsIn(debs)) await run('dpkg-deb', ['-x', path.join(debs, file), root])
   const release = (await readdir(path.join(root, 'lib/modules')))[0]
   if (release === undefined)
     throw new MalleeError({ code: 'NoKernel', publicMessage: 'The kernel package holds no modules.' })

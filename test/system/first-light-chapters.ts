@@ -1,0 +1,326 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { assert } from '@mallee/base'
+import type { CloudClient, Guest } from './cloud-client.ts'
+import { until, type TestHost } from './test-host.ts'
+
+export interface Story {
+  readonly host: TestHost
+  readonly client: CloudClient
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- answers of every action are read here
+type Json = any
+
+const bootSeconds = 120
+
+async function starterImage(client: CloudClient): Promise<string> {
+  const answer = await client.aws(
+    'ec2',
+    'describe-images',
+    '--owners',
+    'self',
+    '--filters',
+    'Name=name,Values=mallee-starter',
+  )
+  return answer.Images[0].ImageId as string
+}
+
+async function sshGroup(client: CloudClient): Promise<string> {
+  const answer = await client.aws('ec2', 'describe-security-groups', '--group-names', 'mallee-ssh')
+  return answer.SecurityGroups[0].GroupId as string
+}
+
+async function launch({ client }: Story, ...more: string[]): Promise<string[]> {
+  const answer = await client.aws(
+    'ec2',
+    'run-instances',
+    '--image-id',
+    await starterImage(client),
+    '--instance-type',
+    't1.micro',
+    '--key-name',
+    'mallee',
+    '--security-group-ids',
+    await sshGroup(client),
+    ...more,
+  )
+  return answer.Instances.map((instance: Json) => instance.InstanceId as string)
+}
+
+async function reachable({ client }: Story, ids: readonly string[]): Promise<Guest[]> {
+  return until(`${ids.join(' ')} let their owner in`, bootSeconds, async () => {
+    const guests = await client.guests(...ids)
+    for (const guest of guests) {
+      if (guest.state === 'shutting-down' || guest.state === 'terminated')
+        throw new Error(`${guest.id} is ${guest.state}`)
+      if (
+        guest.state !== 'running' ||
+        guest.publicIp === '' ||
+        (await client.ssh(guest.publicIp, 'true', 8000)).code !== 0
+      )
+        return null
+    }
+    return guests
+  })
+}
+
+async function gone({ client }: Story, ids: readonly string[]): Promise<void> {
+  await client.aws('ec2', 'terminate-instances', '--instance-ids', ...ids)
+  await until('they are terminated', 60, async () =>
+    (await client.guests(...ids)).every((guest) => guest.state === 'terminated'),
+  )
+}
+
+const pidOf = (story: Story, daemon: string): number =>
+  (JSON.parse(readFileSync(`${story.host.stateDir}/run/${daemon}.pid`, 'utf8')) as { pid: number }).pid
+
+function qemuOf(instanceId: string): number {
+  const lines = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n')
+  const line = lines.find((entry) => entry.includes(`guest=${instanceId},`))
+  return line ? Number(line.trim().split(' ')[0]) : 0
+}
+
+const inNode = (story: Story, ...command: string[]): Promise<string> => {
+  const anchor = pidOf(story, 'anchor')
+  return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
+}
+
+let three: Guest[] = []
+
+/** In their order; each builds on what the ones before left. */
+export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>> = {
+  async 'three guests run their owner’s script once, each with its own name and address'(story) {
+    const script = `${story.host.stateDir}/script.sh`
+    writeFileSync(script, '#!/bin/sh\necho ran >> /var/lib/mallee/runs\necho "hello from $(hostname)"\n')
+    const ids = await launch(story, '--count', '3', '--user-data', `file://${script}`)
+    assert(ids.length === 3, `${ids.length} instances`)
+    three = await reachable(story, ids)
+    assert(new Set(three.map((guest) => guest.privateIp)).size === 3, 'addresses are not distinct')
+    for (const guest of three) {
+      const hostname = await story.client.inGuest(guest.publicIp, 'hostname')
+      assert(
+        hostname === `ip-${guest.privateIp.replaceAll('.', '-')}.ec2.internal`,
+        `${guest.id} calls itself ${hostname}`,
+      )
+      const runs = await story.client.inGuest(guest.publicIp, 'cat /var/lib/mallee/runs')
+      assert(runs === 'ran', `the script ran: ${runs}`)
+      const id = await story.client.inGuest(
+        guest.publicIp,
+        '. /etc/mallee/metadata.sh; get_token; metadata meta-data/instance-id',
+      )
+      assert(id === guest.id, `${guest.id} reads ${id}`)
+      const output = await story.client.aws(
+        'ec2',
+        'get-console-output',
+        '--instance-id',
+        guest.id,
+        '--latest',
+      )
+      assert(
+        (output.Output as string).includes(`hello from ${hostname}`),
+        'the console does not show the script',
+      )
+    }
+  },
+
+  async 'metadata without a token is refused'(story) {
+    const said = await story.client.inGuest(
+      three[0]!.publicIp,
+      'wget -q -O - http://169.254.169.254/latest/meta-data/instance-id 2>&1 || true',
+    )
+    assert(!said.includes(three[0]!.id), `version 1 answered ${said}`)
+  },
+
+  async 'security groups deny, allow and cut'(story) {
+    const [first, second] = three as [Guest, Guest, Guest]
+    const group = await sshGroup(story.client)
+    const probe = () =>
+      story.client.inGuest(first.publicIp, `nc -w 2 ${second.privateIp} 22 </dev/null | head -c 3; true`)
+    assert((await probe()) === 'SSH', 'ssh between members is not let in')
+    await story.client.aws(
+      'ec2',
+      'revoke-security-group-ingress',
+      '--group-id',
+      group,
+      '--protocol',
+      'tcp',
+      '--port',
+      '22',
+      '--cidr',
+      '0.0.0.0/0',
+    )
+    await until(
+      'ssh is denied',
+      20,
+      async () => (await story.client.ssh(first.publicIp, 'true', 8000)).code !== 0,
+    )
+    await story.client.aws(
+      'ec2',
+      'authorize-security-group-ingress',
+      '--group-id',
+      group,
+      '--protocol',
+      'tcp',
+      '--port',
+      '22',
+      '--cidr',
+      '0.0.0.0/0',
+    )
+    await until(
+      'ssh is let in again',
+      20,
+      async () => (await story.client.ssh(first.publicIp, 'true', 8000)).code === 0,
+    )
+  },
+
+  async 'a reboot boots the same guest'(story) {
+    const guest = three[0]!
+    await story.client.inGuest(guest.publicIp, 'touch /root/before && sync')
+    const boot = await story.client.inGuest(guest.publicIp, 'cat /proc/sys/kernel/random/boot_id')
+    await story.client.aws('ec2', 'reboot-instances', '--instance-ids', guest.id)
+    await until('it has booted anew', 90, async () => {
+      const outcome = await story.client.ssh(
+        guest.publicIp,
+        'cat /proc/sys/kernel/random/boot_id && ls /root/before',
+        8000,
+      )
+      return outcome.code === 0 && !outcome.stdout.includes(boot) && outcome.stdout.includes('/root/before')
+    })
+    assert((await story.client.guests(guest.id))[0]!.state === 'running', 'it is not running')
+  },
+
+  async 'a killed QEMU comes back on its own disk'(story) {
+    const guest = three[1]!
+    await story.client.inGuest(guest.publicIp, 'echo kept > /root/kept && sync')
+    const before = qemuOf(guest.id)
+    assert(before > 0, 'its QEMU was not found')
+    process.kill(before, 'SIGKILL')
+    await until('a new incarnation lets its owner in', 90, async () => {
+      const now = qemuOf(guest.id)
+      return (
+        now !== 0 &&
+        now !== before &&
+        (await story.client.ssh(guest.publicIp, 'cat /root/kept', 8000)).stdout.trim() === 'kept'
+      )
+    })
+    assert(
+      (await story.client.inGuest(guest.publicIp, 'cat /var/lib/mallee/runs')) === 'ran',
+      'the script ran again',
+    )
+    await until(
+      'it is running',
+      15,
+      async () => (await story.client.guests(guest.id))[0]!.state === 'running',
+    )
+  },
+
+  async 'daemons that die cost no guest'(story) {
+    const before = three.map((guest) => qemuOf(guest.id))
+    for (const daemon of ['cloud-controller', 'node-controller', 'libvirtd', 'walrus']) {
+      const pid = pidOf(story, daemon)
+      process.kill(pid, 'SIGKILL')
+      await until(`${daemon} is back`, 30, async () => pidOf(story, daemon) !== pid)
+      await until(`the state is right after ${daemon} died`, 30, async () => {
+        const status = JSON.parse(await story.host.mallee('status', '--json')) as { ready: boolean }
+        const guests = await story.client.guests(...three.map((guest) => guest.id))
+        return status.ready && guests.every((guest) => guest.state === 'running')
+      })
+    }
+    assert(before.join() === three.map((guest) => qemuOf(guest.id)).join(), 'a guest was touched')
+    for (const guest of three) await story.client.inGuest(guest.publicIp, 'true')
+  },
+
+  async 'the admin’s stylesheet and hook shape the next domain'(story) {
+    const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
+    const original = readFileSync(stylesheet, 'utf8')
+    const hook = `${story.host.stateDir}/etc/nc-hooks/10-mark`
+    writeFileSync(
+      stylesheet,
+      original.replace('<description>', '<title>shaped by the admin</title>\n      <description>'),
+    )
+    writeFileSync(
+      hook,
+      '#!/bin/sh\n[ "$1" = euca-nc-pre-boot ] && sed -i "s/shaped by the admin/shaped by the hook/" "$3/instance-libvirt.xml"\nexit 0\n',
+      { mode: 0o755 },
+    )
+    try {
+      const [id] = (await launch(story)) as [string]
+      await until('it runs', 30, async () => (await story.client.guests(id))[0]!.state === 'running')
+      const xml = await inNode(story, 'virsh', 'dumpxml', id)
+      assert(xml.includes('<title>shaped by the hook</title>'), 'the domain does not show the edits')
+      await gone(story, [id])
+    } finally {
+      writeFileSync(stylesheet, original)
+      execFileSync('rm', ['-f', hook])
+    }
+  },
+
+  async 'a stylesheet that fails fails the launch and leaves nothing'(story) {
+    const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
+    const original = readFileSync(stylesheet, 'utf8')
+    writeFileSync(stylesheet, '<xsl:stylesheet')
+    try {
+      const [id] = (await launch(story)) as [string]
+      await until(
+        'it is terminated',
+        30,
+        async () => (await story.client.guests(id))[0]!.state === 'terminated',
+      )
+      const answer = await story.client.aws('ec2', 'describe-instances', '--instance-ids', id)
+      const reason = answer.Reservations[0].Instances[0].StateReason.Message as string
+      assert(reason.includes('Server.InternalError'), `the reason is ${reason}`)
+    } finally {
+      writeFileSync(stylesheet, original)
+    }
+  },
+
+  async 'walrus keeps bytes, and what is no disk is no image'(story) {
+    const file = `${story.host.stateDir}/random.bin`
+    execFileSync('dd', ['if=/dev/urandom', `of=${file}`, 'bs=1M', 'count=20', 'status=none'])
+    await story.client.aws('s3', 'mb', 's3://first-light')
+    await story.client.aws('s3', 'cp', '--quiet', file, 's3://first-light/random.bin')
+    await story.client.aws('s3', 'cp', '--quiet', 's3://first-light/random.bin', `${file}.back`)
+    assert(readFileSync(file).equals(readFileSync(`${file}.back`)), 'the bytes differ')
+    const image = await story.client.aws(
+      'ec2',
+      'register-image',
+      '--name',
+      'no disk',
+      '--image-location',
+      'first-light/random.bin',
+    )
+    await until('it failed', 20, async () => {
+      const answer = await story.client.aws('ec2', 'describe-images', '--image-ids', image.ImageId)
+      return answer.Images[0].State === 'failed'
+    })
+    assert(
+      (await story.client.refusal('ec2', 'run-instances', '--image-id', image.ImageId)) ===
+        'InvalidAMIID.Unavailable',
+      'it can be launched',
+    )
+  },
+
+  async 'terminated guests leave nothing on the node'(story) {
+    await gone(
+      story,
+      three.map((guest) => guest.id),
+    )
+    for (const guest of three) assert(qemuOf(guest.id) === 0, `${guest.id} still runs`)
+    const domains = await inNode(story, 'virsh', 'list', '--all', '--name')
+    assert(domains.trim().split('\n').filter(Boolean).length === 1, `domains: ${domains}`)
+    const links = await inNode(story, 'ip', '-br', 'link')
+    assert(links.split('\n').filter((line) => line.startsWith('vn')).length === 1, `taps: ${links}`)
+    const rules = await inNode(story, 'nft', 'list', 'ruleset')
+    for (const guest of three) {
+      assert(
+        !rules.includes(guest.privateIp) && !rules.includes(guest.publicIp),
+        `${guest.privateIp} is still in the rules`,
+      )
+    }
+    const disks = execFileSync('find', [`${story.host.stateDir}/node/instances`, '-name', 'root.*'], {
+      encoding: 'utf8',
+    })
+    assert(disks.trim().split('\n').length === 1, `disks: ${disks}`)
+  },
+}

@@ -1,0 +1,69 @@
+import { assert } from '@mallee/base'
+import { chapters } from './first-light-chapters.ts'
+import { CloudClient } from './cloud-client.ts'
+import { TestHost } from './test-host.ts'
+
+/**
+ * The whole story with the real daemons and an unmodified aws: a bare state folder, one command, guests that boot, get
+ * their address by DHCP, read their metadata, run their owner's script and let him in; daemons that die while guests
+ * live; and nothing left at the end. Everything happens in a network namespace of the test's own.
+ */
+const host = new TestHost()
+let passed = 0
+let failed = 0
+
+async function chapter(name: string, work: () => Promise<void>): Promise<boolean> {
+  const startedMs = Date.now()
+  try {
+    await work()
+    passed += 1
+    process.stdout.write(`ok   ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)\n`)
+    return true
+  } catch (error) {
+    failed += 1
+    process.stdout.write(`FAIL ${name}: ${(error as Error).message}\n`)
+    return false
+  }
+}
+
+await host.open()
+try {
+  let sshLine = ''
+  const up = await chapter('up settles ready and prints an ssh line that logs in', async () => {
+    sshLine = (await host.mallee('up', '--detach', '--port-base', String(host.portBase))).trim()
+    assert(sshLine.startsWith('ssh '), `no ssh line but ${sshLine}`)
+    const [file, ...args] = sshLine.split(' ')
+    const said = await host.must(file!, [...args, 'hostname'])
+    assert(said.startsWith('ip-172-31-'), `the first instance calls itself ${said}`)
+    const status = JSON.parse(await host.mallee('status', '--json')) as { ready: boolean }
+    assert(status.ready, 'status does not say ready')
+  })
+  if (up) {
+    const client = await CloudClient.connect(host)
+    for (const [name, work] of Object.entries(chapters)) await chapter(name, () => work({ host, client }))
+  }
+  if (failed > 0)
+    process.stdout.write(
+      await host.run('sh', ['-c', `tail -n 25 ${host.stateDir}/log/*.log`]).then((outcome) => outcome.stdout),
+    )
+} finally {
+  const before = host.stateDir
+  await host.close()
+  await chapter('destroy leaves nothing behind', async () => {
+    const { execFileSync } = await import('node:child_process')
+    const namespaces = execFileSync('ip', ['netns'], { encoding: 'utf8' })
+    assert(!/mallee-/.test(namespaces) || !namespaces.includes(before), `namespaces remain: ${namespaces}`)
+    const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    assert(
+      !processes.includes(before),
+      `processes remain:\n${processes
+        .split('\n')
+        .filter((line) => line.includes(before))
+        .join('\n')}`,
+    )
+    const mounts = execFileSync('cat', ['/proc/mounts'], { encoding: 'utf8' })
+    assert(!mounts.includes(before), 'mounts remain')
+  })
+}
+process.stdout.write(`system: ${passed} passed, ${failed} failed\n`)
+process.exit(failed === 0 ? 0 : 1)
