@@ -82,7 +82,14 @@
         <!-- The first serial port; what the guest says there is what GetConsoleOutput shows. -->
         <serial type="file">
           <source append="on" path="{consoleLogPath}"/>
-          <target port="1"/>
+          <target>
+            <xsl:attribute name="port">
+              <xsl:choose>
+                <xsl:when test="hypervisor/@consolePort"><xsl:value-of select="hypervisor/@consolePort"/></xsl:when>
+                <xsl:otherwise>1</xsl:otherwise>
+              </xsl:choose>
+            </xsl:attribute>
+          </target>
         </serial>
 
         <!-- A screen, for screenshots. -->

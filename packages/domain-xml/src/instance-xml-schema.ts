@@ -203,6 +203,8 @@ const hypervisorShape = attributes({
   requiresDisk: flag,
   /** New. Bound of the emulator's translation cache in MiB; only for type qemu. */
   tbCacheMiB: optional(integer()),
+  /** New. Serial port of the console, 0 for ttyS0; libvirt of today takes the 1 that Eucalyptus wrote at its word. */
+  consolePort: optional(integer()),
   /** New. Model of a video device ('vga', 'virtio', …), without which there are no screenshots. */
   videoModel: optional(text),
 })

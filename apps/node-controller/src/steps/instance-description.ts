@@ -68,6 +68,7 @@ export function describeInstance(options: {
       capability: 'hw',
       bitness: '64',
       requiresDisk: true,
+      consolePort: 0,
       ...(options.hypervisorType === 'qemu' ? { tbCacheMiB: options.tbCacheMiB } : {}),
     },
     backing: { root: { type: 'image' } },
