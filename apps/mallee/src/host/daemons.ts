@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { insideNode, libvirtSocket } from './node-host.ts'
 import type { Layout } from '../layout.ts'
-import { run } from '../program.ts'
 
 /** One program that the supervisor keeps running. */
 export interface DaemonSpec {
@@ -12,8 +9,6 @@ export interface DaemonSpec {
   command(): Promise<readonly string[]>
   /** Milliseconds between asking it to stop and ending it. */
   readonly graceMs: number
-  /** What is to be done once it was started; a failure is logged and costs nothing else. */
-  readonly after?: (pid: number) => Promise<void>
 }
 
 const node = process.execPath
@@ -27,8 +22,12 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
     {
       name: 'libvirtd',
       graceMs: 5_000,
+      // On some virtual machines CPUID differs from core to core, and libvirt then throws away what it knows of QEMU and
+      // probes for seconds at every start: it stays on one core. QEMU itself is given all of them by libvirt. When what
+      // entered the namespaces dies, libvirtd is told.
       command: async () => [
         ...(await insideNode(layout)),
+        ...['taskset', '-c', '0', 'setpriv', '--pdeathsig', 'TERM'],
         '/usr/sbin/libvirtd',
         '-p',
         '/run/libvirt/mallee-libvirtd.pid',
@@ -70,14 +69,6 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
         Promise.resolve([node, ...typeScript, app('packages/front-door/src/main.ts'), config('front-door')]),
     },
   ]
-}
-
-async function releaseLibvirtd(layout: Layout, pid: number): Promise<void> {
-  await run('virsh', ['-q', '-c', `qemu:///system?socket=${libvirtSocket(layout)}`, 'capabilities'], {
-    timeout: 60_000,
-  })
-  const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')[0]
-  if (child) await run('taskset', ['-apc', `0-${os.availableParallelism() - 1}`, child])
 }
 
 /** The configuration file of each daemon of ours. */

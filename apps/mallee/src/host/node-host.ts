@@ -130,7 +130,8 @@ async function ensureAnchor(layout: Layout): Promise<void> {
     'mount --make-rprivate /',
     ...binds,
     'mount -t sysfs sysfs /sys',
-    'hostname mallee-node',
+    // A name with a dot: libvirt asks DNS about any other at every start, and there is none in here to answer.
+    'hostname node.mallee.internal',
     'touch "$2"',
     "trap '' CHLD",
     'exec sleep infinity',

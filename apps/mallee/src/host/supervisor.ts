@@ -80,11 +80,6 @@ export class Supervisor {
       await writePidFile(this.pidFile(spec), child.pid)
       this.startedAtMs.set(spec.name, Date.now())
       this.log.info({ daemon: spec.name, pid: child.pid }, 'started')
-      void spec
-        .after?.(child.pid)
-        .catch((error: unknown) =>
-          this.log.warn({ daemon: spec.name, reason: errorMessage(error) }, 'not settled in'),
-        )
     } finally {
       closeSync(output)
     }
