@@ -1,0 +1,45 @@
+import path from 'node:path'
+import { errorMessage, type Log } from '@mallee/base'
+import type { AgentLoop, Ledger } from '@mallee/agent-kit'
+import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
+import type { NcHooks } from './hooks/nc-hooks.ts'
+
+/** Domains that ran through our own restart are taken up again; a hook may veto, and then the domain is left alone. */
+export async function adoptDomains(deps: {
+  ledger: Ledger
+  hypervisor: HypervisorDriver
+  hooks: NcHooks
+  instancesDir: string
+  log: Log
+}): Promise<void> {
+  const live = await deps.hypervisor.list().catch(() => [])
+  for (const domain of live) {
+    const item = deps.ledger.list('domain').find((entry) => entry.body.instanceId === domain.name)
+    if (!item) continue
+    const dir = path.join(deps.instancesDir, item.body.accountId, item.body.instanceId)
+    try {
+      await deps.hooks.run('euca-nc-pre-adopt', dir, { instanceId: domain.name })
+      deps.log.info({ instanceId: domain.name, state: domain.state }, 'adopted')
+    } catch (error) {
+      deps.log.warn(
+        { instanceId: domain.name, reason: errorMessage(error) },
+        'a hook spoke against the adoption',
+      )
+    }
+  }
+}
+
+/** Domains named like ours that no item declares: said to the cloud, never touched (docs/rfd/0001). */
+export async function lookForStrangers(
+  hypervisor: HypervisorDriver,
+  ledger: Ledger,
+  loop: AgentLoop,
+): Promise<void> {
+  const live = await hypervisor.list().catch(() => null)
+  if (!live) return
+  const known = new Set(ledger.list('domain').map((item) => item.body.instanceId))
+  const strangers = live
+    .map((domain) => domain.name)
+    .filter((name) => /^i-[0-9a-f]{8,17}$/.test(name) && !known.has(name))
+  loop.observeUndeclared(strangers)
+}

@@ -1,0 +1,32 @@
+import { errorMessage } from '@mallee/base'
+import type { HypervisorDriver } from '../drivers/hypervisor/driver.ts'
+import type { NcHooks } from './nc-hooks.ts'
+
+/** Eucalyptus asks its hooks before every use of the hypervisor; ours are asked before every start, and say why not. */
+export function checkedHypervisor(
+  hypervisor: HypervisorDriver,
+  hooks: NcHooks,
+  veto: (sentence: string | null) => void,
+): HypervisorDriver {
+  return {
+    fingerprint: () => hypervisor.fingerprint(),
+    list: () => hypervisor.list(),
+    shutdown: (name) => hypervisor.shutdown(name),
+    reboot: (name) => hypervisor.reboot(name),
+    reset: (name) => hypervisor.reset(name),
+    destroy: (name) => hypervisor.destroy(name),
+    ended: (name) => hypervisor.ended(name),
+    onHint: (callback) => hypervisor.onHint(callback),
+    close: () => hypervisor.close(),
+    async start(xml) {
+      try {
+        await hooks.run('euca-nc-pre-hyp-check')
+        veto(null)
+      } catch (error) {
+        veto(errorMessage(error))
+        throw error
+      }
+      await hypervisor.start(xml)
+    },
+  }
+}

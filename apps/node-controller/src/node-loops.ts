@@ -1,0 +1,141 @@
+import { errorMessage, systemClock } from '@mallee/base'
+import type { DesiredItem, DomainFacts, NodeFingerprint, VpcFacts } from '@mallee/agent-contract'
+import { AgentLoop } from '@mallee/agent-kit'
+import { lookForStrangers } from './adopt-domains.ts'
+import { ConsoleKeeper } from './console/console-keeper.ts'
+import { DomainKeeper } from './domain-keeper.ts'
+import { takeFingerprint } from './fingerprint.ts'
+import { checkedHypervisor } from './hooks/checked-hypervisor.ts'
+import { NetworkKeeper } from './network-keeper.ts'
+import type { NodeParts } from './node-parts.ts'
+import type { GuestPreparer } from './steps/guest-preparer.ts'
+
+/** A look at everything this often, in case a hint was lost. */
+const lookEveryMs = 2_000
+const fingerprintEveryMs = 15_000
+
+/** The loops that bring a node to what the cloud wants, and tell the cloud what is. */
+export class NodeLoops {
+  private readonly parts: NodeParts
+  private readonly loop: AgentLoop
+  private readonly networkKeeper: NetworkKeeper
+  private readonly domains: DomainKeeper
+  private readonly console: ConsoleKeeper
+  private readonly timers: NodeJS.Timeout[] = []
+  private hooksVeto: string | null = null
+  private fingerprint: NodeFingerprint
+
+  private constructor(parts: NodeParts, fingerprint: NodeFingerprint) {
+    this.parts = parts
+    this.fingerprint = fingerprint
+    const { client, hooks, hypervisor, ledger, log, network, preparer } = parts
+    this.loop = new AgentLoop({
+      cloud: client,
+      ledger,
+      log,
+      onDesired: () => this.refresh(),
+      fingerprint: () => this.fingerprint,
+    })
+    this.console = new ConsoleKeeper({
+      preparer,
+      clock: systemClock,
+      log,
+      send: (id, blob) => client.console(id, blob),
+    })
+    this.networkKeeper = new NetworkKeeper({
+      driver: network,
+      items: () => ledger.list('vpc'),
+      observe: (item, applied, message) => this.observeVpc(item, { applied, message }),
+      log,
+    })
+    this.domains = new DomainKeeper({
+      ledger,
+      hypervisor: checkedHypervisor(hypervisor, hooks, (veto) => (this.hooksVeto = veto)),
+      network: this.networkKeeper,
+      preparer: this.withLastWords(preparer),
+      clock: systemClock,
+      log,
+      accelerator: () => this.fingerprint.accelerator,
+      observe: (item, facts) => this.observeDomain(item, facts),
+    })
+  }
+
+  static async open(parts: NodeParts): Promise<NodeLoops> {
+    const fingerprint = await takeFingerprint({
+      ...parts,
+      instancesDir: parts.config.instancesDir,
+      hooksVeto: null,
+    })
+    parts.log.info({ fingerprint }, 'what this node is')
+    return new NodeLoops(parts, fingerprint)
+  }
+
+  /** The network stands again before anything else: guests that run need their DHCP and their rules. */
+  async restoreNetwork(): Promise<void> {
+    await this.networkKeeper.refresh().catch(() => {}) // said to the cloud and to the log by the keeper
+  }
+
+  start(): void {
+    const { hypervisor, log } = this.parts
+    hypervisor.onHint((name) => (name === null ? this.refresh() : this.domains.refresh(name)))
+    this.timers.push(setInterval(() => this.refresh(), lookEveryMs))
+    this.timers.push(
+      setInterval(() => {
+        this.refingerprint().catch((error: unknown) =>
+          log.warn({ reason: errorMessage(error) }, 'no fingerprint'),
+        )
+      }, fingerprintEveryMs),
+    )
+    this.loop.start()
+    this.refresh()
+  }
+
+  /** Guests belong to libvirt: stopping us stops none of them. */
+  async stop(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer)
+    await this.loop.stop()
+    await this.domains.stop()
+  }
+
+  private refresh(): void {
+    const { hypervisor, ledger } = this.parts
+    void this.restoreNetwork()
+    this.domains.refreshAll()
+    this.console.refresh(ledger.list('domain'))
+    void lookForStrangers(hypervisor, ledger, this.loop)
+  }
+
+  private async refingerprint(): Promise<void> {
+    const { config, hypervisor, network } = this.parts
+    this.fingerprint = await takeFingerprint({
+      hypervisor,
+      network,
+      instancesDir: config.instancesDir,
+      hooksVeto: this.hooksVeto,
+    })
+    this.loop.refreshFingerprint()
+  }
+
+  private observeVpc(item: DesiredItem<'vpc'>, facts: VpcFacts): void {
+    this.loop.observe({ kind: 'vpc', id: item.id, generation: item.generation, facts })
+  }
+
+  private observeDomain(item: DesiredItem<'domain'>, facts: DomainFacts): void {
+    this.loop.observe({ kind: 'domain', id: item.id, generation: item.generation, facts })
+  }
+
+  /** The console of an instance is sent once more before its files go, so that it can still be read afterwards. */
+  private withLastWords(preparer: GuestPreparer): GuestPreparer {
+    const { ledger } = this.parts
+    return {
+      prepare: (item, ports, signal) => preparer.prepare(item, ports, signal),
+      hasDisk: (item) => preparer.hasDisk(item),
+      readConsole: (item, maxBytes) => preparer.readConsole(item, maxBytes),
+      remove: async (item) => {
+        const held = ledger.list('domain').find((entry) => entry.body.instanceId === item.instanceId)
+        if (held) await this.console.push(held)
+        await preparer.remove(item)
+      },
+    }
+  }
+}
