@@ -1,1 +1,150 @@
-export {}
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { fastify, type FastifyInstance } from 'fastify'
+import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
+import type { AgentIdentity, Cloud } from '@mallee/agent-kit'
+import type { Service } from '@mallee/service-kit'
+import { obtainIdentity } from './agent/join.ts'
+import { WalrusAgent } from './agent/walrus-agent.ts'
+import type { WalrusConfig } from './config.ts'
+import { BlobKeeper } from './drivers/blob-keeper.ts'
+import { PosixBlobs } from './drivers/posix/posix-blobs.ts'
+import { S3Door } from './http/s3-door.ts'
+import { AccessKeys } from './identity/access-keys.ts'
+import { allBlobIds } from './index/blob-rows.ts'
+import { openIndex } from './index/open-index.ts'
+import type { Index } from './index/tables.ts'
+import { createHttpServer, Listener } from './listener.ts'
+
+/** Longest wait for downloads and uploads under way when walrus stops. */
+const closeGraceMs = 5_000
+
+/** Walrus without its socket: a door that can be injected into, and its agent. */
+export interface Walrus {
+  readonly door: FastifyInstance
+  readonly listener: Listener
+  readonly index: Index
+  readonly blobs: BlobKeeper
+  /** Becomes an agent: by the identity it has, or by waiting for its join token. */
+  join(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface WalrusDependencies {
+  readonly log: Log
+  readonly clock?: Clock
+  /** In tests: a cloud without a socket. */
+  readonly cloud?: Cloud
+}
+
+export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies): Promise<Walrus> {
+  const { log } = deps
+  const clock = deps.clock ?? systemClock
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const index = await openIndex(path.join(config.dataDir, 'index.db'))
+  const blobs = new BlobKeeper({ driver: await PosixBlobs.open(config.dataDir), log })
+  const known = await index.read(allBlobIds)
+  const swept = await blobs.sweep((id) => known.has(id))
+  if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
+
+  const keys = new AccessKeys()
+  let agent: WalrusAgent | null = null
+  const images = () => agent?.images() ?? []
+  const s3 = new S3Door({
+    index,
+    blobs,
+    keys,
+    nodeReads: { index, blobs, log, images },
+    region: config.region,
+    clock,
+    random: systemRandom,
+    log,
+  })
+  const { door, listener } = await openDoor(s3, keys)
+  const stopping = new AbortController()
+
+  return {
+    door,
+    listener,
+    index,
+    blobs,
+    async join() {
+      const identity = await obtainIdentity(config, { log, clock, signal: stopping.signal })
+      if (!identity) return
+      listener.useTls(tlsOf(identity))
+      agent = await WalrusAgent.start({
+        dir: config.dir,
+        identity,
+        index,
+        blobs,
+        keys,
+        clock,
+        log,
+        onRenewed: (renewed) => listener.useTls(tlsOf(renewed)),
+        ...(deps.cloud ? { cloud: deps.cloud } : {}),
+      })
+      if (stopping.signal.aborted) await agent.stop()
+    },
+    async close() {
+      // No new requests, then the agent, then the index: whatever was answered is committed by now.
+      stopping.abort()
+      await listener.close(closeGraceMs)
+      await door.close()
+      await agent?.stop()
+      await blobs.settled()
+      await index.close()
+    },
+  }
+}
+
+const tlsOf = (identity: AgentIdentity) => ({
+  key: identity.key,
+  cert: `${identity.certificate}\n${identity.authority}`,
+  ca: identity.authority,
+})
+
+/** Every request goes to one place, whatever its path: S3's keys are no routes, and its bodies are nobody's to parse. */
+async function openDoor(s3: S3Door, keys: AccessKeys) {
+  let listener: Listener | null = null
+  const door = fastify({
+    exposeHeadRoutes: false,
+    rewriteUrl: () => '/',
+    serverFactory: (handler) => {
+      const server = createHttpServer(handler as never)
+      listener = new Listener(server)
+      return server as never
+    },
+  }) as unknown as FastifyInstance
+  door.all('/', {
+    onRequest: async (request, reply) => {
+      const known = request.method === 'GET' || request.method === 'HEAD'
+      if (known && request.originalUrl === '/healthz') return reply.send({ healthy: true })
+      if (known && request.originalUrl === '/readyz')
+        return reply.code(keys.known ? 200 : 503).send({ ready: keys.known })
+      return s3.serve(request, reply)
+    },
+    handler: () => {
+      throw new Error('every request is answered before it comes here')
+    },
+  })
+  await door.ready()
+  return { door, listener: listener as unknown as Listener }
+}
+
+/** Runs walrus on its port. It listens before it has joined, and says that it is not ready. */
+export async function startWalrus(config: WalrusConfig, deps: { log: Log }): Promise<Service> {
+  const walrus = await buildWalrus(config, deps)
+  const address = await walrus.listener.listen(config.listen)
+  const joining = walrus.join()
+  joining.catch((error: unknown) => {
+    deps.log.error({ err: error }, 'the agent could not be started')
+    process.exit(1) // a supervisor starts it again
+  })
+  return {
+    address,
+    async close() {
+      await walrus.close()
+      await joining
+    },
+  }
+}

@@ -1,1 +1,3 @@
-export {}
+export { chooseUpstream, type RequestHead, type Upstream } from './choose-upstream.ts'
+export { parseFrontDoorConfig, type FrontDoorConfig } from './config.ts'
+export { createFrontDoor, type FrontDoor } from './front-door.ts'

@@ -1,18 +1,30 @@
-import type { Log } from '@mallee/base'
-import type { DomainItem } from '@mallee/agent-contract'
+import type { AddressInfo } from 'node:net'
+import { buildMetadataApp, type MetadataAppOptions } from './metadata-app.ts'
 
 export interface MetadataServer {
+  /** Where it listens. */
+  readonly address: { readonly host: string; readonly port: number }
   close(): Promise<void>
 }
 
-export function startMetadataServer(_options: {
-  host: string
-  port: number
-  /** The interface behind a source address, by its tap. */
-  askerAt: (address: string) => string | null
-  /** The domain item that has this interface. */
-  itemOf: (interfaceId: string) => DomainItem | null
-  log: Log
-}): Promise<MetadataServer> {
-  return Promise.reject(new Error('not built yet'))
+/** Connections at once, of all guests of a node together; the network bounds each guest's own. */
+const connectionsMax = 2_048
+
+/** Starts the metadata service; rejects where the address is not there or taken. */
+export async function startMetadataServer(
+  options: { host: string; port: number } & MetadataAppOptions,
+): Promise<MetadataServer> {
+  const { host, port, log } = options
+  const app = buildMetadataApp(options)
+  app.server.maxConnections = connectionsMax
+  await app.listen({ host, port })
+  const address = app.server.address() as AddressInfo
+  log.info({ host, port: address.port }, 'the metadata service listens')
+  return {
+    address: { host, port: address.port },
+    async close() {
+      app.server.closeAllConnections()
+      await app.close()
+    },
+  }
 }

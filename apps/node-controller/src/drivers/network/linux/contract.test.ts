@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { silentLog } from '@mallee/base'
+import {
+  describeNetworkAddresses,
+  describeNetworkDriver,
+  describeNetworkRules,
+  makeTestNetwork,
+  testPublicPool,
+  whyNoTestNetwork,
+} from '@mallee/testkit'
+import { afterAll, describe, it } from 'vitest'
+import { createSimulatedNetwork } from '../simulated/driver.ts'
+import { openLinuxNetwork } from './driver.ts'
+
+describeNetworkDriver('simulated', async (use) => {
+  const driver = createSimulatedNetwork()
+  await use(driver)
+  await driver.close()
+})
+
+const whyNot = whyNoTestNetwork()
+if (whyNot !== null) {
+  console.warn(`SKIPPED: the linux network driver is not tested here, since ${whyNot}`)
+  describe.skip(`network driver linux (${whyNot})`, () => it('moves packets', () => {}))
+} else {
+  const runDirs = new Map<string, string>()
+  afterAll(async () => {
+    for (const dir of runDirs.values()) await rm(dir, { recursive: true, force: true })
+  })
+  /** The same folder for the same namespace, as over a restart. */
+  const open = async (netns: string) => {
+    const runDir = runDirs.get(netns) ?? (await mkdtemp(path.join(tmpdir(), 'network-')))
+    runDirs.set(netns, runDir)
+    return openLinuxNetwork({ uplink: 'uplink', runDir, publicPool: testPublicPool, log: silentLog, netns })
+  }
+  describeNetworkDriver('linux', async (use) => {
+    const network = await makeTestNetwork()
+    const driver = await open(network.node)
+    try {
+      await use(driver)
+    } finally {
+      await driver.removeAll()
+      await driver.close()
+      await network.remove()
+    }
+  })
+  describeNetworkRules('linux', open)
+  describeNetworkAddresses('linux', open)
+}

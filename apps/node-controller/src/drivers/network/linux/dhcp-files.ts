@@ -1,0 +1,85 @@
+import type { RouterPlan, SubnetPlan } from './plan.ts'
+
+/**
+ * What one subnet's dnsmasq reads. It sees its folder under one fixed path, whatever the folder's own: it runs as
+ * nobody, who may not walk through the state folder. It gives fixed leases to known MACs only, and answers names of the
+ * VPC's instances on this node; it asks nobody else, so any other name is refused at once.
+ */
+export const seenAt = '/mnt'
+
+export interface DhcpFiles {
+  /** Changed only by starting anew. */
+  readonly config: string
+  /** Read again on SIGHUP. */
+  readonly hosts: string
+  readonly names: string
+  /** Address to MAC. */
+  readonly leases: ReadonlyMap<string, string>
+}
+
+const leaseSeconds = 3600
+
+export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan): DhcpFiles {
+  const ports = router.ports.filter((port) => port.subnet.subnetId === subnet.subnetId)
+  const domains = [...new Set(router.ports.flatMap((port) => domainOf(port.hostname) ?? []))].toSorted()
+  const domain = ports.map((port) => domainOf(port.hostname)).find((name) => name !== null) ?? null
+  return {
+    config: [
+      'no-resolv',
+      'no-hosts',
+      'no-poll',
+      'user=nobody',
+      'group=nogroup',
+      `interface=${subnet.gatewayLink}`,
+      'except-interface=lo',
+      'bind-interfaces',
+      `dhcp-range=${subnet.cidr.split('/')[0]},static,${netmask(subnet.prefixLength)},${leaseSeconds}`,
+      'dhcp-authoritative',
+      'dhcp-ignore=tag:!known',
+      'quiet-dhcp',
+      `dhcp-option=option:router,${subnet.gateway}`,
+      `dhcp-option=option:dns-server,${subnet.gateway}`,
+      'dhcp-option=option:mtu,1500',
+      ...(domain === null ? [] : [`domain=${domain}`]),
+      // Names of these domains that nobody has do not exist; all others are refused.
+      ...domains.map((name) => `local=/${name}/`),
+      `dhcp-hostsfile=${seenAt}/hosts`,
+      `addn-hosts=${seenAt}/names`,
+      `dhcp-leasefile=${seenAt}/leases`,
+      `pid-file=${seenAt}/pid`,
+      `log-facility=${seenAt}/log`,
+      '',
+    ].join('\n'),
+    hosts: ports.map((port) => `${port.mac},${port.privateIp},${shortName(port.hostname)}\n`).join(''),
+    names: router.ports
+      .map((port) => `${port.privateIp} ${port.hostname} ${shortName(port.hostname)}\n`)
+      .join(''),
+    leases: new Map(ports.map((port) => [port.privateIp, port.mac])),
+  }
+}
+
+const shortName = (hostname: string) => hostname.split('.')[0]!
+
+function domainOf(hostname: string): string | null {
+  const dot = hostname.indexOf('.')
+  return dot === -1 ? null : hostname.slice(dot + 1)
+}
+
+function netmask(prefixLength: number): string {
+  const bits = prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.')
+}
+
+/**
+ * The lease file without leases that another MAC has on an address of ours; dnsmasq would go on honouring them. Null
+ * where none has. A line: expiry, MAC, address, name, client id.
+ */
+export function withoutForeignLeases(text: string, leases: ReadonlyMap<string, string>): string | null {
+  const lines = text.split('\n')
+  const kept = lines.filter((line) => {
+    const [, mac, address] = line.split(' ')
+    const owner = address === undefined ? undefined : leases.get(address)
+    return owner === undefined || owner === mac
+  })
+  return kept.length === lines.length ? null : kept.join('\n')
+}

@@ -1,0 +1,234 @@
+import { digestOf, errorMessage, parseCidr, type Log } from '@mallee/base'
+import type { VpcItem } from '@mallee/agent-contract'
+import { passing } from '../../../node-error.ts'
+import type { NetworkDriver, NetworkPort } from '../driver.ts'
+import type { Commands } from './commands.ts'
+import { DhcpKeeper } from './dhcp-keeper.ts'
+import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
+import { linkChanges, routerLinks, routerSettings, type ObservedNode } from './links.ts'
+import { bridgeName, metadataHost, metadataPort, routeProtocol, tapName } from './names.ts'
+import { emptyRuleset, nodeRuleset } from './node-ruleset.ts'
+import { assignNumbers, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
+import { listRouters } from './own-netns.ts'
+import { parseAddresses, parseFlows, parseLinks, parseRoutes } from './parse.ts'
+import { planNetwork, type NetworkPlan, type PortPlan, type RouterPlan } from './plan.ts'
+import { whyUnusable } from './preflight.ts'
+import { routerRuleset } from './router-ruleset.ts'
+import {
+  readTranslations,
+  staleTranslations,
+  translationsOf,
+  writeTranslations,
+  type Translations,
+} from './translations.ts'
+
+const reviveEveryMs = 2_000
+const callsFilter = 'bridge/bridge-nf-call-iptables'
+
+interface Options {
+  readonly commands: Commands
+  readonly routerPrefix: string
+  readonly uplink: string
+  readonly runDir: string
+  readonly publicPool: string
+  readonly log: Log
+  readonly removeRunDir: () => Promise<void>
+}
+
+/** What was made true and is believed to be so; after any failure, and at first, nothing is. */
+interface Believed {
+  readonly digest: string
+  readonly plan: NetworkPlan
+  readonly nodeRules: string
+  readonly routerRules: ReadonlyMap<string, string>
+}
+
+/**
+ * Brings the kernel to the plan, in an order in which nothing is ever open that should be shut: the node's rules,
+ * then links and routes, then routers, then DHCP; at last flows that lost their permission are cut, and what no VPC
+ * has any more is removed. One application at a time.
+ */
+export class LinuxNetwork implements NetworkDriver {
+  readonly metadataAddress = { host: metadataHost, port: metadataPort }
+  private readonly options: Options
+  private readonly dhcp: DhcpKeeper
+  private numbers: Numbers = noNumbers
+  private translations: Translations = {}
+  private believed: Believed | null = null
+  private askers = new Map<string, string>()
+  private nodeAddress: string | null = null
+  private problems: readonly string[] = []
+  private turn: Promise<unknown> = Promise.resolve()
+  private timer: NodeJS.Timeout | null = null
+
+  constructor(options: Options) {
+    this.options = options
+    this.dhcp = new DhcpKeeper(options)
+  }
+
+  async open(): Promise<void> {
+    this.numbers = await readNumbers(this.options.runDir)
+    this.translations = await readTranslations(this.options.runDir)
+    await this.prepare()
+    this.timer = setInterval(() => {
+      void this.inTurn(() => this.dhcp.revive()).catch((error: unknown) =>
+        this.options.log.error({ reason: errorMessage(error) }, 'DHCP could not be started again'),
+      )
+    }, reviveEveryMs)
+    this.timer.unref()
+  }
+
+  async fingerprint() {
+    await this.inTurn(() => (this.problems.length > 0 ? this.prepare() : this.keepFiltering()))
+    return { network: 'linux', problems: this.problems }
+  }
+
+  port(vpc: VpcItem, interfaceId: string): NetworkPort {
+    const entry = vpc.interfaces.find((candidate) => candidate.interfaceId === interfaceId)
+    const subnet = vpc.subnets.find((candidate) => candidate.subnetId === entry?.subnetId)
+    if (!subnet) throw new RangeError(`${vpc.vpcId} has no interface ${interfaceId}`)
+    return { bridge: bridgeName(subnet.tag), tap: tapName(interfaceId), mtu: null }
+  }
+
+  askerAt(address: string): string | null {
+    return this.askers.get(address) ?? null
+  }
+
+  apply(network: readonly VpcItem[]): Promise<void> {
+    return this.inTurn(async () => {
+      const digest = digestOf(network)
+      if (this.believed?.digest === digest) return this.dhcp.revive()
+      if (this.nodeAddress === null) await this.prepare()
+      if (this.nodeAddress === null) throw passing('NetworkUnusable', this.problems.join(' '))
+      const numbers = assignNumbers(this.numbers, {
+        vpc: network.map((item) => item.vpcId),
+        subnet: network.flatMap((item) => item.subnets.map((subnet) => subnet.subnetId)),
+        interface: network.flatMap((item) => item.interfaces.map((entry) => entry.interfaceId)),
+      })
+      const plan = planNetwork(network, { numbers, routerPrefix: this.options.routerPrefix })
+      if (digestOf(numbers) !== digestOf(this.numbers)) await writeNumbers(this.options.runDir, numbers)
+      this.numbers = numbers
+      const before = this.believed
+      this.believed = null
+      this.believed = { digest, plan, ...(await this.establish(plan, before)) }
+    })
+  }
+
+  removeAll(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.timer) clearInterval(this.timer)
+      const { commands } = this.options
+      this.believed = null
+      this.askers = new Map()
+      await this.dhcp.stopAllBut(new Map())
+      await commands.ip(linkChanges(noNetwork, await this.observe(), null).remove)
+      await commands.nft(emptyRuleset)
+      await commands.ip([`address del ${metadataHost}/32 dev lo`]).catch(() => {})
+      await this.options.removeRunDir()
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
+    await this.turn.catch(() => {})
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work, work)
+    this.turn = result.catch(() => {})
+    return result
+  }
+
+  /** What must be there once and for all; whatever stands in the way becomes a problem of the fingerprint. */
+  private async prepare(): Promise<void> {
+    const { commands, uplink, publicPool } = this.options
+    try {
+      // First of all, so that the metadata server can listen whatever else is amiss.
+      const addresses = parseAddresses(await commands.ipJson(['address', 'show']))
+      if (!addresses.get('lo')?.includes(`${metadataHost}/32`))
+        await commands.ip([`address replace ${metadataHost}/32 dev lo`])
+      this.problems = await whyUnusable(commands)
+      if (!parseCidr(publicPool)) this.problems = [...this.problems, `${publicPool} is no address block.`]
+      const [own] = addresses.get(uplink) ?? []
+      if (own === undefined) this.problems = [...this.problems, `The uplink ${uplink} has no address.`]
+      if (this.problems.length > 0 || own === undefined) return
+      await commands.sysctl({ 'ipv4/ip_forward': 1, [callsFilter]: 1 })
+      this.nodeAddress = own.split('/')[0]!
+    } catch (error) {
+      this.problems = [`The network cannot be used: ${errorMessage(error)}`]
+    }
+  }
+
+  /** Somebody else's sysctl.d may turn it off, and every security group with it. */
+  private async keepFiltering(): Promise<void> {
+    const { commands, log } = this.options
+    if ((await commands.readSysctl(callsFilter)) === '1') return
+    log.error({}, `${callsFilter} was turned off, which opens every security group; it is turned on again`)
+    await commands.sysctl({ [callsFilter]: 1 })
+  }
+
+  private async observe(): Promise<ObservedNode> {
+    const { commands, routerPrefix } = this.options
+    const [links, routes, routers] = await Promise.all([
+      commands.ipJson(['link', 'show']),
+      commands.ipJson(['route', 'show', 'proto', String(routeProtocol)]),
+      listRouters(routerPrefix),
+    ])
+    return { links: parseLinks(links), routes: parseRoutes(routes), routers }
+  }
+
+  private async establish(
+    plan: NetworkPlan,
+    before: Believed | null,
+  ): Promise<{ nodeRules: string; routerRules: ReadonlyMap<string, string> }> {
+    const { commands, uplink, publicPool } = this.options
+    const nodeRules = nodeRuleset(plan, { uplink, nodeAddress: this.nodeAddress! })
+    if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
+    const observed = await this.observe()
+    const changes = linkChanges(plan, observed, publicPool)
+    await commands.ip(changes.add)
+    const routerRules = new Map<string, string>()
+    await Promise.all(
+      plan.routers.map(async (router) => {
+        const rules = routerRuleset(router, this.nodeAddress!)
+        routerRules.set(router.namespace, rules)
+        const believed = changes.touched.has(router.namespace) ? null : before
+        await this.establishRouter(router, rules, believed)
+      }),
+    )
+    const translations = translationsOf(plan.routers)
+    if (digestOf(translations) !== digestOf(this.translations))
+      await writeTranslations(this.options.runDir, translations)
+    this.translations = translations
+    this.askers = new Map(plan.ports.map((port) => [port.identity, port.interfaceId]))
+    await this.dhcp.apply(plan)
+    if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
+    await commands.ip(changes.remove)
+    return { nodeRules, routerRules }
+  }
+
+  private async establishRouter(router: RouterPlan, rules: string, before: Believed | null): Promise<void> {
+    const { commands } = this.options
+    const { namespace } = router
+    const old = before?.plan.routers.find((candidate) => candidate.namespace === namespace)
+    if (before?.routerRules.get(namespace) !== rules) await commands.nft(rules, namespace)
+    if (!old || shape(old) !== shape(router)) {
+      const present = parseAddresses(await commands.ipJson(['address', 'show'], namespace))
+      await commands.sysctl(routerSettings, namespace)
+      await commands.ip(routerLinks(router, present), namespace)
+    }
+    await commands.conntrack(staleTranslations(this.translations[namespace] ?? [], router.ports), namespace)
+  }
+
+  private async cutForbidden(plan: NetworkPlan, former: NetworkPlan | undefined): Promise<void> {
+    const { commands, log } = this.options
+    const forbidden = forbiddenFlows(plan, parseFlows(await commands.listFlows()), former?.subnets)
+    if (forbidden.length === 0) return
+    await commands.conntrack(forbidden.map(deletion))
+    log.info({ flows: forbidden.length }, 'flows that no rule allows any more were cut')
+  }
+}
+
+const shape = (of: RouterPlan) => digestOf([of.address, of.subnets])
+
+const noNetwork: NetworkPlan = { routers: [], subnets: [], ports: [] as PortPlan[], groups: [] }

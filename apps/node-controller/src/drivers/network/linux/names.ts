@@ -1,0 +1,35 @@
+/**
+ * The names of what the driver makes. Interface names have room for 15 characters; tags go up to 16 million, five
+ * characters in base 36.
+ */
+export const bridgeName = (subnetTag: number) => `br${subnetTag.toString(36)}`
+/** A subnet's gateway: the end that is plugged into the bridge, and the end inside the router. */
+export const gatewayPort = (subnetTag: number) => `rg${subnetTag.toString(36)}`
+export const gatewayLink = (subnetTag: number) => `g${subnetTag.toString(36)}`
+/** A router's way out: the end in the node's namespace; inside the router it is `up`. */
+export const routerPort = (vpcTag: number) => `ru${vpcTag.toString(36)}`
+export const routerUplink = 'up'
+
+/** Interface ids are `eni-` and 17 hexadecimal digits; the last 12 leave two in 10^14 for a clash on one node. */
+export const tapName = (interfaceId: string) => `vn${interfaceId.slice(-12)}`
+
+/** Locally administered and the same at every making, so that a router made anew is who guests' ARP caches say. */
+export function gatewayMac(subnetTag: number): string {
+  const hex = subnetTag.toString(16).padStart(6, '0')
+  return `02:6d:61:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}`
+}
+
+/** A word of our own in a link's alias: what lacks it is not ours and is left alone. */
+export const linkAlias = 'mallee'
+/** The routing protocol number that marks our routes. */
+export const routeProtocol = 190
+/** Names the tables in every family and namespace. */
+export const tableName = 'mallee'
+
+/** Between routers and the node: the node's end of every link, then one address a router. */
+export const transitRange = '169.254.0.0/17'
+export const metadataHost = '169.254.0.1'
+export const metadataPort = 8775
+export const metadataAddress = '169.254.169.254'
+/** What guests are called towards the metadata server: one address an interface. */
+export const identityRange = '100.64.0.0/16'

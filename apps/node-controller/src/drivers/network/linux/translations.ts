@@ -1,0 +1,49 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { PortPlan, RouterPlan } from './plan.ts'
+
+/**
+ * What each router was last told to translate. Flows go on under a translation that was taken back, until they are
+ * ended by hand; so it is kept over restarts what there was to take back.
+ */
+export type Translation = Pick<PortPlan, 'interfaceId' | 'privateIp' | 'publicIp'>
+export type Translations = Readonly<Record<string, readonly Translation[]>>
+
+export function translationsOf(routers: readonly RouterPlan[]): Translations {
+  const of = ({ interfaceId, privateIp, publicIp }: Translation) => ({ interfaceId, privateIp, publicIp })
+  return Object.fromEntries(routers.map((router) => [router.namespace, router.ports.map(of)]))
+}
+
+const fileOf = (runDir: string) => path.join(runDir, 'translations.json')
+
+export async function readTranslations(runDir: string): Promise<Translations> {
+  try {
+    return JSON.parse(await readFile(fileOf(runDir), 'utf8')) as Translations
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw error
+  }
+}
+
+export async function writeTranslations(runDir: string, translations: Translations): Promise<void> {
+  const fresh = `${fileOf(runDir)}.new`
+  await writeFile(fresh, JSON.stringify(translations))
+  await rename(fresh, fileOf(runDir))
+}
+
+/**
+ * Lines that end the flows which a router translates by an address that is no longer its interface's: those that came
+ * in by the public address, those that left with it, and all of a private address that is gone.
+ */
+export function staleTranslations(before: readonly Translation[], now: readonly Translation[]): string[] {
+  return before.flatMap((old) => {
+    const same = now.find(
+      (entry) => entry.interfaceId === old.interfaceId && entry.privateIp === old.privateIp,
+    )
+    const lines: string[] = []
+    if (!same) lines.push(`-D -s ${old.privateIp}`, `-D -r ${old.privateIp}`)
+    if (old.publicIp !== null && same?.publicIp !== old.publicIp)
+      lines.push(`-D -d ${old.publicIp}`, `-D -q ${old.publicIp}`)
+    return lines
+  })
+}

@@ -1,0 +1,177 @@
+import type { DomainItem, GuestInterface } from '@mallee/agent-contract'
+
+/**
+ * What an instance may read of itself, as a tree: a leaf is its bytes, a branch its members in the order of their
+ * listing. What the instance does not have is not in the tree. Keys and spellings are AWS's; cloud-init's Ec2 source
+ * walks all of it by the listings.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata-data-categories.html
+ */
+export type MetadataNode = string | Buffer | MetadataBranch
+export interface MetadataBranch {
+  readonly members: ReadonlyMap<string, MetadataNode>
+  /** Where listings say something else than the names of the members. */
+  readonly listing?: string
+  /** AWS lists the top of a version without the slashes that mark branches. */
+  readonly plain?: boolean
+}
+
+type Entry = readonly [string, MetadataNode | null | undefined]
+
+/** Members that are null are absent. */
+function branch(entries: readonly Entry[], rest: Omit<MetadataBranch, 'members'> = {}): MetadataBranch {
+  const members = entries.flatMap(([name, node]) =>
+    node === null || node === undefined ? [] : [[name, node] as const],
+  )
+  return { members: new Map(members), ...rest }
+}
+
+export function metadataTree(item: DomainItem): MetadataBranch {
+  return branch(
+    [
+      ['dynamic', branch([['instance-identity', branch([['document', identityDocument(item)]])]])],
+      ['meta-data', metaData(item)],
+      ['user-data', item.userData ? Buffer.from(item.userData, 'base64') : null],
+    ],
+    { plain: true },
+  )
+}
+
+export function primaryInterface(item: DomainItem): GuestInterface | null {
+  return item.interfaces.find((entry) => entry.deviceIndex === 0) ?? null
+}
+
+function metaData(item: DomainItem): MetadataBranch {
+  const primary = primaryInterface(item)
+  const rootDevice = item.rootDeviceName
+  return branch([
+    ['ami-id', item.machine.imageId],
+    ['ami-launch-index', String(item.launchIndex)],
+    ['ami-manifest-path', '(unknown)'],
+    [
+      'block-device-mapping',
+      branch([
+        ['ami', rootDevice.replace(/^\/dev\//, '')],
+        ['root', rootDevice],
+      ]),
+    ],
+    ['hostname', item.privateDnsName],
+    ['instance-action', 'none'],
+    ['instance-id', item.instanceId],
+    ['instance-life-cycle', 'on-demand'],
+    ['instance-type', item.instanceType],
+    ['kernel-id', item.kernel?.imageId],
+    ['local-hostname', item.privateDnsName],
+    ['local-ipv4', primary?.privateIp],
+    ['mac', primary?.mac],
+    ['network', networkBranch(item)],
+    [
+      'placement',
+      branch([
+        ['availability-zone', item.availabilityZone],
+        ['region', item.region],
+      ]),
+    ],
+    ['public-hostname', primary?.publicIp ? item.publicDnsName || null : null],
+    ['public-ipv4', primary?.publicIp],
+    ['public-keys', publicKeys(item)],
+    ['ramdisk-id', item.ramdisk?.imageId],
+    ['reservation-id', item.reservationId],
+    ['security-groups', primary && lines(primary.securityGroupNames)],
+    [
+      'services',
+      branch([
+        ['domain', 'amazonaws.com'],
+        ['partition', 'aws'],
+      ]),
+    ],
+    ['tags', tagsBranch(item)],
+  ])
+}
+
+/** The listing names the key, which no other path does. */
+function publicKeys(item: DomainItem): MetadataBranch | null {
+  if (item.publicKey === null) return null
+  const key = item.publicKey.endsWith('\n') ? item.publicKey : `${item.publicKey}\n`
+  return branch([['0', branch([['openssh-key', key]])]], { listing: `0=${item.keyName ?? ''}` })
+}
+
+function tagsBranch(item: DomainItem): MetadataBranch | null {
+  const tags = Object.entries(item.tags)
+  if (!item.metadata.tagsEnabled || tags.length === 0) return null
+  return branch([['instance', branch(tags.toSorted(([a], [b]) => (a < b ? -1 : 1)))]])
+}
+
+function networkBranch(item: DomainItem): MetadataBranch {
+  const macs = item.interfaces.map((entry) => [entry.mac, interfaceBranch(item, entry)] as const)
+  return branch([['interfaces', branch([['macs', branch(macs)]])]])
+}
+
+function interfaceBranch(item: DomainItem, entry: GuestInterface): MetadataBranch {
+  const isPrimary = entry.deviceIndex === 0
+  const publicName = isPrimary && entry.publicIp !== null ? item.publicDnsName || null : null
+  return branch([
+    ['device-number', String(entry.deviceIndex)],
+    ['interface-id', entry.interfaceId],
+    ['ipv4-associations', entry.publicIp === null ? null : branch([[entry.publicIp, entry.privateIp]])],
+    ['local-hostname', isPrimary ? item.privateDnsName : null],
+    ['local-ipv4s', entry.privateIp],
+    ['mac', entry.mac],
+    ['owner-id', item.accountId],
+    ['public-hostname', publicName],
+    ['public-ipv4s', entry.publicIp],
+    ['security-group-ids', lines(entry.securityGroupIds)],
+    ['security-groups', lines(entry.securityGroupNames)],
+    ['subnet-id', entry.subnetId],
+    ['subnet-ipv4-cidr-block', entry.subnetCidr],
+    ['vpc-id', entry.vpcId],
+    ['vpc-ipv4-cidr-block', entry.vpcCidr],
+    ['vpc-ipv4-cidr-blocks', entry.vpcCidr],
+  ])
+}
+
+const lines = (values: readonly string[]) => (values.length === 0 ? null : values.join('\n'))
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html */
+function identityDocument(item: DomainItem): string {
+  const document = {
+    accountId: item.accountId,
+    architecture: item.architecture,
+    availabilityZone: item.availabilityZone,
+    billingProducts: null,
+    devpayProductCodes: null,
+    marketplaceProductCodes: null,
+    imageId: item.machine.imageId,
+    instanceId: item.instanceId,
+    instanceType: item.instanceType,
+    kernelId: item.kernel?.imageId ?? null,
+    pendingTime: new Date(item.launchTimeMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+    privateIp: primaryInterface(item)?.privateIp ?? null,
+    ramdiskId: item.ramdisk?.imageId ?? null,
+    region: item.region,
+    version: '2017-09-30',
+  }
+  return JSON.stringify(document, null, 2)
+}
+
+/** The node at a path of names, or null. */
+export function lookUp(root: MetadataBranch, path: readonly string[]): MetadataNode | null {
+  let node: MetadataNode = root
+  for (const name of path) {
+    if (typeof node === 'string' || Buffer.isBuffer(node)) return null
+    const member: MetadataNode | undefined = node.members.get(name)
+    if (member === undefined) return null
+    node = member
+  }
+  return node
+}
+
+/** The bytes that a node is answered with: a leaf's own, a branch's listing. */
+export function bytesOf(node: MetadataNode): string | Buffer {
+  if (typeof node === 'string' || Buffer.isBuffer(node)) return node
+  if (node.listing !== undefined) return node.listing
+  return [...node.members]
+    .map(([name, member]) => (isLeaf(member) || node.plain ? name : `${name}/`))
+    .join('\n')
+}
+
+const isLeaf = (node: MetadataNode) => typeof node === 'string' || Buffer.isBuffer(node)

@@ -1,0 +1,106 @@
+import { noSuchKey, s3Error, type S3 } from '@mallee/s3-api'
+import { parseRange, type ByteRange } from '../objects/byte-range.ts'
+import { checksumMembers } from '../objects/checksums.ts'
+import { headersOf, metadataOf } from '../objects/object-headers.ts'
+import { openObject, streamObject, type OpenObject } from '../objects/open-object.ts'
+import { isNotModified } from '../objects/preconditions.ts'
+import { callersBucket } from './refuse-unknown.ts'
+import { defineAction, type S3Action, type S3Answer, type S3Context } from './s3-context.ts'
+
+type ReadInput = Omit<S3.GetObjectRequest, 'Body'>
+
+const understands = [
+  'Bucket',
+  'Key',
+  'IfMatch',
+  'IfNoneMatch',
+  'IfModifiedSince',
+  'IfUnmodifiedSince',
+  'Range',
+  'ResponseCacheControl',
+  'ResponseContentDisposition',
+  'ResponseContentEncoding',
+  'ResponseContentLanguage',
+  'ResponseContentType',
+  'ResponseExpires',
+  'PartNumber',
+  'ExpectedBucketOwner',
+  'ChecksumMode',
+] as const
+
+async function read(context: S3Context, input: ReadInput, withBytes: boolean): Promise<S3Answer> {
+  await context.index.read((db) => callersBucket(db, context.caller.accountId, input))
+  const object = await openObject(context, input.Bucket, input.Key)
+  if (!object) throw noSuchKey(input.Key)
+  let streaming = false
+  try {
+    const answer = describe(object, input)
+    if (!withBytes || answer.status === 304) return answer
+    const stream = streamObject(object, answer.range, context.log)
+    streaming = true
+    return { ...answer, stream }
+  } finally {
+    if (!streaming) object.release()
+  }
+}
+
+/** Everything but the bytes: the same for GET and HEAD. */
+export function describe(object: OpenObject, input: ReadInput): S3Answer & { range: ByteRange } {
+  const { row } = object
+  const whole = { start: 0, end: row.size }
+  const validators = { ETag: `"${row.etag}"`, LastModified: new Date(row.modified_at) }
+  if (isNotModified(row, input)) return { output: validators, status: 304, range: whole }
+  const part = input.PartNumber === undefined ? null : partRange(object, input.PartNumber)
+  if (part && input.Range !== undefined)
+    throw s3Error('InvalidRequest', { message: 'Cannot specify both Range header and partNumber query parameter' })
+  const range = part ?? parseRange(input.Range, row.size)
+  const shown = range ?? whole
+  return {
+    range: shown,
+    ...(range ? { status: 206 } : {}),
+    output: {
+      ...validators,
+      AcceptRanges: 'bytes',
+      ContentLength: shown.end - shown.start,
+      ...(range ? { ContentRange: `bytes ${shown.start}-${shown.end - 1}/${row.size}` } : {}),
+      ...headersOf(row),
+      ...overrides(input),
+      Metadata: metadataOf(row),
+      ...(part && row.upload_id !== null ? { PartsCount: object.segments.length } : {}),
+      ...(input.ChecksumMode === 'ENABLED' && range === null
+        ? { ...checksumMembers(row), ...(row.checksum_type ? { ChecksumType: row.checksum_type } : {}) }
+        : {}),
+    },
+  }
+}
+
+function partRange(object: OpenObject, number: number): ByteRange | null {
+  const count = Math.max(object.row.upload_id === null ? 1 : object.segments.length, 1)
+  if (!Number.isInteger(number) || number < 1 || number > 10_000)
+    throw s3Error('InvalidArgument', {
+      message: 'Part number must be an integer between 1 and 10000, inclusive',
+      details: { ArgumentName: 'partNumber' },
+    })
+  if (number > count) throw s3Error('InvalidPartNumber')
+  if (object.row.size === 0) return null
+  if (object.row.upload_id === null) return { start: 0, end: object.row.size }
+  const before = object.segments.slice(0, number - 1).reduce((sum, segment) => sum + segment.size, 0)
+  return { start: before, end: before + (object.segments[number - 1]?.size ?? 0) }
+}
+
+function overrides(input: ReadInput): Record<string, unknown> {
+  const given = {
+    CacheControl: input.ResponseCacheControl,
+    ContentDisposition: input.ResponseContentDisposition,
+    ContentEncoding: input.ResponseContentEncoding,
+    ContentLanguage: input.ResponseContentLanguage,
+    ContentType: input.ResponseContentType,
+    Expires: input.ResponseExpires?.toUTCString(),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+export const getActions: readonly S3Action[] = [
+  defineAction('GetObject', understands, (context, input) => read(context, input, true)),
+  defineAction('HeadObject', understands, (context, input) => read(context, input, false)),
+]

@@ -1,0 +1,144 @@
+import path from 'node:path'
+import { errorMessage, type Clock, type Log } from '@mallee/base'
+import type { DesiredItem, WalrusFingerprint } from '@mallee/agent-contract'
+import {
+  AgentLoop,
+  CloudClient,
+  keepCertificate,
+  Ledger,
+  type AgentIdentity,
+  type Cloud,
+} from '@mallee/agent-kit'
+import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { AccessKeys } from '../identity/access-keys.ts'
+import { ImageInspector } from '../images/image-inspector.ts'
+import type { Index } from '../index/tables.ts'
+
+const fingerprintEveryMs = 15_000
+/** Below this much room walrus still reads and deletes, and says that it is not well. */
+const lowBytes = 512 * 1024 * 1024
+
+export interface WalrusAgentOptions {
+  readonly dir: string
+  readonly identity: AgentIdentity
+  readonly index: Index
+  readonly blobs: BlobKeeper
+  readonly keys: AccessKeys
+  readonly clock: Clock
+  readonly log: Log
+  /** In tests: a cloud without a socket. */
+  readonly cloud?: Cloud
+  readonly onRenewed: (identity: AgentIdentity) => void
+}
+
+/** Walrus as an agent of its cloud: takes keys and images from the desired set, says what it has and how it is. */
+export class WalrusAgent {
+  private readonly options: WalrusAgentOptions
+  private readonly ledger: Ledger
+  private readonly loop: AgentLoop
+  private readonly inspector: ImageInspector
+  private readonly stopping = new AbortController()
+  private client: CloudClient | null = null
+  private fingerprint: WalrusFingerprint
+  private watching: NodeJS.Timeout | null = null
+
+  private constructor(options: WalrusAgentOptions, ledger: Ledger, fingerprint: WalrusFingerprint) {
+    this.options = options
+    this.ledger = ledger
+    this.fingerprint = fingerprint
+    const { index, blobs, clock, log } = options
+    this.loop = new AgentLoop({
+      cloud: options.cloud ?? this.dial(options.identity),
+      ledger,
+      log,
+      clock,
+      onDesired: () => this.refresh(),
+      fingerprint: () => this.fingerprint as unknown as Record<string, unknown>,
+    })
+    this.inspector = new ImageInspector({
+      ledger,
+      index,
+      blobs,
+      clock,
+      log,
+      observe: (item, facts) =>
+        this.loop.observe({ kind: 'image-object', id: item.id, generation: item.generation, facts }),
+    })
+  }
+
+  static async start(options: WalrusAgentOptions): Promise<WalrusAgent> {
+    const { identity, log } = options
+    const ledger = await Ledger.open({
+      dir: path.join(options.dir, 'ledger'),
+      privateKey: identity.key,
+      log,
+    })
+    const agent = new WalrusAgent(options, ledger, await takeFingerprint(options.blobs))
+    agent.run()
+    return agent
+  }
+
+  images(): readonly DesiredItem<'image-object'>[] {
+    return this.ledger.list('image-object')
+  }
+
+  async stop(): Promise<void> {
+    if (this.watching) clearInterval(this.watching)
+    this.stopping.abort()
+    await Promise.all([this.loop.stop(), this.inspector.stop()])
+    await this.client?.close()
+  }
+
+  private run(): void {
+    const { log, clock, identity, dir } = this.options
+    this.refresh() // the ledger answers before the cloud does
+    this.loop.start()
+    this.watching = setInterval(() => void this.look(), fingerprintEveryMs)
+    if (!this.client) return
+    void keepCertificate({
+      identity,
+      client: this.client,
+      dir,
+      log,
+      clock,
+      signal: this.stopping.signal,
+      onRenewed: this.options.onRenewed,
+    })
+  }
+
+  private dial(identity: AgentIdentity): CloudClient {
+    const { cloudUrl, authority, key, certificate } = identity
+    this.client = new CloudClient({ url: cloudUrl, authority, key, certificate })
+    return this.client
+  }
+
+  private refresh(): void {
+    const keys = this.ledger.list('access-key')
+    this.options.keys.replace(this.ledger.revision > 0 ? keys : null)
+    for (const item of keys) {
+      this.loop.observe({ kind: 'access-key', id: item.id, generation: item.generation, facts: { applied: true } })
+    }
+    this.inspector.refresh()
+  }
+
+  private async look(): Promise<void> {
+    try {
+      this.fingerprint = await takeFingerprint(this.options.blobs)
+      this.loop.refreshFingerprint()
+    } catch (error) {
+      this.options.log.warn({ reason: errorMessage(error) }, 'no fingerprint')
+    }
+  }
+}
+
+async function takeFingerprint(blobs: BlobKeeper): Promise<WalrusFingerprint> {
+  const { totalBytes, freeBytes } = await blobs.space()
+  const problems = freeBytes < lowBytes ? [`Only ${freeBytes} bytes are free.`] : []
+  return {
+    driver: blobs.driverName,
+    totalBytes,
+    freeBytes: Math.floor(freeBytes / (64 * 1024 * 1024)) * 64 * 1024 * 1024,
+    healthy: problems.length === 0,
+    problems,
+  }
+}

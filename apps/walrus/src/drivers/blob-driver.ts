@@ -1,0 +1,42 @@
+/**
+ * The seam between walrus and the place where bytes lie. A blob is written once, never changed, and known by an opaque
+ * id; which object it belongs to is the index's affair (DECISIONS 27).
+ */
+export interface Blob {
+  readonly id: string
+  readonly sizeBytes: number
+  /** CRC-32C of each block of `blockBytes`, four bytes each, big-endian, in order. */
+  readonly blockCrcs: Uint8Array
+}
+
+export const blockBytes = 1024 * 1024
+
+export interface BlobWriter {
+  /** Takes the bytes; resolves when more may come. The buffer may not be changed afterwards. */
+  write(chunk: Buffer): Promise<void>
+  /** Durable under its id when it resolves; null where nothing was written. */
+  finish(): Promise<Blob | null>
+  /** Leaves nothing behind; after `finish` it does nothing. */
+  discard(): Promise<void>
+}
+
+export interface Space {
+  readonly totalBytes: number
+  readonly freeBytes: number
+}
+
+export interface BlobDriver {
+  readonly name: string
+  /** Throws an error with code ENOSPC when there is no room. */
+  create(): Promise<BlobWriter>
+  /**
+   * The bytes from `start` to before `end`, in pieces of at most a block, each checked before it is given. Throws
+   * MalleeError `BlobDamaged` or `BlobMissing`.
+   */
+  read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void>
+  /** Harmless where there is no such blob. */
+  remove(id: string): Promise<void>
+  /** Every blob that exists, in no order. */
+  list(): AsyncIterable<string>
+  space(): Promise<Space>
+}

@@ -1,0 +1,131 @@
+import { constants, type Dirent } from 'node:fs'
+import { mkdir, open, opendir, readdir, rm, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { crc32c } from '@node-rs/crc32'
+import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
+import { blockBytes, type Blob, type BlobDriver, type BlobWriter, type Space } from '../blob-driver.ts'
+import { PosixWriter } from './posix-writer.ts'
+
+/**
+ * Blobs as files: `blobs/XX/ID`, written as `incoming/ID` and renamed when they are on disk. A name comes from chance
+ * and never from a key, so that no key can name a path.
+ */
+export class PosixBlobs implements BlobDriver {
+  readonly name = 'posix'
+  private readonly dir: string
+  private readonly random: Random
+
+  private constructor(dir: string, random: Random) {
+    this.dir = dir
+    this.random = random
+  }
+
+  /** What an earlier life was still receiving is thrown away: nobody was told that it had arrived. */
+  static async open(dir: string, random: Random = systemRandom): Promise<PosixBlobs> {
+    const blobs = new PosixBlobs(dir, random)
+    await rm(path.join(dir, 'incoming'), { recursive: true, force: true })
+    await mkdir(path.join(dir, 'incoming'), { recursive: true, mode: 0o700 })
+    for (let shard = 0; shard < 256; shard += 1)
+      await mkdir(path.join(dir, 'blobs', shardName(shard)), { recursive: true, mode: 0o700 })
+    await syncFolder(path.join(dir, 'blobs'))
+    await syncFolder(dir)
+    return blobs
+  }
+
+  async create(): Promise<BlobWriter> {
+    const id = newToken('', 32, this.random).toLowerCase()
+    const temporary = path.join(this.dir, 'incoming', id)
+    const handle = await open(temporary, 'wx', 0o600)
+    return new PosixWriter({ id, handle, temporary, file: this.fileOf(id) })
+  }
+
+  async *read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
+    if (start >= end) return
+    const handle = await this.openForReading(blob)
+    const last = Math.floor((end - 1) / blockBytes)
+    let index = Math.floor(start / blockBytes)
+    let next: Promise<Buffer> = readBlock(handle, blob, index)
+    try {
+      for (; index <= last; index += 1) {
+        const block = await next
+        // The next block is read while this one is on its way to the client.
+        if (index < last) {
+          next = readBlock(handle, blob, index + 1)
+          next.catch(() => {}) // awaited in the next round, or not at all when the reader went away
+        }
+        const at = index * blockBytes
+        yield block.subarray(Math.max(start - at, 0), Math.min(end - at, block.length))
+      }
+    } finally {
+      await next.catch(() => {})
+      await handle.close()
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    await unlink(this.fileOf(id)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+  }
+
+  async *list(): AsyncIterable<string> {
+    const root = path.join(this.dir, 'blobs')
+    for (const shard of await readdir(root)) {
+      const entries = (await opendir(path.join(root, shard))) as AsyncIterable<Dirent>
+      for await (const entry of entries) yield entry.name
+    }
+  }
+
+  async space(): Promise<Space> {
+    const found = await statfs(this.dir)
+    return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize }
+  }
+
+  private fileOf(id: string): string {
+    if (!/^[a-z2-7]{32}$/.test(id)) throw new TypeError('not the id of a blob')
+    const shard = shardName(Buffer.from(id)[0]! * 31 + Buffer.from(id)[1]!)
+    return path.join(this.dir, 'blobs', shard, id)
+  }
+
+  private async openForReading(blob: Blob): Promise<FileHandle> {
+    try {
+      return await open(this.fileOf(blob.id), constants.O_RDONLY)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      throw new MalleeError({
+        code: 'BlobMissing',
+        publicMessage: `The bytes ${blob.id} are missing from the disk.`,
+        cause: error,
+      })
+    }
+  }
+}
+
+const shardName = (number: number): string => (number % 256).toString(16).padStart(2, '0')
+
+async function readBlock(handle: FileHandle, blob: Blob, index: number): Promise<Buffer> {
+  const at = index * blockBytes
+  const length = Math.min(blockBytes, blob.sizeBytes - at)
+  const block = Buffer.allocUnsafeSlow(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await handle.read(block, filled, length - filled, at + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  const expected = Buffer.from(blob.blockCrcs.buffer, blob.blockCrcs.byteOffset).readUInt32BE(index * 4)
+  if (filled === length && crc32c(block) === expected) return block
+  throw new MalleeError({
+    code: 'BlobDamaged',
+    publicMessage: `Block ${index} of the bytes ${blob.id} is not what was written.`,
+  })
+}
+
+export async function syncFolder(dir: string): Promise<void> {
+  const handle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

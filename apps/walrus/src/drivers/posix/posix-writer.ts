@@ -1,0 +1,110 @@
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { crc32c } from '@node-rs/crc32'
+import { blockBytes, type Blob, type BlobWriter } from '../blob-driver.ts'
+
+/** Bytes gathered before they are handed to the kernel in one call. */
+const gatherBytes = 1024 * 1024
+
+/** One blob on its way to disk: data, fsync, rename, fsync of the folder; only then may the index speak of it. */
+export class PosixWriter implements BlobWriter {
+  private readonly id: string
+  private readonly handle: FileHandle
+  private readonly temporary: string
+  private readonly file: string
+  private gathered: Buffer[] = []
+  private gatheredBytes = 0
+  private sizeBytes = 0
+  private readonly crcs: number[] = []
+  private crc = 0
+  private crcBytes = 0
+  private state: 'open' | 'finished' | 'discarded' = 'open'
+
+  constructor(options: { id: string; handle: FileHandle; temporary: string; file: string }) {
+    this.id = options.id
+    this.handle = options.handle
+    this.temporary = options.temporary
+    this.file = options.file
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    this.checksum(chunk)
+    this.gathered.push(chunk)
+    this.gatheredBytes += chunk.length
+    this.sizeBytes += chunk.length
+    if (this.gatheredBytes >= gatherBytes) await this.flush()
+  }
+
+  async finish(): Promise<Blob | null> {
+    if (this.sizeBytes === 0) {
+      await this.discard()
+      return null
+    }
+    if (this.crcBytes > 0) this.crcs.push(this.crc)
+    await this.flush()
+    await this.handle.datasync()
+    await this.handle.close()
+    await rename(this.temporary, this.file)
+    const folder = await open(path.dirname(this.file), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+    this.state = 'finished'
+    const blockCrcs = Buffer.alloc(this.crcs.length * 4)
+    this.crcs.forEach((crc, index) => blockCrcs.writeUInt32BE(crc, index * 4))
+    return { id: this.id, sizeBytes: this.sizeBytes, blockCrcs }
+  }
+
+  async discard(): Promise<void> {
+    if (this.state !== 'open') return
+    this.state = 'discarded'
+    this.gathered = []
+    await this.handle.close().catch(() => {}) // finish() may have closed it before its rename failed
+    for (const file of [this.temporary, this.file]) {
+      await unlink(file).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+    }
+  }
+
+  private checksum(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + blockBytes - this.crcBytes)
+      this.crc = crc32c(part, this.crc)
+      this.crcBytes += part.length
+      at += part.length
+      if (this.crcBytes < blockBytes) continue
+      this.crcs.push(this.crc)
+      this.crc = 0
+      this.crcBytes = 0
+    }
+  }
+
+  private async flush(): Promise<void> {
+    let pending = this.gathered
+    let length = this.gatheredBytes
+    this.gathered = []
+    this.gatheredBytes = 0
+    while (length > 0) {
+      const { bytesWritten } = await this.handle.writev(pending)
+      length -= bytesWritten
+      pending = afterBytes(pending, bytesWritten)
+    }
+  }
+}
+
+/** What is left to write when the kernel took only a part. */
+function afterBytes(buffers: Buffer[], count: number): Buffer[] {
+  let rest = count
+  const left: Buffer[] = []
+  for (const buffer of buffers) {
+    if (rest >= buffer.length) rest -= buffer.length
+    else {
+      left.push(buffer.subarray(rest))
+      rest = 0
+    }
+  }
+  return left
+}

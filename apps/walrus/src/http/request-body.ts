@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import {
+  announcedTrailers,
+  AwsChunkedDecoder,
+  AwsError,
+  decodedContentLength,
+  SignatureError,
+  type SignedPayload,
+} from '@mallee/aws-protocol'
+import { maxXmlBodyBytes, s3Error } from '@mallee/s3-api'
+
+/**
+ * The body of an authenticated request, not read before somebody asks for it: only then is a client that waits for
+ * `100 Continue` told to send. What the signature promised of the bytes is checked as they pass.
+ */
+export class RequestBody {
+  private readonly message: IncomingMessage
+  private readonly payload: SignedPayload
+  private readonly sendContinue: () => void
+  private decoder: AwsChunkedDecoder | null = null
+
+  constructor(options: { message: IncomingMessage; payload: SignedPayload; sendContinue: () => void }) {
+    this.message = options.message
+    this.payload = options.payload
+    this.sendContinue = options.sendContinue
+  }
+
+  /** Length of the object's bytes. Throws MissingContentLength: S3 takes no body of unknown length. */
+  lengthBytes(): number {
+    const { headers } = this.message
+    if (this.payload.kind === 'chunked') return decodedContentLength(headers)
+    const text = headers['content-length']
+    if (text === undefined && headers['transfer-encoding'] === undefined) return 0
+    const length = Number(text)
+    if (text === undefined || !Number.isSafeInteger(length)) throw s3Error('MissingContentLength')
+    return length
+  }
+
+  /** Names of trailing headers that will come after the bytes. */
+  trailerNames(): readonly string[] {
+    return this.payload.kind === 'chunked' && this.payload.trailer
+      ? announcedTrailers(this.message.headers)
+      : []
+  }
+
+  /** Complete when the bytes have ended. */
+  trailer(name: string): string | undefined {
+    return this.decoder?.trailers.get(name)
+  }
+
+  /** The object's bytes. Nothing counts as received before they have ended without an error. */
+  async *bytes(): AsyncGenerator<Buffer, void, void> {
+    this.sendContinue()
+    const promised = this.payload.kind === 'sha256' ? this.payload.sha256 : null
+    const hash = promised === null ? null : createHash('sha256')
+    const expected = this.lengthBytes()
+    let received = 0
+    try {
+      for await (const chunk of this.source().iterator({ destroyOnReturn: false })) {
+        hash?.update(chunk as Buffer)
+        received += (chunk as Buffer).length
+        yield chunk as Buffer
+      }
+    } catch (error) {
+      // A connection that breaks is the client's doing; whoever is left to read an answer is told so.
+      throw error instanceof AwsError ? error : s3Error('IncompleteBody', { cause: error })
+    }
+    if (received !== expected) throw s3Error('IncompleteBody')
+    if (hash && hash.digest('hex') !== promised) throw new SignatureError('s3', 'payloadMismatch')
+  }
+
+  /** The whole body where it is a document. Throws MaxMessageLengthExceeded. */
+  async document(): Promise<Buffer> {
+    if (this.lengthBytes() > maxXmlBodyBytes) throw s3Error('MaxMessageLengthExceeded')
+    const chunks: Buffer[] = []
+    for await (const chunk of this.bytes()) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  }
+
+  private source(): Readable {
+    if (this.payload.kind !== 'chunked') return this.message
+    this.decoder = new AwsChunkedDecoder({
+      payload: this.payload,
+      decodedLengthBytes: decodedContentLength(this.message.headers),
+      trailerNames: announcedTrailers(this.message.headers),
+    })
+    return pipeKeeping(this.message, this.decoder)
+  }
+}
+
+/**
+ * Like `pipeline`, but an error of the decoder leaves the message alone: its connection still has to carry the answer.
+ */
+function pipeKeeping(message: IncomingMessage, decoder: AwsChunkedDecoder): Readable {
+  const broken = () => {
+    if (!message.complete) decoder.destroy(new Error('the connection ended in the middle of the body'))
+  }
+  message.once('close', broken)
+  message.once('error', broken)
+  decoder.once('close', () => {
+    message.off('close', broken)
+    message.unpipe(decoder)
+  })
+  return message.pipe(decoder)
+}

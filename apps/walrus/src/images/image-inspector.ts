@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
+import type { DesiredItem, ImageObjectFacts } from '@mallee/agent-contract'
+import type { Ledger } from '@mallee/agent-kit'
+import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { findBucket } from '../index/bucket-rows.ts'
+import type { Index } from '../index/tables.ts'
+import { openObject, type OpenObject } from '../objects/open-object.ts'
+import { headBytes, tailBytes, type ImageBytes } from './image-verdict.ts'
+import { judgeImage } from './judge-image.ts'
+
+const retryMs = 5_000
+const notePrefix = 'image '
+
+interface Note {
+  readonly digest: string
+  readonly facts: ImageObjectFacts
+}
+
+/**
+ * Reads every object that is to be an image, once and whole, and says what it is. The finding is kept in the ledger, so
+ * that a restart reads nothing again. One object at a time: reading them is nobody's hurry but the disk's.
+ */
+export class ImageInspector {
+  private readonly ledger: Ledger
+  private readonly index: Index
+  private readonly blobs: BlobKeeper
+  private readonly clock: Clock
+  private readonly log: Log
+  private readonly observe: (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) => void
+  private readonly stopping = new AbortController()
+  private running: Promise<void> | null = null
+  private again = false
+
+  constructor(options: {
+    ledger: Ledger
+    index: Index
+    blobs: BlobKeeper
+    clock: Clock
+    log: Log
+    observe: (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) => void
+  }) {
+    this.ledger = options.ledger
+    this.index = options.index
+    this.blobs = options.blobs
+    this.clock = options.clock
+    this.log = options.log
+    this.observe = options.observe
+  }
+
+  /** Looks at the desired set; returns at once. */
+  refresh(): void {
+    this.again = true
+    this.running ??= this.run().finally(() => {
+      this.running = null
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    await this.running
+  }
+
+  private async run(): Promise<void> {
+    while (this.again && !this.stopping.signal.aborted) {
+      this.again = false
+      await this.forgetStrangers()
+      for (const item of this.ledger.list('image-object')) {
+        if (this.stopping.signal.aborted) return
+        await this.settle(item)
+      }
+    }
+  }
+
+  private async settle(item: DesiredItem<'image-object'>): Promise<void> {
+    const known = this.ledger.note<Note>(notePrefix + item.id)
+    if (known?.digest === item.digest) return this.observe(item, known.facts)
+    try {
+      const facts = await this.inspect(item)
+      if (facts === null) return
+      await this.ledger.setNote(notePrefix + item.id, { digest: item.digest, facts } satisfies Note)
+      this.log.info({ imageId: item.id, state: facts.state, reason: facts.message }, 'inspected')
+      this.observe(item, facts)
+    } catch (error) {
+      // A disk that does not answer says nothing about the image: look again.
+      this.log.warn({ imageId: item.id, reason: errorMessage(error) }, 'could not be inspected yet')
+      await this.clock.sleep(retryMs, this.stopping.signal)
+      this.again = true
+    }
+  }
+
+  /** Null when it was stopped in the middle. */
+  private async inspect(item: DesiredItem<'image-object'>): Promise<ImageObjectFacts | null> {
+    const { accountId, bucket, key, kind } = item.body
+    const owner = await this.index.read((db) => findBucket(db, bucket))
+    if (!owner) return failed(`The bucket ${bucket} does not exist.`)
+    if (owner.account_id !== accountId) return failed(`The object ${bucket}/${key} is not accessible.`)
+    const object = await openObject({ index: this.index, blobs: this.blobs }, bucket, key)
+    if (!object) return failed(`The object ${bucket}/${key} does not exist.`)
+    try {
+      const { sha256, image } = (await this.read(object)) ?? {}
+      if (!sha256 || !image) return null
+      const verdict = judgeImage(kind, image)
+      if ('refused' in verdict) return failed(verdict.refused)
+      return {
+        state: 'available',
+        message: null,
+        format: verdict.format,
+        sizeBytes: image.sizeBytes,
+        virtualSizeBytes: verdict.virtualSizeBytes,
+        sha256,
+      }
+    } catch (error) {
+      if (error instanceof MalleeError && error.code.startsWith('Blob')) return failed(error.publicMessage)
+      throw error
+    } finally {
+      object.release()
+    }
+  }
+
+  private async read(object: OpenObject): Promise<{ sha256: string; image: ImageBytes } | null> {
+    const sizeBytes = object.row.size
+    const hash = createHash('sha256')
+    const head: Buffer[] = []
+    let tail: Buffer = Buffer.alloc(0)
+    let at = 0
+    for await (const chunk of object.bytes(0, sizeBytes)) {
+      if (this.stopping.signal.aborted) return null
+      hash.update(chunk)
+      if (at < headBytes) head.push(chunk.subarray(0, headBytes - at))
+      tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes)
+      at += chunk.length
+    }
+    return { sha256: hash.digest('hex'), image: { sizeBytes, head: Buffer.concat(head), tail } }
+  }
+
+  private async forgetStrangers(): Promise<void> {
+    for (const name of this.ledger.noteNames(notePrefix)) {
+      const id = name.slice(notePrefix.length)
+      if (!this.ledger.get('image-object', id)) await this.ledger.setNote(name, undefined)
+    }
+  }
+}
+
+function failed(message: string): ImageObjectFacts {
+  return { state: 'failed', message, format: null, sizeBytes: null, virtualSizeBytes: null, sha256: null }
+}

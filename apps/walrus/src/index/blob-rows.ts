@@ -1,0 +1,37 @@
+import type { Blob } from '../drivers/blob-driver.ts'
+import type { Reader, Tx } from './tables.ts'
+
+export async function insertBlob(tx: Tx, blob: Blob): Promise<void> {
+  await tx.db
+    .insertInto('blob')
+    .values({ id: blob.id, size: blob.sizeBytes, block_crcs: blob.blockCrcs })
+    .execute()
+}
+
+export async function loadBlob(db: Reader, id: string): Promise<Blob> {
+  const row = await db.selectFrom('blob').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  return { id: row.id, sizeBytes: row.size, blockCrcs: row.block_crcs }
+}
+
+/** All ids that the index knows; for the sweep at start. */
+export async function allBlobIds(db: Reader): Promise<Set<string>> {
+  return new Set((await db.selectFrom('blob').select('id').execute()).map((row) => row.id))
+}
+
+/** Drops those of the blobs that nothing names any more, and answers which: their bytes may go after the commit. */
+export async function dropUnnamedBlobs(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  const dropped: string[] = []
+  for (const id of new Set(ids)) {
+    const segment = await tx.db
+      .selectFrom('segment')
+      .select('size')
+      .where('blob_id', '=', id)
+      .executeTakeFirst()
+    const part =
+      segment ?? (await tx.db.selectFrom('part').select('size').where('blob_id', '=', id).executeTakeFirst())
+    if (part) continue
+    await tx.db.deleteFrom('blob').where('id', '=', id).execute()
+    dropped.push(id)
+  }
+  return dropped
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { crc32, crc32c } from '@node-rs/crc32'
+import { s3Error, s3NotImplemented } from '@mallee/s3-api'
+import { Crc64Nvme } from './crc64-nvme.ts'
+
+/** The checksums of S3 that we compute. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html */
+export const checksumNames = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
+export type ChecksumName = (typeof checksumNames)[number]
+
+/** Whether a multipart object's checksum is over its bytes or over its parts' checksums. */
+export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
+
+export interface RunningChecksum {
+  update(chunk: Buffer): void
+  digest(): Buffer
+}
+
+const lengthBytes: Record<ChecksumName, number> = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 }
+
+export function startChecksum(name: ChecksumName): RunningChecksum {
+  if (name === 'CRC32') return new Crc(crc32)
+  if (name === 'CRC32C') return new Crc(crc32c)
+  if (name === 'CRC64NVME') return new Crc64Nvme()
+  const hash = createHash(name === 'SHA1' ? 'sha1' : 'sha256')
+  return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest() }
+}
+
+class Crc implements RunningChecksum {
+  private value = 0
+  private readonly next: (chunk: Buffer, from: number) => number
+
+  constructor(next: (chunk: Buffer, from: number) => number) {
+    this.next = next
+  }
+
+  update(chunk: Buffer): void {
+    this.value = this.next(chunk, this.value)
+  }
+
+  digest(): Buffer {
+    const out = Buffer.alloc(4)
+    out.writeUInt32BE(this.value)
+    return out
+  }
+}
+
+export const checksumHeader = (name: ChecksumName): string => `x-amz-checksum-${name.toLowerCase()}`
+
+/** Throws NotImplemented for a checksum that S3 has and we have not. */
+export function checksumNamed(text: string): ChecksumName {
+  const found = checksumNames.find((name) => name === text.toUpperCase())
+  if (!found) throw s3NotImplemented(`checksum ${text}`)
+  return found
+}
+
+/** What a request's members say: the checksum's name and, where it is known before the body, its value. */
+export function statedChecksum(
+  input: Readonly<Record<string, unknown>>,
+  trailerNames: readonly string[],
+): { name: ChecksumName; value: string | undefined } | null {
+  const stated = checksumNames.flatMap((name) => {
+    const value = input[`Checksum${name}`]
+    return typeof value === 'string' ? [{ name, value: wellFormed(name, value) }] : []
+  })
+  const trailing = trailerNames
+    .filter((name) => name.startsWith('x-amz-checksum-'))
+    .map((name) => ({ name: checksumNamed(name.slice('x-amz-checksum-'.length)), value: undefined }))
+  const all = [...stated, ...trailing]
+  if (all.length > 1)
+    throw s3Error('InvalidRequest', { message: 'Expecting a single x-amz-checksum- header' })
+  const algorithm = input['ChecksumAlgorithm']
+  if (all[0]) return all[0]
+  return typeof algorithm === 'string' ? { name: checksumNamed(algorithm), value: undefined } : null
+}
+
+export function wellFormed(name: ChecksumName, value: string): string {
+  if (Buffer.from(value, 'base64').length === lengthBytes[name] && /^[A-Za-z0-9+/]+=*$/.test(value))
+    return value
+  throw s3Error('InvalidRequest', { message: `Value for ${checksumHeader(name)} header is invalid.` })
+}
+
+export function badChecksum(name: ChecksumName): Error {
+  return s3Error('BadDigest', {
+    message: `The ${name} you specified did not match the calculated checksum.`,
+  })
+}
+
+/** The members of an answer that tell a stored checksum. */
+export function checksumMembers(stored: {
+  checksum_name: string | null
+  checksum_value: string | null
+}): Record<string, string> {
+  if (stored.checksum_name === null || stored.checksum_value === null) return {}
+  return { [`Checksum${stored.checksum_name}`]: stored.checksum_value }
+}

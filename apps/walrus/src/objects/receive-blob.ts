@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { s3Error } from '@mallee/s3-api'
+import type { Blob } from '../drivers/blob-driver.ts'
+import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { badChecksum, startChecksum, wellFormed, type ChecksumName } from './checksums.ts'
+
+/** Bytes that have arrived whole, agree with everything that was promised of them, and are on disk. */
+export interface Received {
+  /** Null where there were none. */
+  readonly blob: Blob | null
+  readonly sizeBytes: number
+  /** MD5 in hexadecimal: the ETag. */
+  readonly etag: string
+  readonly checksum: { readonly name: ChecksumName; readonly value: string } | null
+}
+
+export interface ByteSource {
+  lengthBytes(): number
+  bytes(): AsyncIterable<Buffer>
+  trailer(name: string): string | undefined
+}
+
+/** Room that is kept for the index, so that a full disk still lets objects be deleted. */
+const reservedBytes = 64 * 1024 * 1024
+
+/**
+ * Streams bytes to disk. Throws InsufficientStorage, BadDigest, InvalidDigest and what the source throws; nothing is
+ * left behind then. The caller commits the row, or forgets the blob.
+ */
+export async function receiveBlob(options: {
+  blobs: BlobKeeper
+  source: ByteSource
+  contentMd5?: string | undefined
+  checksum: { readonly name: ChecksumName; readonly value: string | undefined } | null
+}): Promise<Received> {
+  const { blobs, source, checksum } = options
+  const md5Promised = options.contentMd5 === undefined ? null : md5Of(options.contentMd5)
+  const { freeBytes } = await blobs.space()
+  if (source.lengthBytes() + reservedBytes > freeBytes) throw s3Error('InsufficientStorage')
+  const writer = await blobs.create()
+  let blob: Blob | null = null
+  try {
+    const md5 = createHash('md5')
+    const running = checksum ? startChecksum(checksum.name) : null
+    let sizeBytes = 0
+    for await (const chunk of source.bytes()) {
+      md5.update(chunk)
+      running?.update(chunk)
+      sizeBytes += chunk.length
+      await writer.write(chunk)
+    }
+    const digest = md5.digest()
+    if (md5Promised && !digest.equals(md5Promised)) throw s3Error('BadDigest')
+    const value = checksum && running ? checkedValue(checksum, running.digest(), source) : null
+    blob = await writer.finish()
+    return {
+      blob,
+      sizeBytes,
+      etag: digest.toString('hex'),
+      checksum: checksum && value !== null ? { name: checksum.name, value } : null,
+    }
+  } finally {
+    if (blob === null) await writer.discard()
+  }
+}
+
+function md5Of(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.length !== 16) throw s3Error('InvalidDigest')
+  return bytes
+}
+
+function checkedValue(
+  checksum: { readonly name: ChecksumName; readonly value: string | undefined },
+  digest: Buffer,
+  source: ByteSource,
+): string {
+  const trailing = source.trailer(`x-amz-checksum-${checksum.name.toLowerCase()}`)
+  const promised =
+    checksum.value ?? (trailing === undefined ? undefined : wellFormed(checksum.name, trailing))
+  const computed = digest.toString('base64')
+  if (promised !== undefined && promised !== computed) throw badChecksum(checksum.name)
+  return computed
+}

@@ -1,0 +1,76 @@
+import { digestOf } from '@mallee/base'
+import type { AccessKeyItem, DesiredResponse, ImageObjectItem, Observation, Report, ReportResponse } from '@mallee/agent-contract'
+import type { Cloud } from '@mallee/agent-kit'
+
+type Item = { kind: string; id: string; generation: number; digest: string; body: unknown }
+
+/** The agents' door of a cloud, without a socket: gives a desired set, remembers what is reported, can be away. */
+export class FakeCloud implements Cloud {
+  private readonly items = new Map<string, Item>()
+  private readonly observations = new Map<string, Observation>()
+  private revision = 1
+  private wakes: (() => void)[] = []
+  lastReport: Report | null = null
+  away = false
+
+  putKey(body: AccessKeyItem): void {
+    this.put('access-key', body.accessKeyId, body)
+  }
+
+  putImage(body: ImageObjectItem): void {
+    this.put('image-object', body.imageId, body)
+  }
+
+  drop(kind: string, id: string): void {
+    this.items.delete(`${kind} ${id}`)
+    this.changed()
+  }
+
+  observed(report: Report): Promise<ReportResponse>
+  observed(kind: string, id: string): Observation | undefined
+  observed(first: Report | string, id?: string): Promise<ReportResponse> | Observation | undefined {
+    if (typeof first === 'string') return this.observations.get(`${first} ${id}`)
+    if (this.away) return Promise.reject(new Error('the cloud is away'))
+    this.lastReport = first
+    for (const observation of first.observations)
+      this.observations.set(`${observation.kind} ${observation.id}`, observation as Observation)
+    return Promise.resolve({ accepted: true, sequence: first.sequence })
+  }
+
+  async desired(revision: number, waitSeconds: number, signal: AbortSignal): Promise<DesiredResponse | null> {
+    if (this.away) throw new Error('the cloud is away')
+    if (revision >= this.revision) await this.news(waitSeconds * 1000, signal)
+    if (revision >= this.revision) return null
+    const items = [...this.items.values()]
+    return {
+      revision: this.revision,
+      pollSeconds: 1,
+      index: items.map(({ kind, id, generation, digest }) => ({ kind, id, generation, digest })),
+      bodies: items,
+    }
+  }
+
+  private put(kind: string, id: string, body: unknown): void {
+    const key = `${kind} ${id}`
+    const generation = (this.items.get(key)?.generation ?? 0) + 1
+    this.items.set(key, { kind, id, generation, digest: digestOf(body), body })
+    this.changed()
+  }
+
+  private changed(): void {
+    this.revision += 1
+    for (const wake of this.wakes.splice(0)) wake()
+  }
+
+  private news(waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      const done = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.wakes.push(done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+}

@@ -1,0 +1,44 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/**
+ * Which of our two services a request is for, told from its first lines alone (DECISIONS 6): the scope of its signature
+ * where that names a service of ours, else its path, else the older signature of S3, else an Action, else its method.
+ * Nothing is verified here: the service that is chosen does that, and refuses what is not its own.
+ */
+export type Upstream = 'cloud' | 'walrus'
+
+const services: Readonly<Record<string, Upstream>> = { s3: 'walrus', ec2: 'cloud', sts: 'cloud', iam: 'cloud' }
+
+export interface RequestHead {
+  readonly method: string
+  /** As on the request line. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+}
+
+export function chooseUpstream(request: RequestHead): Upstream {
+  const { method, headers } = request
+  const mark = request.url.indexOf('?')
+  const path = mark < 0 ? request.url : request.url.slice(0, mark)
+  const query = mark < 0 ? '' : request.url.slice(mark + 1)
+  const authorization = headers.authorization ?? ''
+  const service = scopeService(authorization, query)
+  if (service !== undefined && Object.hasOwn(services, service)) return services[service] as Upstream
+  if (/^\/services\/(?:objectstorage|Walrus)(?:\/|$)/.test(path)) return 'walrus'
+  if (path.startsWith('/services/')) return 'cloud'
+  if (/^AWS [^:\s]+:/.test(authorization)) return 'walrus'
+  if (/(?:^|&)Action=/.test(query)) return 'cloud'
+  if (method === 'POST' && isForm(headers['content-type'])) return 'cloud'
+  if (method === 'POST' && path === '/' && query === '') return 'cloud'
+  return 'walrus'
+}
+
+function scopeService(authorization: string, query: string): string | undefined {
+  const inHeader = /^AWS4-[A-Z0-9-]+\s.*?Credential=[^,\s]*\/([\w.-]+)\/aws4_request/.exec(authorization)?.[1]
+  if (inHeader !== undefined) return inHeader
+  const inQuery = /(?:^|&)X-Amz-Credential=([^&]*)/.exec(query)?.[1]
+  return /(?:\/|%2F)([\w.-]+)(?:\/|%2F)aws4_request$/i.exec(inQuery ?? '')?.[1]
+}
+
+const isForm = (type: string | undefined): boolean =>
+  /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type ?? '')
