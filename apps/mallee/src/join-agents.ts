@@ -7,6 +7,7 @@ import type { Layout } from './layout.ts'
 
 const localAgents = [
   { kind: 'walrus', dir: 'walrus' },
+  { kind: 'storage', dir: 'storage' },
   { kind: 'node', dir: 'node' },
 ] as const
 

@@ -1,1 +1,72 @@
-export {}
+import { mkdir, statfs } from 'node:fs/promises'
+import path from 'node:path'
+import { errorMessage, type Log } from '@mallee/base'
+import { AgentLoop, CloudClient, keepCertificate, Ledger, obtainIdentity } from '@mallee/agent-kit'
+import type { Service } from '@mallee/service-kit'
+import type { StorageControllerConfig } from './config.ts'
+
+const fingerprintEveryMs = 30_000
+
+/**
+ * The storage controller as far as it goes today: an agent of its kind that joins by token and says what space it has.
+ * It serves no volumes yet, so the cloud gives it none and answers CreateVolume with `UnsupportedOperation`.
+ */
+export async function startStorageController(
+  config: StorageControllerConfig,
+  deps: { log: Log },
+): Promise<Service> {
+  const { log } = deps
+  const stopping = new AbortController()
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const identity = await obtainIdentity(config, { log, signal: stopping.signal })
+  if (!identity) throw new Error('stopped before it could join')
+  const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: identity.key, log })
+  const { authority, key, certificate } = identity
+  const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
+  let fingerprint = await takeFingerprint(config.dataDir)
+  const loop = new AgentLoop({
+    cloud: client,
+    ledger,
+    log,
+    onDesired: () => {},
+    fingerprint: () => fingerprint,
+  })
+  const timer = setInterval(() => {
+    takeFingerprint(config.dataDir).then(
+      (now) => {
+        fingerprint = now
+        loop.refreshFingerprint()
+      },
+      (error: unknown) => log.warn({ reason: errorMessage(error) }, 'no fingerprint'),
+    )
+  }, fingerprintEveryMs)
+  void keepCertificate({
+    identity,
+    client,
+    dir: config.dir,
+    log,
+    signal: stopping.signal,
+    onRenewed: () => {},
+  })
+  loop.start()
+  return {
+    address: null,
+    async close() {
+      clearInterval(timer)
+      stopping.abort()
+      await loop.stop()
+      await client.close()
+    },
+  }
+}
+
+async function takeFingerprint(dataDir: string): Promise<Record<string, unknown>> {
+  const info = await statfs(dataDir)
+  return {
+    drivers: [],
+    totalBytes: info.blocks * info.bsize,
+    freeBytes: info.bavail * info.bsize,
+    healthy: true,
+    problems: ['serves no volumes yet'],
+  }
+}

@@ -7,6 +7,7 @@ import type { Service } from '@mallee/service-kit'
 import { obtainIdentity } from './agent/join.ts'
 import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
+import type { BlobDriver } from './drivers/blob-driver.ts'
 import { BlobKeeper } from './drivers/blob-keeper.ts'
 import { PosixBlobs } from './drivers/posix/posix-blobs.ts'
 import { S3Door } from './http/s3-door.ts'
@@ -35,6 +36,8 @@ export interface WalrusDependencies {
   readonly clock?: Clock
   /** In tests: a cloud without a socket. */
   readonly cloud?: Cloud
+  /** In tests: faults of the disk. */
+  readonly faults?: (driver: BlobDriver) => BlobDriver
 }
 
 export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies): Promise<Walrus> {
@@ -42,7 +45,8 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const clock = deps.clock ?? systemClock
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   const index = await openIndex(path.join(config.dataDir, 'index.db'))
-  const blobs = new BlobKeeper({ driver: await PosixBlobs.open(config.dataDir), log })
+  const driver = await PosixBlobs.open(config.dataDir)
+  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log })
   const known = await index.read(allBlobIds)
   const swept = await blobs.sweep((id) => known.has(id))
   if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
@@ -138,7 +142,9 @@ export async function startWalrus(config: WalrusConfig, deps: { log: Log }): Pro
   const joining = walrus.join()
   joining.catch((error: unknown) => {
     deps.log.error({ err: error }, 'the agent could not be started')
-    process.exit(1) // a supervisor starts it again
+    queueMicrotask(() => {
+      throw error // nobody catches it: the process ends, and a supervisor starts it again
+    })
   })
   return {
     address,

@@ -1,5 +1,12 @@
 import { digestOf } from '@mallee/base'
-import type { AccessKeyItem, DesiredResponse, ImageObjectItem, Observation, Report, ReportResponse } from '@mallee/agent-contract'
+import type {
+  AccessKeyItem,
+  DesiredResponse,
+  ImageObjectItem,
+  Observation,
+  Report,
+  ReportResponse,
+} from '@mallee/agent-contract'
 import type { Cloud } from '@mallee/agent-kit'
 
 type Item = { kind: string; id: string; generation: number; digest: string; body: unknown }

@@ -53,11 +53,23 @@ describe('buckets', () => {
   })
 
   it('have names as S3 wants them, and none that is a path of ours', async () => {
-    for (const name of ['Upper', 'ab', 'a..b', '1.2.3.4', 'healthz', 'services', 'latest', 'xn--a', 'a-s3alias', '-a-']) {
+    for (const name of [
+      'Upper',
+      'ab',
+      'a..b',
+      '1.2.3.4',
+      'healthz',
+      'services',
+      'latest',
+      'xn--a',
+      'a-s3alias',
+      '-a-',
+    ]) {
       const answer = await test.signed({ method: 'PUT', path: `/${name}` })
       expect([name, answer.code]).toEqual([name, 'InvalidBucketName'])
     }
-    const elsewhere = '<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>'
+    const elsewhere =
+      '<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>'
     const answer = await test.signed({ method: 'PUT', path: '/elsewhere', body: elsewhere })
     expect(answer.code).toBe('IllegalLocationConstraintException')
   })
@@ -113,10 +125,16 @@ describe('objects', () => {
     const part = await test.signed({ path: `/${Bucket}/ten`, headers: { range: 'bytes=2-4' } })
     expect([part.status, part.text, part.headers['content-range']]).toEqual([206, '234', 'bytes 2-4/10'])
     const beyond = await test.signed({ path: `/${Bucket}/ten`, headers: { range: 'bytes=10-' } })
-    expect([beyond.status, beyond.code, beyond.headers['content-range']]).toEqual([416, 'InvalidRange', 'bytes */10'])
+    expect([beyond.status, beyond.code, beyond.headers['content-range']]).toEqual([
+      416,
+      'InvalidRange',
+      'bytes */10',
+    ])
     const nonsense = await test.signed({ path: `/${Bucket}/ten`, headers: { range: 'lines=1-2' } })
     expect([nonsense.status, nonsense.text]).toEqual([200, '0123456789'])
-    const given = await test.signed({ path: `/${Bucket}/ten?response-content-type=text%2Fx&response-cache-control=no-store` })
+    const given = await test.signed({
+      path: `/${Bucket}/ten?response-content-type=text%2Fx&response-cache-control=no-store`,
+    })
     expect(given.headers).toMatchObject({ 'content-type': 'text/x', 'cache-control': 'no-store' })
   })
 
@@ -152,7 +170,8 @@ describe('objects', () => {
     expect(await get({ 'if-modified-since': past })).toBe(200)
     expect(await get({ 'if-unmodified-since': past })).toBe(412)
     expect(await get({ 'if-match': ETag!, 'if-unmodified-since': past })).toBe(200)
-    const put = (input: object) => s3.send(new PutObjectCommand({ Bucket, Key: 'conditional', Body: 'y', ...input }))
+    const put = (input: object) =>
+      s3.send(new PutObjectCommand({ Bucket, Key: 'conditional', Body: 'y', ...input }))
     await expect(put({ IfNoneMatch: '*' })).rejects.toMatchObject({ name: 'PreconditionFailed' })
     await expect(put({ IfMatch: '"other"' })).rejects.toMatchObject({ name: 'PreconditionFailed' })
     await put({ IfMatch: ETag! })
@@ -165,7 +184,13 @@ describe('objects', () => {
     const CopySource = `/${Bucket}/${encodeURIComponent('source ü')}`
     await s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource }))
     await s3.send(
-      new CopyObjectCommand({ Bucket, Key: 'renamed', CopySource, MetadataDirective: 'REPLACE', Metadata: { new: '1' } }),
+      new CopyObjectCommand({
+        Bucket,
+        Key: 'renamed',
+        CopySource,
+        MetadataDirective: 'REPLACE',
+        Metadata: { new: '1' },
+      }),
     )
     await s3.send(new DeleteObjectCommand({ Bucket, Key: 'source ü' }))
     expect((await bytesOf('copy')).equals(data)).toBe(true)
@@ -180,7 +205,10 @@ describe('objects', () => {
   it('are deleted many at a time', async () => {
     for (const Key of ['m/1', 'm/2', 'm/3']) await s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }))
     const answer = await s3.send(
-      new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: 'm/1' }, { Key: 'm/2' }, { Key: 'm/none' }] } }),
+      new DeleteObjectsCommand({
+        Bucket,
+        Delete: { Objects: [{ Key: 'm/1' }, { Key: 'm/2' }, { Key: 'm/none' }] },
+      }),
     )
     expect(answer.Deleted?.map((one) => one.Key)).toEqual(['m/1', 'm/2', 'm/none'])
     const left = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'm/' }))
@@ -201,7 +229,11 @@ describe('listings', () => {
       let token: string | undefined
       do {
         const page = await s3.send(
-          new ListObjectsV2Command({ Bucket: 'listed', MaxKeys: size, ...(token ? { ContinuationToken: token } : {}) }),
+          new ListObjectsV2Command({
+            Bucket: 'listed',
+            MaxKeys: size,
+            ...(token ? { ContinuationToken: token } : {}),
+          }),
         )
         seen.push(...(page.Contents ?? []).map((one) => one.Key!))
         expect(page.IsTruncated).toBe(page.NextContinuationToken !== undefined)
@@ -212,9 +244,17 @@ describe('listings', () => {
       let marker: string | undefined
       for (;;) {
         const page = await s3.send(
-          new ListObjectsCommand({ Bucket: 'listed', MaxKeys: size, Delimiter: '/', ...(marker ? { Marker: marker } : {}) }),
+          new ListObjectsCommand({
+            Bucket: 'listed',
+            MaxKeys: size,
+            Delimiter: '/',
+            ...(marker ? { Marker: marker } : {}),
+          }),
         )
-        older.push(...(page.Contents ?? []).map((one) => one.Key!), ...(page.CommonPrefixes ?? []).map((one) => one.Prefix!))
+        older.push(
+          ...(page.Contents ?? []).map((one) => one.Key!),
+          ...(page.CommonPrefixes ?? []).map((one) => one.Prefix!),
+        )
         if (!page.IsTruncated) break
         marker = page.NextMarker
       }
@@ -223,7 +263,9 @@ describe('listings', () => {
   })
 
   it('start after a key, under a prefix, and encode keys for XML', async () => {
-    const after = await s3.send(new ListObjectsV2Command({ Bucket: 'listed', StartAfter: 'b/2', FetchOwner: true }))
+    const after = await s3.send(
+      new ListObjectsV2Command({ Bucket: 'listed', StartAfter: 'b/2', FetchOwner: true }),
+    )
     expect(after.Contents?.map((one) => one.Key)).toEqual(['b/c/3', 'd e', 'z&<', 'ü'])
     expect(after.Contents?.[0]?.Owner?.DisplayName).toBe('alice')
     const under = await s3.send(new ListObjectsV2Command({ Bucket: 'listed', Prefix: 'b/', Delimiter: '/' }))
@@ -233,6 +275,8 @@ describe('listings', () => {
     const none = await s3.send(new ListObjectsV2Command({ Bucket: 'listed', MaxKeys: 0 }))
     expect([none.KeyCount, none.IsTruncated]).toEqual([0, false])
     expect((await test.signed({ path: '/listed?max-keys=-1' })).code).toBe('InvalidArgument')
-    expect((await test.signed({ path: '/listed?list-type=2&continuation-token=%20' })).code).toBe('InvalidArgument')
+    expect((await test.signed({ path: '/listed?list-type=2&continuation-token=%20' })).code).toBe(
+      'InvalidArgument',
+    )
   })
 })

@@ -10,6 +10,7 @@ import { saveIdentity } from '@mallee/agent-kit'
 import { createAuthority, issueCertificate, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
 import { buildWalrus, type Walrus } from '../src/app.ts'
 import type { WalrusConfig } from '../src/config.ts'
+import type { BlobDriver } from '../src/drivers/blob-driver.ts'
 import { FakeCloud } from './fake-cloud.ts'
 
 export interface Reply {
@@ -35,7 +36,9 @@ export const alice = keyOf('alice', 1)
 export const mallory = keyOf('mallory', 2)
 
 /** Waits until the condition gives something; for things that happen by themselves. */
-export async function eventually<T>(look: () => T | undefined | null | false | Promise<T | undefined | null | false>): Promise<T> {
+export async function eventually<T>(
+  look: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+): Promise<T> {
   const until = Date.now() + 20_000
   for (;;) {
     const found = await look()
@@ -52,6 +55,7 @@ export class WalrusUnderTest {
   readonly authority: KeyAndCertificate
   private readonly log: Log
   walrus!: Walrus
+  faults: ((driver: BlobDriver) => BlobDriver) | null = null
   url = ''
 
   private constructor(dir: string, authority: KeyAndCertificate, log: Log) {
@@ -102,7 +106,11 @@ export class WalrusUnderTest {
   }
 
   async open(): Promise<void> {
-    this.walrus = await buildWalrus(this.config, { log: this.log, cloud: this.cloud })
+    this.walrus = await buildWalrus(this.config, {
+      log: this.log,
+      cloud: this.cloud,
+      ...(this.faults ? { faults: this.faults } : {}),
+    })
     this.url = await this.walrus.listener.listen(this.config.listen)
     await this.walrus.join()
     await eventually(async () => (await this.send({ path: '/readyz' })).status === 200)
@@ -202,6 +210,8 @@ export class WalrusUnderTest {
   async files(): Promise<string[]> {
     await this.walrus.blobs.settled()
     const found = await readdir(path.join(this.dir, 'data'), { recursive: true, withFileTypes: true })
-    return found.filter((entry) => entry.isFile() && !entry.name.startsWith('index.db')).map((entry) => entry.name)
+    return found
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('index.db'))
+      .map((entry) => entry.name)
   }
 }

@@ -7,7 +7,12 @@ import type { IncomingHttpHeaders } from 'node:http'
  */
 export type Upstream = 'cloud' | 'walrus'
 
-const services: Readonly<Record<string, Upstream>> = { s3: 'walrus', ec2: 'cloud', sts: 'cloud', iam: 'cloud' }
+const services: Readonly<Record<string, Upstream>> = {
+  s3: 'walrus',
+  ec2: 'cloud',
+  sts: 'cloud',
+  iam: 'cloud',
+}
 
 export interface RequestHead {
   readonly method: string

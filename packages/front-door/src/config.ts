@@ -34,7 +34,8 @@ function hostAndPort(value: unknown, where: string): { host: string; port: numbe
 }
 
 function members(value: unknown, where: string, known: readonly string[]): Members {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${where} must be an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${where} must be an object`)
   const foreign = Object.keys(value).find((name) => !known.includes(name))
   if (foreign !== undefined) throw new Error(`${where} has an unknown member: ${foreign}`)
   return value as Members

@@ -56,7 +56,10 @@ export function forwardRequest(visit: Visit, isRetry = false): void {
     // A kept connection that the service closed at the same moment: nothing was begun, so it may be asked again.
     const stale = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
     if (stale && !isRetry && !hasBody(request)) return forwardRequest(visit, true)
-    log.warn({ upstream: visit.upstream, requestId: visit.requestId, reason: errorMessage(error) }, 'no answer')
+    log.warn(
+      { upstream: visit.upstream, requestId: visit.requestId, reason: errorMessage(error) },
+      'no answer',
+    )
     request.unpipe(outgoing)
     answer(request, response, unavailable(visit.upstream, visit.requestId))
   })

@@ -35,7 +35,8 @@ const endToEnd = /^(?:host|authorization|content-|x-amz-|x-mallee-|range$|if-|da
 
 function pairs(rawHeaders: readonly string[]): [name: string, value: string][] {
   const out: [string, string][] = []
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) out.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    out.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? ''])
   return out
 }
 
@@ -48,8 +49,10 @@ export function framingFault(rawHeaders: readonly string[], httpVersion: string)
     pairs(rawHeaders).flatMap(([name, value]) => (name.toLowerCase() === wanted ? [value] : []))
   const lengths = valuesOf('content-length')
   const codings = valuesOf('transfer-encoding')
-  if (codings.length > 0 && lengths.length > 0) return 'Transfer-Encoding and Content-Length exclude each other.'
-  if (lengths.length > 1 || lengths.some((length) => !/^\d{1,16}$/.test(length))) return 'Content-Length is not one number.'
+  if (codings.length > 0 && lengths.length > 0)
+    return 'Transfer-Encoding and Content-Length exclude each other.'
+  if (lengths.length > 1 || lengths.some((length) => !/^\d{1,16}$/.test(length)))
+    return 'Content-Length is not one number.'
   if (codings.length > 1 || codings.some((coding) => coding.trim().toLowerCase() !== 'chunked'))
     return 'Transfer-Encoding must be chunked.'
   if (codings.length > 0 && httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding.'

@@ -1,6 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -34,7 +40,13 @@ const echo =
     const body = await drained(request)
     response.setHeader('x-upstream', name)
     response.end(
-      JSON.stringify({ name, method: request.method, url: request.url, raw: request.rawHeaders, body: body.toString() }),
+      JSON.stringify({
+        name,
+        method: request.method,
+        url: request.url,
+        raw: request.rawHeaders,
+        body: body.toString(),
+      }),
     )
   }
 
@@ -69,19 +81,21 @@ function ask(
   options: { method?: string; path?: string; headers?: Record<string, string | string[]>; setHost?: boolean },
   body?: Buffer | string,
 ) {
-  return new Promise<{ status: number; headers: IncomingMessage['headers']; body: Buffer }>((resolve, reject) => {
-    const outgoing = httpRequest(
-      { host: url.hostname, port: url.port, agent: false, ...options },
-      (incoming) => {
-        drained(incoming).then(
-          (bytes) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: bytes }),
-          reject,
-        )
-      },
-    )
-    outgoing.on('error', reject)
-    outgoing.end(body)
-  })
+  return new Promise<{ status: number; headers: IncomingMessage['headers']; body: Buffer }>(
+    (resolve, reject) => {
+      const outgoing = httpRequest(
+        { host: url.hostname, port: url.port, agent: false, ...options },
+        (incoming) => {
+          drained(incoming).then(
+            (bytes) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: bytes }),
+            reject,
+          )
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end(body)
+    },
+  )
 }
 
 /** Bytes as they are, for requests that no client would make; answers all that came back. */
@@ -106,7 +120,12 @@ describe('the front door chooses', () => {
     ['cloud', 'POST', '/', { authorization: scope('iam') }],
     ['walrus', 'POST', '/?Action=x', { authorization: scope('s3') }],
     ['walrus', 'GET', '/', { authorization: scope('s3') }],
-    ['cloud', 'GET', '/?Action=DescribeRegions&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fec2%2Faws4_request', {}],
+    [
+      'cloud',
+      'GET',
+      '/?Action=DescribeRegions&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fec2%2Faws4_request',
+      {},
+    ],
     ['walrus', 'GET', '/b/k?X-Amz-Credential=A%2f20260101%2fus-east-1%2fs3%2faws4_request&Action=x', {}],
     ['walrus', 'GET', '/services/objectstorage/b/k', {}],
     ['walrus', 'GET', '/services/Walrus', {}],
@@ -148,7 +167,9 @@ describe('the front door passes', () => {
     const pairs = seen.raw.flatMap((name, at) => (at % 2 === 0 ? [[name, seen.raw[at + 1]]] : []))
     expect(pairs).toContainEqual(['Host', 'my.Cloud.example:8773'])
     expect(pairs).toContainEqual(['x-amz-date', 'now'])
-    expect(pairs.filter(([name]) => name?.toLowerCase() === 'x-mallee-source')).toEqual([['x-mallee-source', '127.0.0.1']])
+    expect(pairs.filter(([name]) => name?.toLowerCase() === 'x-mallee-source')).toEqual([
+      ['x-mallee-source', '127.0.0.1'],
+    ])
     expect(pairs.some(([name]) => name === 'X-Private')).toBe(false)
   })
 
@@ -157,7 +178,10 @@ describe('the front door passes', () => {
     onWalrus = (request, response) => void request.pipe(response)
     const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
     for (const headers of [{ 'content-length': String(data.length) }, { 'transfer-encoding': 'chunked' }]) {
-      const answer = await ask({ method: 'PUT', path: '/b/k', headers: headers as Record<string, string> }, data)
+      const answer = await ask(
+        { method: 'PUT', path: '/b/k', headers: headers as Record<string, string> },
+        data,
+      )
       expect(digest(answer.body)).toBe(digest(data))
     }
   })
@@ -165,7 +189,10 @@ describe('the front door passes', () => {
   it('an answer that comes before the body was read', async () => {
     onWalrus = (_request, response) => void response.writeHead(403).end('no')
     const data = Buffer.alloc(16 * 1024 * 1024)
-    const answer = await ask({ method: 'PUT', path: '/b/k', headers: { 'content-length': String(data.length) } }, data)
+    const answer = await ask(
+      { method: 'PUT', path: '/b/k', headers: { 'content-length': String(data.length) } },
+      data,
+    )
     expect([answer.status, answer.body.toString()]).toEqual([403, 'no'])
   })
 
@@ -252,9 +279,15 @@ describe('the front door ends', () => {
 describe('the front door refuses', () => {
   const end = '\r\nConnection: close\r\n\r\n'
   it.each([
-    ['a length and chunks', `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked${end}0\r\n\r\n`],
+    [
+      'a length and chunks',
+      `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked${end}0\r\n\r\n`,
+    ],
     ['two lengths', `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6${end}hello`],
-    ['the same length twice', `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5${end}hello`],
+    [
+      'the same length twice',
+      `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5${end}hello`,
+    ],
     ['another coding', `PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked${end}0\r\n\r\n`],
     ['an obscured coding', `PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked${end}0\r\n\r\n`],
     ['a length with a sign', `PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: +5${end}hello`],
@@ -272,6 +305,8 @@ describe('the front door refuses', () => {
   })
 
   it('headers without end', async () => {
-    expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(80_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /)
+    expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(80_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    )
   })
 })

@@ -11,7 +11,12 @@ const maxIdleSockets = 64
 
 /** Connections to the two services, kept between requests; Node drops one shortly before the other side would. */
 export function openUpstreams(config: FrontDoorConfig): Upstreams {
-  const settings = { keepAlive: true, maxFreeSockets: maxIdleSockets, noDelay: true, scheduling: 'lifo' as const }
+  const settings = {
+    keepAlive: true,
+    maxFreeSockets: maxIdleSockets,
+    noDelay: true,
+    scheduling: 'lifo' as const,
+  }
   const agents: Record<Upstream, Agent> = { cloud: new Agent(settings), walrus: new Agent(settings) }
   return {
     options: (upstream) =>

@@ -29,20 +29,26 @@ const open: Wishes = {
 export function describeNetworkAddresses(name: string, openDriver: OpenDriver): void {
   describe(`addresses of the ${name} network`, () => {
     let world: NetworkWorld
+    let server: TestGuest
     const guest = (who: GuestName): TestGuest => world.guests[who]
     beforeAll(async () => {
       world = await makeNetworkWorld(openDriver)
       await Promise.all(guestNames.map((who) => guest(who).listenTcp(22)))
       await world.network.host.listenTcp(8_080)
-      const server = await world.network.addNodeProcess()
+      server = await world.network.addNodeProcess()
       const { host, port } = world.driver().metadataAddress
       await server.listenHttp(host, port)
       await server.listenTcp(9_999)
+      await server.listenUdp(5_999)
     })
     afterAll(() => world.end())
     leasesAndNames(() => world, guest)
     publicAddresses(() => world, guest)
-    metadata(() => world, guest)
+    metadata(
+      () => world,
+      guest,
+      () => server,
+    )
     restarts(() => world, guest)
   })
 
@@ -178,7 +184,7 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
   })
 }
 
-function metadata(world: () => NetworkWorld, guest: Guest): void {
+function metadata(world: () => NetworkWorld, guest: Guest, nodeProcess: () => TestGuest): void {
   const askedAs = async (who: GuestName) => {
     const answer = await guest(who).http({ url: metadataUrl })
     return answer && world().driver().askerAt(answer.body)
@@ -215,19 +221,23 @@ function metadata(world: () => NetworkWorld, guest: Guest): void {
     }
     for (const address of [testNodeAddress, '169.254.0.1', '169.254.169.254', '172.31.0.1'])
       expect(await guest('a').connectTcp(address, 9_999, quick), address).toBeNull()
-    // By the bridge's own MAC neither.
+    // By the bridge's own MAC neither: not one packet, though the node could not even answer.
     await guest('a').exec('ip', [
-      'neigh',
-      'replace',
-      '172.31.0.77',
-      'lladdr',
-      await bridgeMac(),
-      'dev',
-      'eth0',
+      ...['neigh', 'replace', '172.31.0.77', 'lladdr', await bridgeMac()],
+      ...['dev', 'eth0'],
     ])
     await guest('a').ip(`route replace ${testNodeAddress} via 172.31.0.77`)
-    expect(await guest('a').connectTcp(testNodeAddress, 9_999, quick)).toBeNull()
+    await guest('a').sendUdp({ address: testNodeAddress, port: 5_999, text: 'lie' })
     await guest('a').ip(`route del ${testNodeAddress}`)
+    const heard = await eventually(
+      async () => {
+        await world().network.host.sendUdp({ address: testNodeAddress, port: 5_999, text: 'truth' })
+        return nodeProcess().receivedUdp()
+      },
+      (said) => said.some((line) => line.endsWith('truth')),
+    )
+    expect(heard.filter((line) => !line.endsWith('truth'))).toEqual([])
+    expect(heard).not.toEqual([])
   })
   const bridgeMac = async () => {
     const { bridge } = world().driver().port(worldItems()[0]!, interfaceIdOf('a'))
@@ -293,14 +303,19 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
     await world().wish(open)
     const old = (await world().network.host.connectTcp('198.19.77.10', 22))!
     await world().restart()
-    await world().wish({ ...open, a: { ...open.a, publicIp: null } })
+    await world().wish({
+      ...open,
+      a: { ...open.a, publicIp: null },
+      b: { ...open.b, publicIp: '198.19.77.10' },
+    })
     expect(await world().network.host.echoes(old, quick)).toBe(false)
   })
 
   it('starts a dead DHCP again, and repairs links that somebody removed, when it is opened', async () => {
     const items = await world().wish(open)
+    // Asked from the node's namespace, or the question itself would be in the answer.
     const router = `${world().network.node}-r6`
-    const pids = () => world().network.exec(router, 'ip', ['netns', 'pids', router])
+    const pids = () => world().network.exec(world().network.node, 'ip', ['netns', 'pids', router])
     const [pid] = (await pids()).trim().split('\n')
     process.kill(Number(pid), 'SIGKILL')
     const alive = await eventually(

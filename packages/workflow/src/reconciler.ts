@@ -107,7 +107,7 @@ export class ReconcilerQueue {
   private async drain(): Promise<void> {
     await Promise.resolve()
     if (this.scanWanted) await this.scan()
-    for (const name of [...this.due]) {
+    for (const name of this.due) {
       if (this.stopped) return
       this.due.delete(name)
       await this.pass(name)

@@ -11,64 +11,49 @@ export interface DaemonSpec {
   readonly graceMs: number
 }
 
-const node = process.execPath
-const typeScript = ['--disable-warning=ExperimentalWarning']
-
 /** The daemons of an embedded cloud, in the order of their start; they stop in the reverse order. */
 export function daemonSpecs(layout: Layout): DaemonSpec[] {
-  const app = (...parts: string[]) => path.join(layout.root, ...parts)
-  const config = (name: string) => layout.file('config', `${name}.json`)
   return [
-    {
-      name: 'libvirtd',
-      graceMs: 5_000,
-      // On some virtual machines CPUID differs from core to core, and libvirt then throws away what it knows of QEMU and
-      // probes for seconds at every start: it stays on one core. QEMU itself is given all of them by libvirt. When what
-      // entered the namespaces dies, libvirtd is told.
-      command: async () => [
-        ...(await insideNode(layout)),
-        ...['taskset', '-c', '0', 'setpriv', '--pdeathsig', 'TERM'],
-        '/usr/sbin/libvirtd',
-        '-p',
-        '/run/libvirt/mallee-libvirtd.pid',
-      ],
-    },
-    {
-      name: 'cloud-controller',
-      graceMs: 12_000,
-      command: () =>
-        Promise.resolve([
-          node,
-          ...typeScript,
-          app('apps/cloud-controller/src/main.ts'),
-          config('cloud-controller'),
-        ]),
-    },
-    {
-      name: 'walrus',
-      graceMs: 12_000,
-      command: () => Promise.resolve([node, ...typeScript, app('apps/walrus/src/main.ts'), config('walrus')]),
-    },
-    {
-      name: 'node-controller',
-      graceMs: 12_000,
-      command: () =>
-        Promise.resolve([
-          'nsenter',
-          `--net=/run/netns/${layout.netns}`,
-          node,
-          ...typeScript,
-          app('apps/node-controller/src/main.ts'),
-          config('node-controller'),
-        ]),
-    },
-    {
-      name: 'front-door',
-      graceMs: 5_000,
-      command: () =>
-        Promise.resolve([node, ...typeScript, app('packages/front-door/src/main.ts'), config('front-door')]),
-    },
+    libvirtd(layout),
+    ours(layout, 'cloud-controller', 'apps/cloud-controller'),
+    ours(layout, 'walrus', 'apps/walrus'),
+    ours(layout, 'storage-controller', 'apps/storage-controller'),
+    ours(layout, 'node-controller', 'apps/node-controller', ['nsenter', `--net=/run/netns/${layout.netns}`]),
+    ours(layout, 'front-door', 'packages/front-door'),
   ]
+}
+
+/** One of our own programs, with its configuration file; `within` are the words that put it into a namespace. */
+function ours(layout: Layout, name: string, workspace: string, within: readonly string[] = []): DaemonSpec {
+  const script = path.join(layout.root, workspace, 'src/main.ts')
+  const command = [
+    ...within,
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    script,
+    layout.file('config', `${name}.json`),
+  ]
+  return { name, graceMs: 12_000, command: () => Promise.resolve(command) }
+}
+
+/**
+ * On some virtual machines CPUID differs from core to core, and libvirt then throws away what it knows of QEMU and
+ * probes for seconds at every start: it stays on one core. QEMU itself is given all of them by libvirt. When what
+ * entered the namespaces dies, libvirtd is told.
+ */
+function libvirtd(layout: Layout): DaemonSpec {
+  const words = [
+    'taskset',
+    '-c',
+    '0',
+    'setpriv',
+    '--pdeathsig',
+    'TERM',
+    '/usr/sbin/libvirtd',
+    '-p',
+    '/run/libvirt/mallee-libvirtd.pid',
+  ]
+  return { name: 'libvirtd', graceMs: 5_000, command: async () => [...(await insideNode(layout)), ...words] }
 }
 
 /** The configuration file of each daemon of ours. */
@@ -95,6 +80,13 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       name: 'walrus',
       listen: { host: '0.0.0.0', port: ports.walrus },
       region: choices.region,
+    },
+    'storage-controller': {
+      dir: layout.file('storage', 'agent'),
+      dataDir: layout.file('storage', 'data'),
+      cloudUrl: `https://127.0.0.1:${ports.agents}`,
+      joinTokenFile: layout.file('storage', 'join-token'),
+      name: 'storage',
     },
     'node-controller': {
       dir: layout.file('node', 'agent'),

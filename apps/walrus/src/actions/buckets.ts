@@ -23,8 +23,8 @@ const createBucket = defineAction(
     const { caller, region, index } = context
     checkBucketName(input.Bucket)
     const { LocationConstraint: constraint, ...others } = input.CreateBucketConfiguration ?? {}
-  const [unbuilt] = Object.keys(others)
-  if (unbuilt !== undefined) throw s3NotImplemented(`${unbuilt} of CreateBucketConfiguration`)
+    const [unbuilt] = Object.keys(others)
+    if (unbuilt !== undefined) throw s3NotImplemented(`${unbuilt} of CreateBucketConfiguration`)
     if (constraint !== undefined && constraint !== region)
       throw s3Error('IllegalLocationConstraintException', {
         message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,

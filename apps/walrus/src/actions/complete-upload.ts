@@ -100,7 +100,11 @@ async function complete(
     ...wholeChecksum(upload, parts, input),
     upload_id: upload.id,
   }
-  const segments = parts.map(({ blob_id, size: partSize }, position) => ({ position, blob_id, size: partSize }))
+  const segments = parts.map(({ blob_id, size: partSize }, position) => ({
+    position,
+    blob_id,
+    size: partSize,
+  }))
   const replaced = await replaceObject(tx, row, segments)
   const unlisted = await deleteUploads(tx, [upload.id])
   return { row, dropped: [...replaced, ...unlisted] }
@@ -110,11 +114,14 @@ async function complete(
 function chosenParts(listed: readonly S3.CompletedPart[], present: readonly PartTable[]): PartTable[] {
   const byNumber = new Map(present.map((part) => [part.number, part]))
   const numbers = listed.map((part) => part.PartNumber ?? 0)
-  if (numbers.some((number, at) => at > 0 && number <= (numbers[at - 1] ?? 0))) throw s3Error('InvalidPartOrder')
+  if (numbers.some((number, at) => at > 0 && number <= (numbers[at - 1] ?? 0)))
+    throw s3Error('InvalidPartOrder')
   const chosen = listed.map((asked) => {
     const part = byNumber.get(asked.PartNumber ?? 0)
     const etag = asked.ETag?.replaceAll('"', '')
-    const checksum = part?.checksum_name ? asked[`Checksum${part.checksum_name}` as 'ChecksumCRC32'] : undefined
+    const checksum = part?.checksum_name
+      ? asked[`Checksum${part.checksum_name}` as 'ChecksumCRC32']
+      : undefined
     const wrong = checksum !== undefined && checksum !== part?.checksum_value
     if (!part || (etag !== undefined && etag !== part.etag) || wrong)
       throw s3Error('InvalidPart', { details: { PartNumber: String(asked.PartNumber ?? '') } })

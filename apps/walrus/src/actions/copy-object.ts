@@ -91,7 +91,8 @@ export const copyObject: S3Action = defineAction(
       const { row: from } = source
       if (from.size > maxPieceBytes)
         throw s3Error('InvalidRequest', {
-          message: 'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
+          message:
+            'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
         })
       if (!replacing && from.bucket === input.Bucket && from.key === input.Key)
         throw s3Error('InvalidRequest', {

@@ -52,7 +52,9 @@ export function describe(object: OpenObject, input: ReadInput): S3Answer & { ran
   if (isNotModified(row, input)) return { output: validators, status: 304, range: whole }
   const part = input.PartNumber === undefined ? null : partRange(object, input.PartNumber)
   if (part && input.Range !== undefined)
-    throw s3Error('InvalidRequest', { message: 'Cannot specify both Range header and partNumber query parameter' })
+    throw s3Error('InvalidRequest', {
+      message: 'Cannot specify both Range header and partNumber query parameter',
+    })
   const range = part ?? parseRange(input.Range, row.size)
   const shown = range ?? whole
   return {

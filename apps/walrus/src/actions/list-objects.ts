@@ -62,7 +62,11 @@ async function page(context: S3Context, input: ListInput, after: string) {
   }
 }
 
-const shown = (row: ObjectTable, text: (key: string) => string, owner: S3.Owner | undefined): S3.AwsObject => ({
+const shown = (
+  row: ObjectTable,
+  text: (key: string) => string,
+  owner: S3.Owner | undefined,
+): S3.AwsObject => ({
   Key: text(row.key),
   LastModified: new Date(row.modified_at),
   ETag: `"${row.etag}"`,

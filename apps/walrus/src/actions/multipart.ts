@@ -45,13 +45,17 @@ function typeOfUpload(checksum: string | null, asked: string | undefined): Check
   const refused = (message: string) => s3Error('InvalidRequest', { message })
   if (checksum === null) {
     if (asked !== undefined)
-      throw refused('The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.')
+      throw refused(
+        'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
+      )
     return null
   }
   const type = asked ?? (checksum === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE')
   const fits = type === 'FULL_OBJECT' ? checksum in crcPolynomials : checksum !== 'CRC64NVME'
   if (!fits || (type !== 'FULL_OBJECT' && type !== 'COMPOSITE'))
-    throw refused(`The ${type} checksum type cannot be used with the ${checksum.toLowerCase()} checksum algorithm.`)
+    throw refused(
+      `The ${type} checksum type cannot be used with the ${checksum.toLowerCase()} checksum algorithm.`,
+    )
   return type
 }
 

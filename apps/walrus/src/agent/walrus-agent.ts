@@ -116,7 +116,12 @@ export class WalrusAgent {
     const keys = this.ledger.list('access-key')
     this.options.keys.replace(this.ledger.revision > 0 ? keys : null)
     for (const item of keys) {
-      this.loop.observe({ kind: 'access-key', id: item.id, generation: item.generation, facts: { applied: true } })
+      this.loop.observe({
+        kind: 'access-key',
+        id: item.id,
+        generation: item.generation,
+        facts: { applied: true },
+      })
     }
     this.inspector.refresh()
   }

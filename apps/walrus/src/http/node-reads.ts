@@ -30,7 +30,8 @@ export async function readForNode(
 ): Promise<S3Answer | null> {
   if (raw.headers.authorization !== undefined || query.size > 0) return null
   const socket = raw.message.socket as TLSSocket
-  if (!socket.authorized || agentNameOf(socket.getPeerCertificate().subjectaltname)?.kind !== 'node') return null
+  if (!socket.authorized || agentNameOf(socket.getPeerCertificate().subjectaltname)?.kind !== 'node')
+    return null
   const { bucket, key } = address
   const items = deps.images().filter((item) => item.body.bucket === bucket && item.body.key === key)
   if ((raw.method !== 'GET' && raw.method !== 'HEAD') || !bucket || !key || items.length === 0)
@@ -43,7 +44,11 @@ export async function readForNode(
     // An image lies in its own account's bucket, or it is not one.
     if (!items.some((item) => item.body.accountId === owner?.account_id)) throw s3Error('AccessDenied')
     const range = raw.headers.range
-    const answer = describe(object, { Bucket: bucket, Key: key, ...(range === undefined ? {} : { Range: range }) })
+    const answer = describe(object, {
+      Bucket: bucket,
+      Key: key,
+      ...(range === undefined ? {} : { Range: range }),
+    })
     if (raw.method === 'HEAD') return answer
     const stream = streamObject(object, answer.range, deps.log)
     streaming = true

@@ -6,7 +6,11 @@ interface Signature {
   readonly magic: Buffer
 }
 
-const ascii = (name: string, at: number, magic: string): Signature => ({ name, at, magic: Buffer.from(magic, 'latin1') })
+const ascii = (name: string, at: number, magic: string): Signature => ({
+  name,
+  at,
+  magic: Buffer.from(magic, 'latin1'),
+})
 
 const heads: readonly Signature[] = [
   ascii('a VMDK disk', 0, 'KDMV'),

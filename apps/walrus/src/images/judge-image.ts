@@ -19,7 +19,8 @@ export function judgeImage(kind: 'machine' | 'kernel' | 'ramdisk', image: ImageB
 }
 
 function judgeKernel({ head, sizeBytes }: ImageBytes): ImageVerdict {
-  const bzImage = head.length >= 0x206 && head.readUInt16LE(0x1fe) === 0xaa55 && text(head, 0x202, 4) === 'HdrS'
+  const bzImage =
+    head.length >= 0x206 && head.readUInt16LE(0x1fe) === 0xaa55 && text(head, 0x202, 4) === 'HdrS'
   const elf = head.length >= 64 && text(head, 0, 4) === '\u007fELF' && head[4] === 2 && head[5] === 1
   // 62: x86-64, 183: arm64; executables and what a boot loader may move.
   const machine = elf && [62, 183].includes(head.readUInt16LE(18)) && [2, 3].includes(head.readUInt16LE(16))
@@ -43,7 +44,9 @@ function judgeRamdisk({ head, sizeBytes }: ImageBytes): ImageVerdict {
   const start = head.toString('hex', 0, 8)
   if (ramdiskMagics.some((magic) => start.startsWith(magic)))
     return { format: 'ramdisk', virtualSizeBytes: sizeBytes }
-  return refuse('The object is no initial ramdisk: neither a cpio archive nor one compressed by gzip, xz, zstd, lz4 or bzip2.')
+  return refuse(
+    'The object is no initial ramdisk: neither a cpio archive nor one compressed by gzip, xz, zstd, lz4 or bzip2.',
+  )
 }
 
 const text = (bytes: Buffer, at: number, length: number): string => bytes.toString('latin1', at, at + length)

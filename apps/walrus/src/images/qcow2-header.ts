@@ -17,12 +17,15 @@ export const isQcow = (head: Buffer): boolean => head.length >= 8 && head.readUI
 export function judgeQcow2(image: ImageBytes): ImageVerdict {
   const { head } = image
   const version = head.readUInt32BE(4)
-  if (version !== 2 && version !== 3) return refuse(`The qcow2 disk is of version ${version}; 2 and 3 are accepted.`)
+  if (version !== 2 && version !== 3)
+    return refuse(`The qcow2 disk is of version ${version}; 2 and 3 are accepted.`)
   if (head.length < (version === 2 ? 72 : 104)) return refuse('The qcow2 header is cut off.')
-  if (head.readBigUInt64BE(8) !== 0n) return refuse('The qcow2 disk has a backing file, which is not accepted.')
+  if (head.readBigUInt64BE(8) !== 0n)
+    return refuse('The qcow2 disk has a backing file, which is not accepted.')
   if (head.readUInt32BE(32) !== 0) return refuse('The qcow2 disk is encrypted, which is not accepted.')
   const features = version === 3 ? head.readBigUInt64BE(72) : 0n
-  if (features & dataFileBit) return refuse('The qcow2 disk keeps its data in another file, which is not accepted.')
+  if (features & dataFileBit)
+    return refuse('The qcow2 disk keeps its data in another file, which is not accepted.')
   if (features & corruptBit) return refuse('The qcow2 disk is marked as corrupt.')
   if (features & ~readableFeatures)
     return refuse(`The qcow2 disk has incompatible features that are unknown (0x${features.toString(16)}).`)
@@ -34,12 +37,17 @@ const accepted = (head: Buffer): ImageVerdict => ({
   virtualSizeBytes: Number(head.readBigUInt64BE(24)),
 })
 
-function judgeGeometry({ head, sizeBytes }: ImageBytes, version: number, features: bigint): ImageVerdict | null {
+function judgeGeometry(
+  { head, sizeBytes }: ImageBytes,
+  version: number,
+  features: bigint,
+): ImageVerdict | null {
   const clusterBits = head.readUInt32BE(20)
   const virtual = head.readBigUInt64BE(24)
   const absurd = (what: string) => refuse(`The qcow2 header is not sane: ${what}.`)
   const extended = (features & 0b10000n) !== 0n
-  if (clusterBits < (extended ? 14 : 9) || clusterBits > 21) return absurd(`clusters of 2^${clusterBits} bytes`)
+  if (clusterBits < (extended ? 14 : 9) || clusterBits > 21)
+    return absurd(`clusters of 2^${clusterBits} bytes`)
   if (virtual === 0n || virtual > maxVirtualBytes) return absurd(`a virtual size of ${virtual} bytes`)
   if (virtual % 512n !== 0n) return absurd('its virtual size is no multiple of 512 bytes')
   const clusterBytes = 1n << BigInt(clusterBits)
@@ -54,7 +62,8 @@ function judgeGeometry({ head, sizeBytes }: ImageBytes, version: number, feature
   const refcountBytes = BigInt(head.readUInt32BE(56)) * clusterBytes
   if (refcountBytes === 0n || refcountBytes > BigInt(maxRefcountTableBytes))
     return absurd('the size of its table of reference counts')
-  if (!inFile(head.readBigUInt64BE(48), 1n)) return absurd('its table of reference counts lies outside the file')
+  if (!inFile(head.readBigUInt64BE(48), 1n))
+    return absurd('its table of reference counts lies outside the file')
   if (head.readUInt32BE(60) > maxSnapshots) return absurd('the number of its snapshots')
   if (version === 3 && head.readUInt32BE(96) > 6) return absurd('the width of its reference counts')
   return null

@@ -47,7 +47,8 @@ function gpt({ head, sizeBytes }: ImageBytes): Finding {
   const entryBytes = head.readUInt32LE(at + 84)
   if (headerBytes < 92 || headerBytes > 4096 || entryBytes < 128 || head.readBigUInt64LE(at + 24) !== 1n)
     return 'The GUID partition table of the disk is damaged.'
-  if (head.subarray(at + 56, at + 72).equals(emptyGuid)) return 'The GUID partition table of the disk is damaged.'
+  if (head.subarray(at + 56, at + 72).equals(emptyGuid))
+    return 'The GUID partition table of the disk is damaged.'
   const lastUsable = Number(head.readBigUInt64LE(at + 48))
   const sectors = Math.floor(sizeBytes / at)
   return lastUsable >= sectors ? cutOff(lastUsable + 1, sectors) : true

@@ -24,7 +24,10 @@ const metadataBytes = 2048
 const plainType = 'binary/octet-stream'
 
 /** The two columns as they are stored. Throws MetadataTooLarge. */
-export function storedHeaders(input: Readonly<Record<string, unknown>>): { headers: string; metadata: string } {
+export function storedHeaders(input: Readonly<Record<string, unknown>>): {
+  headers: string
+  metadata: string
+} {
   const headers: Record<string, unknown> = { ContentType: plainType }
   for (const member of headerMembers) if (input[member] !== undefined) headers[member] = input[member]
   const metadata = (input['Metadata'] ?? {}) as Record<string, string>

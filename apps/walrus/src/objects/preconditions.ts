@@ -20,7 +20,8 @@ export function isNotModified(object: Validators, conditions: ReadConditions): b
   const modifiedAt = Math.floor(object.modified_at / 1000) * 1000
   if (IfMatch !== undefined) {
     if (!names(IfMatch, object.etag)) throw failed('If-Match')
-  } else if (IfUnmodifiedSince && modifiedAt > IfUnmodifiedSince.getTime()) throw failed('If-Unmodified-Since')
+  } else if (IfUnmodifiedSince && modifiedAt > IfUnmodifiedSince.getTime())
+    throw failed('If-Unmodified-Since')
   if (IfNoneMatch !== undefined) return names(IfNoneMatch, object.etag)
   return IfModifiedSince !== undefined && modifiedAt <= IfModifiedSince.getTime()
 }
@@ -36,15 +37,12 @@ export interface WriteConditions {
 }
 
 /** Throws PreconditionFailed, NoSuchKey for If-Match on nothing, NotImplemented for what S3 has not either. */
-export function checkWrite(
-  present: Validators | null,
-  conditions: WriteConditions,
-  key: string,
-): void {
+export function checkWrite(present: Validators | null, conditions: WriteConditions, key: string): void {
   if (conditions.IfNoneMatch !== undefined) {
     if (conditions.IfNoneMatch !== '*')
       throw s3Error('NotImplemented', {
-        message: 'A header you provided implies functionality that is not implemented: If-None-Match other than *',
+        message:
+          'A header you provided implies functionality that is not implemented: If-None-Match other than *',
       })
     if (present) throw failed('If-None-Match')
   }

@@ -33,9 +33,7 @@ test('a launch becomes a domain item on a node, runs when the node says so, and 
   expect(end.xml.instancesSet.item[0].currentState.name).toBe('shutting-down')
   await cloud.settled()
   const ending = await cloud.desired('node', node)
-  expect((ending.bodies.find((item) => item.kind === 'domain')?.body as { intent: string }).intent).toBe(
-    'remove',
-  )
+  expect(ending.bodies.find((item) => item.kind === 'domain')?.body).toMatchObject({ intent: 'remove' })
   await cloud.reportDomain(node, `${id}/1`, { state: 'gone' })
   const gone = await cloud.call('DescribeInstances', { 'InstanceId.1': id })
   expect(gone.xml.reservationSet.item[0].instancesSet.item[0].instanceState.name).toBe('terminated')
