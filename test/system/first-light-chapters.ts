@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { assert } from '@mallee/base'
-import type { CloudClient, Guest } from './cloud-client.ts'
-import { until, type TestHost } from './test-host.ts'
+import { until, type CloudClient, type Guest, type TestHost } from '@mallee/testkit'
 
 export interface Story {
   readonly host: TestHost
@@ -84,6 +84,83 @@ function qemuOf(instanceId: string): number {
 const inNode = (story: Story, ...command: string[]): Promise<string> => {
   const anchor = pidOf(story, 'anchor')
   return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
+}
+
+/** Runs the work under another stylesheet and puts the admin's back. */
+async function withStylesheet(
+  story: Story,
+  edit: (text: string) => string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
+  const original = readFileSync(stylesheet, 'utf8')
+  const edited = edit(original)
+  assert(edited !== original, 'the edit changes nothing')
+  writeFileSync(stylesheet, edited)
+  try {
+    await work()
+  } finally {
+    writeFileSync(stylesheet, original)
+  }
+}
+
+/** "Find … and put in its place …", as docs/customising-domains.md says it. */
+function applyDocumentedEdit(host: TestHost, title: string, text: string): string {
+  const page = readFileSync(`${host.root}/docs/customising-domains.md`, 'utf8')
+  const section = page.slice(page.indexOf(`### Edit: ${title}`)).split('\n### ')[0]!
+  const blocks = [...section.matchAll(/```xml\n([^]*?)```/g)].map((match) => match[1]!)
+  let edited = text
+  for (let index = 0; index + 1 < blocks.length; index += 2) {
+    assert(edited.includes(blocks[index]!), `the stylesheet does not hold: ${blocks[index]}`)
+    edited = edited.replace(blocks[index]!, () => blocks[index + 1]!)
+  }
+  return edited
+}
+
+/** Another node of the cloud, joined by its own token, whose guests are simulated. */
+async function startSimulatedNode(story: Story, name: string) {
+  const { host } = story
+  const dir = `${host.stateDir}/${name}`
+  const token = await adminPost<{ token: string }>(`${host.stateDir}/run/admin.sock`, '/admin/v1/tokens', {
+    kind: 'node',
+    availabilityZone: 'us-east-1a',
+  })
+  execFileSync('mkdir', ['-p', dir])
+  writeFileSync(`${dir}/token`, token.token, { mode: 0o600 })
+  const config = {
+    dir: `${dir}/agent`,
+    cloudUrl: `https://127.0.0.1:${host.portBase + 1}`,
+    walrusUrl: `https://127.0.0.1:${host.portBase + 2}`,
+    joinTokenFile: `${dir}/token`,
+    name,
+    instancesDir: `${dir}/instances`,
+    imagesDir: `${dir}/images`,
+    customDir: `${dir}/etc`,
+    hypervisor: { driver: 'simulated' },
+    network: { driver: 'simulated' },
+  }
+  writeFileSync(`${dir}/config.json`, JSON.stringify(config))
+  return host.start(process.execPath, [
+    '--disable-warning=ExperimentalWarning',
+    `${host.root}/apps/node-controller/src/main.ts`,
+    `${dir}/config.json`,
+  ])
+}
+
+function adminPost<T>(socketPath: string, url: string, body: object): Promise<T> {
+  const payload = JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { socketPath, method: 'POST', path: url, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        let text = ''
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+        response.on('end', () => resolve(JSON.parse(text) as T))
+      },
+    )
+    call.on('error', reject)
+    call.end(payload)
+  })
 }
 
 let three: Guest[] = []
@@ -272,6 +349,70 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
       assert(reason.includes('Server.InternalError'), `the reason is ${reason}`)
     } finally {
       writeFileSync(stylesheet, original)
+    }
+  },
+
+  async 'the documented edit to legacy IDE boots from IDE'(story) {
+    await withStylesheet(
+      story,
+      (text) => applyDocumentedEdit(story.host, 'legacy IDE', text),
+      async () => {
+        const [id] = (await launch(story)) as [string]
+        const [guest] = (await reachable(story, [id])) as [Guest]
+        const mounts = await story.client.inGuest(guest.publicIp, 'cat /proc/mounts')
+        assert(/^\/dev\/sda1 \/ ext4/m.test(mounts), `the root is elsewhere: ${mounts.split('\n')[0]}`)
+        await gone(story, [id])
+      },
+    )
+  },
+
+  async 'a stylesheet that knows no disk format gets a raw disk, and boots'(story) {
+    const asEucalyptusHadIt = (text: string) =>
+      text.replaceAll('@driverType', '@unknownToIt').replaceAll('@consolePort', '@unknownToIt')
+    await withStylesheet(story, asEucalyptusHadIt, async () => {
+      const [id] = (await launch(story)) as [string]
+      const [guest] = (await reachable(story, [id])) as [Guest]
+      const disks = execFileSync(
+        'find',
+        [`${story.host.stateDir}/node/instances`, '-path', `*${id}/root.*`],
+        { encoding: 'utf8' },
+      )
+      assert(disks.trim().endsWith('/root.raw'), `its disk is ${disks}`)
+      assert(guest.state === 'running', guest.state)
+      await gone(story, [id])
+    })
+  },
+
+  async 'launches are shared with two simulated nodes, and explain tells why'(story) {
+    const nodes = [await startSimulatedNode(story, 'sim-a'), await startSimulatedNode(story, 'sim-b')]
+    try {
+      await until('three nodes are here', 30, async () => {
+        const status = JSON.parse(await story.host.mallee('status', '--json')) as { agents: Json[] }
+        return (
+          status.agents.filter((agent) => agent.kind === 'node' && agent.fingerprint?.healthy).length === 3
+        )
+      })
+      const ids = await launch(story, '--count', '3')
+      await until('all run', 30, async () =>
+        (await story.client.guests(...ids)).every((guest) => guest.state === 'running'),
+      )
+      const taken = new Set<string>()
+      for (const id of ids) {
+        const told = JSON.parse(await story.host.mallee('explain', id, '--json')) as {
+          record: Json
+          now: Json[]
+        }
+        taken.add(told.record.taken as string)
+        assert(
+          told.record.policy === 'round-robin' && told.record.considered === 3,
+          JSON.stringify(told.record),
+        )
+        assert(told.now.length === 3, 'explain does not judge every node')
+      }
+      assert(taken.size === 3, `only ${taken.size} of 3 nodes were taken`)
+      await gone(story, ids)
+    } finally {
+      for (const node of nodes) node.kill('SIGTERM')
     }
   },
 

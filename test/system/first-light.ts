@@ -1,7 +1,6 @@
 import { assert } from '@mallee/base'
 import { chapters } from './first-light-chapters.ts'
-import { CloudClient } from './cloud-client.ts'
-import { TestHost } from './test-host.ts'
+import { CloudClient, TestHost } from '@mallee/testkit'
 
 /**
  * The whole story with the real daemons and an unmodified aws: a bare state folder, one command, guests that boot, get

@@ -18,7 +18,7 @@ export interface Outcome {
  */
 export class TestHost {
   readonly name = `mltest-${randomBytes(3).toString('hex')}`
-  readonly root = path.resolve(import.meta.dirname, '../..')
+  readonly root = path.resolve(import.meta.dirname, '../../..')
   readonly portBase = 20_000 + (randomBytes(2).readUInt16BE() % 4000) * 4
   stateDir = ''
 
