@@ -9,6 +9,7 @@ import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
 import type { BlobDriver } from './drivers/blob-driver.ts'
 import { BlobKeeper } from './drivers/blob-keeper.ts'
+import { claimFolder } from './drivers/folder-claim.ts'
 import { PosixBlobs } from './drivers/posix/posix-blobs.ts'
 import { S3Door } from './http/s3-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
@@ -44,6 +45,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const { log } = deps
   const clock = deps.clock ?? systemClock
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const giveUpFolder = await claimFolder(config.dataDir, clock)
   const index = await openIndex(path.join(config.dataDir, 'index.db'))
   const driver = await PosixBlobs.open(config.dataDir)
   const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log })
@@ -97,6 +99,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       await agent?.stop()
       await blobs.settled()
       await index.close()
+      await giveUpFolder()
     },
   }
 }

@@ -53,6 +53,10 @@ export async function makeTestNetwork(): Promise<TestNetwork> {
     await Promise.all(guests.map((guest) => guest.end()))
     const names = (await run('ip', ['netns', 'list'])).split('\n').map((line) => line.split(' ')[0]!)
     const own = names.filter((name) => name.startsWith(prefix))
+    // A driver that was not asked to remove its own leaves daemons behind; a namespace lives as long as they do.
+    for (const name of own)
+      for (const pid of (await run('ip', ['netns', 'pids', name])).split('\n').filter(Boolean))
+        end(Number(pid))
     await run('ip', ['-batch', '-'], { input: own.map((name) => `netns del ${name}\n`).join('') })
   }
   try {
@@ -98,6 +102,14 @@ export async function makeTestNetwork(): Promise<TestNetwork> {
   } catch (error) {
     await remove()
     throw error
+  }
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it ended by itself
   }
 }
 

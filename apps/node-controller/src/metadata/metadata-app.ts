@@ -55,7 +55,7 @@ export function buildMetadataApp(options: MetadataAppOptions): FastifyInstance {
     connectionTimeout: 10_000,
     keepAliveTimeout: 5_000,
     http: { maxHeaderSize: 8_192 },
-    exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply) => answer(reply, error.statusCode ?? 400),
   })
   // A body says nothing to us, whatever it claims to be.
   app.removeAllContentTypeParsers()

@@ -19,30 +19,75 @@ export interface SimulatedHypervisor extends HypervisorDriver {
   inject(name: string, what: 'guest-shutdown' | 'crash'): Promise<void>
 }
 
+/** The file is the host: read for every look, changed by one change at a time. */
+class SimulatedHost {
+  private readonly file: string
+  private readonly listeners = new Set<(name: string | null) => void>()
+  private queue: Promise<unknown> = Promise.resolve()
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  load(): Promise<SimulatedState> {
+    return readFile(this.file, 'utf8').then(
+      (text) => JSON.parse(text) as SimulatedState,
+      () => ({ domains: {}, ended: {} }),
+    )
+  }
+
+  change(name: string, edit: (state: SimulatedState) => boolean): Promise<void> {
+    const done = this.queue.then(async () => {
+      const state = await this.load()
+      if (!edit(state)) return
+      await writeAtomically(this.file, JSON.stringify(state))
+      this.hint(name)
+    })
+    this.queue = done.catch(() => {})
+    return done
+  }
+
+  end(name: string, reason: EndReason): Promise<void> {
+    return this.change(name, (state) => {
+      if (!(name in state.domains)) return false
+      delete state.domains[name]
+      state.ended[name] = reason
+      return true
+    })
+  }
+
+  start(xml: string): Promise<void> {
+    const name = /<name>([^<]+)<\/name>/.exec(xml)?.[1]
+    if (name === undefined) return Promise.reject(fatal('BadDomain', 'The domain XML has no name.'))
+    return this.change(name, (state) => {
+      if (name in state.domains) throw fatal('DomainExists', `There is a domain named ${name} already.`)
+      state.domains[name] = 'running'
+      delete state.ended[name]
+      return true
+    })
+  }
+
+  hint(name: string): void {
+    for (const listener of this.listeners) listener(name)
+  }
+
+  onHint(callback: (name: string | null) => void): () => void {
+    this.listeners.add(callback)
+    return () => this.listeners.delete(callback)
+  }
+
+  async settled(): Promise<void> {
+    await this.queue
+  }
+}
+
 export async function openSimulatedHypervisor(options: {
   dir: string
   vcpus: number
   memoryMiB: number
 }): Promise<SimulatedHypervisor> {
-  const file = path.join(options.dir, 'hypervisor.json')
   await mkdir(options.dir, { recursive: true })
-  const state: SimulatedState = await readFile(file, 'utf8').then(
-    (text) => JSON.parse(text) as SimulatedState,
-    () => ({ domains: {}, ended: {} }),
-  )
-  const listeners = new Set<(name: string | null) => void>()
-  let saving: Promise<void> = Promise.resolve()
-  const save = (name: string): Promise<void> => {
-    const text = JSON.stringify(state)
-    saving = saving.then(() => writeAtomically(file, text))
-    return saving.then(() => listeners.forEach((listener) => listener(name)))
-  }
-  const end = async (name: string, reason: EndReason): Promise<void> => {
-    if (!(name in state.domains)) return
-    delete state.domains[name]
-    state.ended[name] = reason
-    await save(name)
-  }
+  const host = new SimulatedHost(path.join(options.dir, 'hypervisor.json'))
   const fingerprint: HypervisorFingerprint = {
     hypervisor: 'simulated',
     accelerator: 'simulated',
@@ -54,30 +99,16 @@ export async function openSimulatedHypervisor(options: {
   }
   return {
     fingerprint: () => Promise.resolve(fingerprint),
-    list: () =>
-      Promise.resolve(
-        Object.entries(state.domains).map(([name, live]): LiveDomain => ({ name, state: live })),
-      ),
-    async start(xml) {
-      const name = /<name>([^<]+)<\/name>/.exec(xml)?.[1]
-      if (name === undefined) throw fatal('BadDomain', 'The domain XML has no name.')
-      if (name in state.domains) throw fatal('DomainExists', `There is a domain named ${name} already.`)
-      state.domains[name] = 'running'
-      delete state.ended[name]
-      await save(name)
-    },
-    shutdown: (name) => end(name, 'shutdown'),
-    async reboot(name) {
-      for (const listener of listeners) listener(`reboot ${name}`)
-    },
+    list: async () =>
+      Object.entries((await host.load()).domains).map(([name, state]): LiveDomain => ({ name, state })),
+    start: (xml) => host.start(xml),
+    shutdown: (name) => host.end(name, 'shutdown'),
+    reboot: (name) => Promise.resolve(host.hint(`reboot ${name}`)),
     reset: () => Promise.resolve(),
-    destroy: (name) => end(name, 'destroyed'),
-    ended: (name) => Promise.resolve(state.ended[name] ?? null),
-    onHint(callback) {
-      listeners.add(callback)
-      return () => listeners.delete(callback)
-    },
-    inject: (name, what) => end(name, what === 'crash' ? 'crashed' : 'shutdown'),
-    close: () => saving,
+    destroy: (name) => host.end(name, 'destroyed'),
+    ended: async (name) => (await host.load()).ended[name] ?? null,
+    onHint: (callback) => host.onHint(callback),
+    inject: (name, what) => host.end(name, what === 'crash' ? 'crashed' : 'shutdown'),
+    close: () => host.settled(),
   }
 }

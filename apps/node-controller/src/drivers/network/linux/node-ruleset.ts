@@ -41,9 +41,12 @@ const markOf = (index: number, where: 'from' | 'to') =>
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
+  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan))]
+}
+
+function whoIsWho(plan: NetworkPlan): string[] {
   const { ports } = plan
   const checked = ports.filter((port) => port.checked)
-  const unchecked = uncheckedPorts(plan)
   const taps = ports.map((port) => quoted(port.tap))
   const gateports = plan.subnets.map((subnet) => quoted(subnet.gatewayPort))
   const identity = (port: PortPlan) => `${quoted(port.tap)} . ${port.mac}`
@@ -74,6 +77,11 @@ function bridgeTable(plan: NetworkPlan): string[] {
       'typeof oifname . ip daddr',
       checked.map((port) => `${quoted(port.tap)} . ${port.privateIp}`),
     ),
+  ]
+}
+
+function bridgeChains(unchecked: readonly PortPlan[]): string[] {
+  return [
     ...chain('prerouting', [
       'type filter hook prerouting priority -300; policy accept;',
       'iifname @taps goto from_guest',

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import type { DomainTable, InstanceTable } from '../store/tables.ts'
+import { decideInstance, restartDelayMs } from './decide-instance.ts'
+
+const instance = (changes: Partial<InstanceTable> = {}) =>
+  ({ id: 'i-1', state: 'running', restarts: 0, ...changes }) as InstanceTable
+const domain = (changes: Partial<DomainTable> = {}) =>
+  ({
+    id: 'i-1/1',
+    intent: 'run',
+    observed_state: 'running',
+    disk_lost: 0,
+    started_at: 0,
+    observed_at: 0,
+    end_reason: null,
+    ...changes,
+  }) as DomainTable
+const decide = (of: Partial<InstanceTable>, its: Partial<DomainTable> | null, nowMs = 1_000_000) =>
+  decideInstance(instance(of), its ? domain(its) : undefined, nowMs)
+
+test('a new instance gets its first incarnation, a running one is left in peace', () => {
+  expect(decide({ state: 'pending' }, null)).toEqual({ do: 'incarnate', restarts: 0 })
+  expect(decide({ state: 'pending' }, {})).toMatchObject({ do: 'transition', event: 'domainRunning' })
+  expect(decide({}, {})).toEqual({ do: 'keep', intent: 'run' })
+})
+
+describe('an end', () => {
+  test('by the guest’s own shutdown terminates', () => {
+    expect(decide({}, { observed_state: 'ended', end_reason: 'shutdown' })).toMatchObject({
+      do: 'transition',
+      event: 'guestEnded',
+    })
+  })
+  test.each(['crashed', 'destroyed', 'failed', 'lost'])(
+    'by %s is followed by another incarnation',
+    (reason) => {
+      expect(decide({}, { observed_state: 'ended', end_reason: reason })).toEqual({
+        do: 'keep',
+        intent: 'release',
+      })
+      expect(decide({}, { observed_state: 'gone', end_reason: reason, intent: 'release' })).toEqual({
+        do: 'incarnate',
+        restarts: 1,
+      })
+    },
+  )
+  test('again and again waits longer and longer, up to a minute', () => {
+    expect([0, 1, 2, 3, 20].map(restartDelayMs)).toEqual([0, 500, 1000, 2000, 60_000])
+    expect(
+      decide(
+        { restarts: 3 },
+        { observed_state: 'gone', intent: 'release', started_at: 998_500, observed_at: 999_000 },
+      ),
+    ).toEqual({ do: 'wait', againMs: 1000 })
+  })
+  test('after a long life does not wait', () => {
+    const long = {
+      observed_state: 'gone' as const,
+      intent: 'release' as const,
+      started_at: 1,
+      observed_at: 999_999,
+    }
+    expect(decide({ restarts: 9 }, long)).toEqual({ do: 'incarnate', restarts: 1 })
+  })
+  test('with the disk lost terminates', () => {
+    expect(decide({}, { observed_state: 'ended', disk_lost: 1 })).toMatchObject({
+      do: 'transition',
+      event: 'diskLost',
+    })
+  })
+})
+
+test('a failed launch says why', () => {
+  const decision = decide({ state: 'pending' }, { observed_state: 'failed', message: 'no space' })
+  expect(decision).toMatchObject({
+    do: 'transition',
+    event: 'launchFailed',
+    reason: { message: 'Server.InternalError: no space' },
+  })
+})
+
+describe('shutting down', () => {
+  const state = 'shutting-down' as const
+  test('asks for removal, and is done when everything is gone', () => {
+    expect(decide({ state }, {})).toEqual({ do: 'keep', intent: 'remove' })
+    expect(decide({ state }, { observed_state: 'gone', intent: 'remove' })).toEqual({ do: 'release' })
+    expect(decide({ state }, null)).toEqual({ do: 'release' })
+  })
+  test('a release that was under way becomes a removal: the disk is still there', () => {
+    expect(decide({ state }, { observed_state: 'gone', intent: 'release' })).toEqual({
+      do: 'keep',
+      intent: 'remove',
+    })
+  })
+  test('a node that says nothing is waited for', () => {
+    expect(decide({ state }, { observed_state: null, intent: 'remove' })).toEqual({
+      do: 'keep',
+      intent: 'remove',
+    })
+  })
+})
+
+test('a terminated instance is never touched', () => {
+  expect(decide({ state: 'terminated' }, {})).toEqual({ do: 'nothing' })
+})

@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { test } from 'vitest'
+import { silentLog } from '@mallee/base'
+import { describeHypervisorDriver, startIsolatedLibvirtd, whyNoIsolatedLibvirtd } from '@mallee/testkit'
+import { LibvirtDriver } from '../src/drivers/hypervisor/libvirt/driver.ts'
+import { openSimulatedHypervisor } from '../src/drivers/hypervisor/simulated/driver.ts'
+
+describeHypervisorDriver('simulated', async () => {
+  const dir = await mkdtemp('/tmp/mlsim-')
+  const open = () => openSimulatedHypervisor({ dir, vcpus: 4, memoryMiB: 4096 })
+  const driver = await open()
+  return {
+    driver,
+    domainXml: (name) => `<domain><name>${name}</name></domain>`,
+    crash: (name) => driver.inject(name, 'crash'),
+    reopen: open,
+    close: () => rm(dir, { recursive: true }),
+  }
+})
+
+const missing = whyNoIsolatedLibvirtd()
+if (missing) {
+  console.warn(`SKIPPED: the hypervisor contract on libvirt, because ${missing}`)
+  test.skip(`libvirt: ${missing}`, () => {})
+} else {
+  describeHypervisorDriver('libvirt', async () => {
+    const dir = await mkdtemp('/tmp/mlvirt-')
+    const libvirtd = await startIsolatedLibvirtd({ dir })
+    const open = () =>
+      new LibvirtDriver({
+        socket: libvirtd.socketPath,
+        logDir: path.join(dir, 'log/qemu'),
+        vcpus: 4,
+        memoryMiB: 4096,
+        log: silentLog,
+      })
+    const driver = open()
+    return {
+      driver,
+      domainXml,
+      crash: async (name) => {
+        await libvirtd.exec('pkill', ['-KILL', '-f', `guest=${name},`])
+      },
+      reopen: async () => open(),
+      async close() {
+        await driver.close()
+        await libvirtd.stop()
+        await rm(dir, { recursive: true, force: true })
+      },
+    }
+  })
+}
+
+function domainXml(name: string): string {
+  return `<domain type='qemu'><name>${name}</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+    <os><type arch='x86_64'>hvm</type></os><on_poweroff>destroy</on_poweroff><on_crash>destroy</on_crash>
+    <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { MalleeError, type Clock } from '@mallee/base'
+
+const retryMs = 100
+const patienceMs = 10_000
+
+/**
+ * One walrus for one data folder: the sweep at start would take another's fresh bytes for nobody's. The claim is a Unix
+ * socket in Linux' abstract namespace, which the kernel takes back at the very moment the process ends, however it ends.
+ * Waits for one that is just ending; throws `DataFolderInUse`. Answers how to give the claim up.
+ */
+export async function claimFolder(dir: string, clock: Clock): Promise<() => Promise<void>> {
+  const digest = createHash('sha256')
+    .update(await realpath(dir))
+    .digest('hex')
+  const until = clock.now() + patienceMs
+  for (;;) {
+    const server = await bind(`\0mallee-walrus-${digest.slice(0, 40)}`)
+    if (server) {
+      return () =>
+        new Promise((resolve) => {
+          server.close(() => resolve())
+        })
+    }
+    if (clock.now() >= until) {
+      throw new MalleeError({
+        code: 'DataFolderInUse',
+        publicMessage: `Another walrus is using ${dir}.`,
+        retryable: true,
+      })
+    }
+    await clock.sleep(retryMs)
+  }
+}
+
+function bind(name: string): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy())
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
+    )
+    server.listen(name, () => {
+      server.unref()
+      resolve(server)
+    })
+  })
+}

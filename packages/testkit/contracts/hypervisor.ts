@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/** The verbs that every hypervisor driver has; structural, so that the suite knows no application. */
+export interface HypervisorUnderTest {
+  fingerprint(): Promise<{
+    readonly hypervisor: string
+    readonly accelerator: string
+    readonly problems: readonly string[]
+  }>
+  list(): Promise<{ readonly name: string; readonly state: string }[]>
+  start(xml: string): Promise<void>
+  shutdown(name: string): Promise<void>
+  reset(name: string): Promise<void>
+  destroy(name: string): Promise<void>
+  ended(name: string): Promise<string | null>
+  onHint(callback: (name: string | null) => void): () => void
+  close(): Promise<void>
+}
+
+export interface HypervisorWorld {
+  readonly driver: HypervisorUnderTest
+  /** XML of a small domain without disks. */
+  domainXml(name: string): string
+  /** The guest's machine dies under it. */
+  crash(name: string): Promise<void>
+  /** A driver of the same hypervisor after the agent's own restart. */
+  reopen(): Promise<HypervisorUnderTest>
+  close(): Promise<void>
+}
+
+/** One suite for every hypervisor driver: what the planner relies on. */
+export function describeHypervisorDriver(name: string, open: () => Promise<HypervisorWorld>): void {
+  describe(name, () => {
+    let world: HypervisorWorld
+    beforeAll(async () => {
+      world = await open()
+    }, 120_000)
+    afterAll(() => world?.close(), 60_000)
+
+    const names = async () => (await world.driver.list()).map((domain) => domain.name)
+    const eventually = (condition: () => Promise<boolean>) =>
+      expect.poll(condition, { timeout: 30_000, interval: 50 }).toBe(true)
+
+    test('says what it is, without problems', async () => {
+      const fingerprint = await world.driver.fingerprint()
+      expect(fingerprint.problems).toEqual([])
+      expect(fingerprint.hypervisor.length).toBeGreaterThan(0)
+    })
+
+    test('a started domain is listed, and its start and end are hinted', async () => {
+      const hints: (string | null)[] = []
+      const stop = world.driver.onHint((hint) => hints.push(hint))
+      await world.driver.start(world.domainXml('i-00000001'))
+      expect(await names()).toContain('i-00000001')
+      await eventually(async () => hints.includes('i-00000001'))
+      hints.length = 0
+      await world.driver.destroy('i-00000001')
+      expect(await names()).not.toContain('i-00000001')
+      await eventually(async () => hints.includes('i-00000001'))
+      stop()
+      expect(await world.driver.ended('i-00000001')).toBe('destroyed')
+    })
+
+    test('a second start under a name that runs is refused, and the first goes on', async () => {
+      await world.driver.start(world.domainXml('i-00000002'))
+      await expect(world.driver.start(world.domainXml('i-00000002'))).rejects.toThrow()
+      expect((await names()).filter((entry) => entry === 'i-00000002').length).toBe(1)
+      await world.driver.destroy('i-00000002')
+    })
+
+    test('verbs upon what is not there succeed', async () => {
+      await world.driver.destroy('i-0000dead')
+      await world.driver.shutdown('i-0000dead')
+      await world.driver.reset('i-0000dead')
+      expect(await world.driver.ended('i-0000dead')).toBeNull()
+    })
+
+    test('XML that is none is refused and leaves nothing', async () => {
+      await expect(world.driver.start('<domain>')).rejects.toThrow()
+      expect(await names()).toEqual([])
+    })
+
+    test('a crash is told from the guest’s own shutdown, also after a restart of the agent', async () => {
+      await world.driver.start(world.domainXml('i-00000003'))
+      await world.crash('i-00000003')
+      await eventually(async () => !(await names()).includes('i-00000003'))
+      await eventually(async () =>
+        ['crashed', 'failed'].includes((await world.driver.ended('i-00000003')) ?? ''),
+      )
+      const again = await world.reopen()
+      expect(await again.ended('i-00000003')).not.toBe('shutdown')
+      await again.close()
+    })
+
+    test('a domain runs on through a restart of the agent', async () => {
+      await world.driver.start(world.domainXml('i-00000004'))
+      const again = await world.reopen()
+      expect((await again.list()).map((domain) => domain.name)).toContain('i-00000004')
+      await again.destroy('i-00000004')
+      await again.close()
+      await eventually(async () => !(await names()).includes('i-00000004'))
+    })
+  })
+}
