@@ -28,7 +28,6 @@ export async function startNodeController(
     dir: config.dir,
     log,
     signal: stopping.signal,
-    onRenewed: () => {},
   })
   loops.start()
   return {

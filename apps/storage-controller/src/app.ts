@@ -46,7 +46,6 @@ export async function startStorageController(
     dir: config.dir,
     log,
     signal: stopping.signal,
-    onRenewed: () => {},
   })
   loop.start()
   return {

@@ -29,22 +29,19 @@ const longestAnswerBytes = 64 * 1024 * 1024
 
 /** The agents' half of the contract: every route as a typed call. Keeps its connections and TLS tickets. */
 export class CloudClient {
-  private readonly dispatcher: Dispatcher
+  private dispatcher: Dispatcher
   private readonly url: string
 
   constructor(address: CloudAddress) {
     this.url = address.url
-    this.dispatcher = new Agent({
-      connect: {
-        ca: address.authority,
-        servername: cloudServerName,
-        ...(address.key === undefined ? {} : { key: address.key }),
-        ...(address.certificate === undefined ? {} : { cert: address.certificate }),
-      },
-      connections: 4,
-      keepAliveTimeout: 60_000,
-      maxResponseSize: longestAnswerBytes,
-    })
+    this.dispatcher = dispatcherFor(address)
+  }
+
+  /** Shows a renewed certificate from the next connection on; calls under way end on the old ones. */
+  renewed(address: CloudAddress): void {
+    const old = this.dispatcher
+    this.dispatcher = dispatcherFor(address)
+    void old.close()
   }
 
   register(body: RegisterRequest): Promise<RegisterResponse> {
@@ -109,6 +106,20 @@ export class CloudClient {
     if (response.statusCode >= 300) throw refusal(response.statusCode, text)
     return route.response ? checked(route.response.json, JSON.parse(text)) : null
   }
+}
+
+function dispatcherFor(address: CloudAddress): Dispatcher {
+  return new Agent({
+    connect: {
+      ca: address.authority,
+      servername: cloudServerName,
+      ...(address.key === undefined ? {} : { key: address.key }),
+      ...(address.certificate === undefined ? {} : { cert: address.certificate }),
+    },
+    connections: 4,
+    keepAliveTimeout: 60_000,
+    maxResponseSize: longestAnswerBytes,
+  })
 }
 
 /** The cloud's refusal as it gave it; `Unregistered` is the one that an agent must not shrug off. */

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { connect, createServer } from 'node:tls'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -98,4 +99,16 @@ test('a request that is none is refused with a sentence', async () => {
   await expect(
     signCertificateRequest({ authority, request: 'no pem', commonName: 'x', names: {}, nowMs: Date.now() }),
   ).rejects.toThrow('The certificate request cannot be read.')
+})
+
+test('a renewal keeps the key', async () => {
+  const authority = await createAuthority('Test cloud', Date.now())
+  const first = await createCertificateRequest('node one')
+  const second = await createCertificateRequest('node one', first.key)
+  expect(second.key).toBe(first.key)
+  const sign = (request: string) =>
+    signCertificateRequest({ authority, request, commonName: 'x', names: {}, nowMs: Date.now() })
+  const keyOf = async (request: string) =>
+    new X509Certificate(await sign(request)).publicKey.export({ type: 'spki', format: 'pem' })
+  expect(await keyOf(second.request)).toBe(await keyOf(first.request))
 })

@@ -1,5 +1,11 @@
 import 'reflect-metadata'
-import { createHash, createPrivateKey, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  webcrypto,
+  X509Certificate as NodeCertificate,
+} from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import { MalleeError, dayMs } from '@mallee/base'
 
@@ -66,17 +72,26 @@ export async function createAuthority(name: string, nowMs: number): Promise<KeyA
   return { key: await exportKey(keys.privateKey), certificate: certificate.toString('pem') }
 }
 
-/** A certificate request for a new key, or for one that the agent has (renewal keeps the key). */
+/** A certificate request for a new key, or for the one that the agent has: what it sealed with it stays readable. */
 export async function createCertificateRequest(
   commonName: string,
+  presentKey?: string,
 ): Promise<{ key: string; request: string }> {
-  const keys = await newKeys()
+  const keys = presentKey === undefined ? await newKeys() : await keysOf(presentKey)
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: `CN=${commonName}`,
     keys,
     signingAlgorithm: algorithm,
   })
-  return { key: await exportKey(keys.privateKey), request: request.toString('pem') }
+  return { key: presentKey ?? (await exportKey(keys.privateKey)), request: request.toString('pem') }
+}
+
+async function keysOf(pem: string): Promise<CryptoKeyPair> {
+  const der = createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' })
+  const publicKey = await webcrypto.subtle.importKey('spki', Uint8Array.from(der), algorithm, true, [
+    'verify',
+  ])
+  return { privateKey: await importKey(pem), publicKey }
 }
 
 export interface Names {
