@@ -164,8 +164,13 @@ export class DomainKeeper {
       return
     }
     this.observe(item, note, { state: 'preparing' })
-    const ports = await network.portsFor(item.body.interfaces.map((entry) => entry.interfaceId))
-    const xml = await preparer.prepare(item.body, ports, this.stopping.signal)
+    const interfaceIds = item.body.interfaces.map((entry) => entry.interfaceId)
+    const ports = network.plannedPorts(interfaceIds)
+    // The disk is made while the network is: neither needs the other, and the start needs both.
+    const [xml] = await Promise.all([
+      preparer.prepare(item.body, ports, this.stopping.signal),
+      network.standing(interfaceIds),
+    ])
     if (this.deps.ledger.get('domain', item.id)?.body.intent !== 'run') return
     // The intent before the deed: after this line the domain counts as started, whatever happens to us.
     await this.setNote(item, { startIntentAtMs: clock.now(), rebootCount: item.body.rebootCount })

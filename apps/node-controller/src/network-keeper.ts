@@ -39,18 +39,23 @@ export class NetworkKeeper {
     }
   }
 
-  /** The ports of these interfaces, once the network that has them stands. */
-  async portsFor(interfaceIds: readonly string[]): Promise<NetworkPort[]> {
-    if (!interfaceIds.every((id) => this.vpcOf(id))) await this.refresh()
+  /** The ports that these interfaces will have: names only, known before anything stands. */
+  plannedPorts(interfaceIds: readonly string[]): NetworkPort[] {
+    const vpcs = this.items().map((item) => item.body)
     return interfaceIds.map((id) => {
-      const vpc = this.vpcOf(id)
-      if (!vpc) throw passing('NetworkNotReady', `The network of ${id} does not stand yet.`)
+      const vpc = vpcWith(vpcs, id)
+      if (!vpc) throw passing('NetworkNotReady', `The network of ${id} is not in the set yet.`)
       return this.driver.port(vpc, id)
     })
   }
 
-  private vpcOf(interfaceId: string): VpcItem | undefined {
-    return this.applied.find((vpc) => vpc.interfaces.some((entry) => entry.interfaceId === interfaceId))
+  /** Resolves when DHCP, rules and addresses of these interfaces are in force. */
+  async standing(interfaceIds: readonly string[]): Promise<void> {
+    if (interfaceIds.every((id) => vpcWith(this.applied, id))) return
+    await this.refresh()
+    const missing = interfaceIds.find((id) => !vpcWith(this.applied, id))
+    if (missing !== undefined)
+      throw passing('NetworkNotReady', `The network of ${missing} does not stand yet.`)
   }
 
   private async applyOnce(): Promise<void> {
@@ -66,4 +71,8 @@ export class NetworkKeeper {
       throw passing('NetworkFailed', `The network could not be applied: ${errorMessage(error)}`, error)
     }
   }
+}
+
+function vpcWith(vpcs: readonly VpcItem[], interfaceId: string): VpcItem | undefined {
+  return vpcs.find((vpc) => vpc.interfaces.some((entry) => entry.interfaceId === interfaceId))
 }

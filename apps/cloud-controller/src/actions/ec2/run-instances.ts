@@ -115,8 +115,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
       interfaces.map((entry) => entry.id),
     ),
   )
-  for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
   for (const nodeId of new Set(placement.nodeIds)) tx.afterCommit(() => ctx.wakes.network(nodeId))
+  for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
   return ids
 }
 
