@@ -175,8 +175,10 @@ export class CloudUnderTest {
 
   /** Says of an instance's current incarnation what a node would say. */
   async reportDomain(nodeId: string, domainId: string, facts: Partial<DomainFacts>): Promise<void> {
+    const item = (await this.desired('node', nodeId)).index.find((entry) => entry.id === domainId)
+    const generation = item?.generation ?? 1
     await this.report('node', nodeId, [
-      { kind: 'domain', id: domainId, generation: 1, facts: { ...nothingYet, ...facts } },
+      { kind: 'domain', id: domainId, generation, facts: { ...nothingYet, ...facts } },
     ])
     await this.settled()
   }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { Kysely, SqliteDialect, sql } from 'kysely'
@@ -27,7 +27,9 @@ export async function openSqliteStore<DB>(options: {
   return new SqliteStore(writer, reader)
 }
 
+/** SQLite gives its side files the mode of the record, which is its owner's alone. */
 function openHandle(file: string): Database.Database {
+  closeSync(openSync(file, 'a', 0o600))
   const handle = new Database(file)
   handle.pragma('journal_mode = WAL')
   handle.pragma('synchronous = FULL')

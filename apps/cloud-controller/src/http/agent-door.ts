@@ -3,9 +3,17 @@ import type { TLSSocket } from 'node:tls'
 import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MalleeError, newId, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
-import { agentRoutes, type ConsoleBlob, type RegisterRequest, type Report } from '@mallee/agent-contract'
+import {
+  agentRoutes,
+  type AccessKeyItem,
+  type ConsoleBlob,
+  type DesiredResponse,
+  type RegisterRequest,
+  type Report,
+} from '@mallee/agent-contract'
 import { agentNameOf, signCertificateRequest, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
+import type { Keyring } from '../identity/keyring.ts'
 import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
@@ -17,6 +25,7 @@ import type { Wakes } from '../wakes.ts'
 export interface AgentDoorDependencies {
   readonly record: StateStore<Tables>
   readonly authority: KeyAndCertificate
+  readonly keyring: Keyring
   readonly settings: CloudSettings
   readonly wakes: Wakes
   readonly waiters: PollWaiters
@@ -199,7 +208,21 @@ async function desired(deps: AgentDoorDependencies, request: FastifyRequest, rep
   }
   if (!set) return reply.code(204).send()
   if (set.revision > agent.sent_revision) await noteSent(deps, agent.id, set.revision)
-  return { ...set, pollSeconds: deps.settings.pollSeconds }
+  return {
+    ...set,
+    bodies: set.bodies.map((item) => unsealed(deps.keyring, item)),
+    pollSeconds: deps.settings.pollSeconds,
+  }
+}
+
+/** The record holds no secret in the clear, its sets neither; only what leaves for the agent that needs it does. */
+function unsealed(
+  keyring: Keyring,
+  item: DesiredResponse['bodies'][number],
+): DesiredResponse['bodies'][number] {
+  if (item.kind !== 'access-key') return item
+  const body = item.body as AccessKeyItem
+  return { ...item, body: { ...body, secretAccessKey: keyring.open(body.secretAccessKey, body.accessKeyId) } }
 }
 
 /** Before the set leaves: a set that may have been seen is never treated as unseen (DECISIONS 29). */

@@ -76,6 +76,9 @@ async function recordDomain(
   const row = await tx.db.selectFrom('domain').selectAll().where('id', '=', observation.id).executeTakeFirst()
   if (!row || row.node_id !== agent.id) return false
   if (row.observed_state === 'gone' && facts.state !== 'gone') return false // nothing comes back from there
+  // `gone` answers one intent: said of a release, it is no answer to the removal that was asked for since.
+  if (facts.state === 'gone' && observation.generation < (await itemGeneration(tx, agent.id, observation.id)))
+    return true
   await tx.db
     .updateTable('domain')
     .set({
@@ -93,6 +96,17 @@ async function recordDomain(
     .execute()
   tx.afterCommit(() => wakes.instance(row.instance_id))
   return true
+}
+
+async function itemGeneration(tx: Tx, agentId: string, id: string): Promise<number> {
+  const item = await tx.db
+    .selectFrom('desired_item')
+    .select('generation')
+    .where('agent_id', '=', agentId)
+    .where('kind', '=', 'domain')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return item?.generation ?? 0
 }
 
 async function recordImageObject(

@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
+import path from 'node:path'
 import { removeNodeHost } from '../host/node-host.ts'
-import { readChoices, layoutOf } from '../layout.ts'
+import { choicesFile, layoutOf, readChoices } from '../layout.ts'
 import { run } from '../program.ts'
 import { parseCommand, step } from './command.ts'
 import { stopAll } from './down.ts'
@@ -17,8 +18,21 @@ export async function runDestroy(args: string[]): Promise<void> {
   await stopAll(layout)
   await removeNetworkOfNode(layout.file('node', 'network'), layout.netns)
   await removeNodeHost(layout)
-  await rm(stateDir, { recursive: true, force: true })
+  await removeState(stateDir)
   step(`the cloud in ${stateDir} is gone`)
+}
+
+/** The choices go last, so that a removal that failed can be repeated; a folder that is a mount point stays, empty. */
+async function removeState(stateDir: string): Promise<void> {
+  const choices = path.basename(choicesFile(stateDir))
+  for (const name of await readdir(stateDir)) {
+    if (name !== choices && name !== 'lost+found')
+      await rm(path.join(stateDir, name), { recursive: true, force: true })
+  }
+  await rm(choicesFile(stateDir), { force: true })
+  await rmdir(stateDir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EBUSY' && error.code !== 'ENOTEMPTY') throw error
+  })
 }
 
 /** Routers are namespaces of their own, named after the node's; what runs in them (DHCP) ends with them. */

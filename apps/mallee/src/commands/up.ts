@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
@@ -86,9 +86,25 @@ async function keepChoices(
     })
   }
   layoutOf(stateDir, choices) // refuses a pool that is none, before anything is made
+  if (!present) await refuseForeignFolder(stateDir)
   await mkdir(stateDir, { recursive: true, mode: 0o755 })
   await writeFile(choicesFile(stateDir), `${JSON.stringify(choices)}\n`)
   return choices
+}
+
+/** The state folder goes whole at `destroy`: one that holds anything before the first `up` is somebody's. */
+async function refuseForeignFolder(stateDir: string): Promise<void> {
+  const names = await readdir(stateDir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const foreign = names.filter((name) => name !== 'lost+found')
+  if (foreign.length > 0) {
+    throw new MalleeError({
+      code: 'FolderInUse',
+      publicMessage: `${stateDir} holds no cloud but is not empty (${foreign.slice(0, 3).join(', ')}); choose another --state DIR.`,
+    })
+  }
 }
 
 async function startDaemons(layout: Layout): Promise<void> {

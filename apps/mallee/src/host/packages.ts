@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises'
 import { run } from '../program.ts'
 
 /** What the cloud needs of Debian 12, and what each is for. */
@@ -37,11 +38,22 @@ export async function missingPackages(
   return names.filter((name) => !installed.has(name))
 }
 
-/** Installs packages and nothing else; services that a package would start are kept from starting. */
+/** Debian's way to say that a package's services are not to be started; theirs are not the ones that we use. */
+const policyFile = '/usr/sbin/policy-rc.d'
+
+/** Installs packages and nothing else: the services that they bring stay as they are. */
 export async function installPackages(names: readonly string[]): Promise<void> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update', '-qq'], { env })
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })
+  const ours = await writeFile(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' }).then(
+    () => true,
+    () => false, // the machine has a policy of its own
+  )
+  try {
+    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env })
+  } finally {
+    if (ours) await rm(policyFile, { force: true })
+  }
 }
 
 /** What `./mallee test` needs besides. */

@@ -43,10 +43,19 @@ export async function writePidFile(file: string, pid: number): Promise<ProcessMa
 /** Asks the process to end, waits, and ends it. */
 export async function endProcess(mark: ProcessMark | null, graceMs: number): Promise<void> {
   if (!isAlive(mark)) return
-  process.kill(mark.pid, 'SIGTERM')
+  signal(mark.pid, 'SIGTERM')
   const deadline = Date.now() + graceMs
   while (isAlive(mark)) {
-    if (Date.now() > deadline) process.kill(mark.pid, 'SIGKILL')
+    if (Date.now() > deadline) signal(mark.pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** A process that ended between the look and the signal is what was wanted. */
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }

@@ -32,7 +32,11 @@ export class ConsoleKeeper {
   push(item: DesiredItem<'domain'>): Promise<void> {
     const id = item.body.instanceId
     const before = this.sending.get(id) ?? Promise.resolve()
-    const done = before.then(() => this.sendOne(item))
+    const done: Promise<void> = before
+      .then(() => this.sendOne(item))
+      .finally(() => {
+        if (this.sending.get(id) === done) this.sending.delete(id)
+      })
     this.sending.set(id, done)
     return done
   }

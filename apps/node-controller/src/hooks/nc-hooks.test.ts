@@ -40,6 +40,15 @@ test('one that hangs, even in a child, is ended and vetoes', async () => {
   await expect(hooks(200).run('euca-nc-pre-boot')).rejects.toThrow('did not end within 200 ms')
 })
 
+test('what a hook leaves running in the background is not waited for', async () => {
+  await hook('10-a', `sleep 600 &\necho $! > ${dir}/left.txt\nexit 0`)
+  try {
+    await expect(hooks(3000).run('euca-nc-post-init')).resolves.toBeUndefined()
+  } finally {
+    process.kill(Number(await readFile(path.join(dir, 'left.txt'), 'utf8')), 'SIGKILL')
+  }
+})
+
 test('no folder, no hooks', async () => {
   await rm(dir, { recursive: true })
   await expect(hooks().run('euca-nc-pre-init')).resolves.toBeUndefined()

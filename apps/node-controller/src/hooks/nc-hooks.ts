@@ -16,6 +16,8 @@ export type HookEvent =
   | 'euca-nc-post-detach'
 
 const keptOutputBytes = 8192
+/** What a hook started and left behind may hold its output open; that is not waited for longer than this. */
+const outputGraceMs = 250
 
 /**
  * Runs the admin's hooks: every executable file of the folder, by name, one after the other, with the event, the home
@@ -99,9 +101,19 @@ export class NcHooks {
         })
       }
       child.on('error', (error) => end(false, error.message))
-      child.on('close', (code, signal) =>
-        end(code === 0, signal ? `it was ended by ${signal}` : `exit code ${code}`),
-      )
+      child.on('exit', (code, signal) => {
+        clearTimeout(timer)
+        const said = () => end(code === 0, signal ? `it was ended by ${signal}` : `exit code ${code}`)
+        const grace = setTimeout(() => {
+          child.stdout.destroy()
+          child.stderr.destroy()
+          said()
+        }, outputGraceMs)
+        child.on('close', () => {
+          clearTimeout(grace)
+          said()
+        })
+      })
     })
   }
 }

@@ -127,3 +127,14 @@ test('walrus gets the access keys, and knows at once when an account is made', a
   const keys = (await cloud.desired('walrus', walrus)).bodies.filter((item) => item.kind === 'access-key')
   expect(keys.map((item) => item.id)).toContain(account.accessKeyId)
 })
+
+test('the record holds no secret in the clear, and walrus gets it all the same', async () => {
+  await cloud.settled()
+  const { secretAccessKey, accessKeyId } = cloud.admin
+  const items = await cloud.cloud.record.read((db) => db.selectFrom('desired_item').selectAll().execute())
+  const keys = await cloud.cloud.record.read((db) => db.selectFrom('access_key').selectAll().execute())
+  expect(items.some((item) => item.id === accessKeyId)).toBe(true)
+  expect(JSON.stringify([items, keys])).not.toContain(secretAccessKey)
+  const sent = (await cloud.desired('walrus', walrus)).bodies.find((item) => item.id === accessKeyId)
+  expect(sent?.body).toMatchObject({ secretAccessKey })
+})

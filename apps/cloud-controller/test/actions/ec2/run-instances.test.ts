@@ -65,6 +65,32 @@ test('a guest that crashed gets a new incarnation on its node; one that shut its
   expect(states.body).toContain('<name>shutting-down</name>')
 })
 
+test('gone, said of an earlier intent, is no answer to the removal', async () => {
+  const run = await cloud.call('RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 })
+  const id = run.xml.instancesSet.item[0].instanceId as string
+  await cloud.settled()
+  await cloud.reportDomain(node, `${id}/1`, { state: 'ended', endReason: 'crashed' })
+  const released = (await cloud.desired('node', node)).index.find((item) => item.id === `${id}/1`)!
+  await cloud.call('TerminateInstances', { 'InstanceId.1': id })
+  await cloud.settled()
+  const facts = {
+    state: 'gone' as const,
+    endReason: null,
+    message: null,
+    startedAtMs: null,
+    diskLost: false,
+    rebootCount: 0,
+    accelerator: null,
+  }
+  await cloud.report('node', node, [
+    { kind: 'domain', id: `${id}/1`, generation: released.generation, facts },
+  ])
+  await cloud.settled()
+  expect(
+    (await cloud.desired('node', node)).bodies.find((item) => item.id === `${id}/1`)?.body,
+  ).toMatchObject({ intent: 'remove' })
+})
+
 test('the same token answers the same instances; with other parameters it is refused', async () => {
   const parameters = { ImageId: image, MinCount: 1, MaxCount: 1, ClientToken: 'once' }
   const first = await cloud.call('RunInstances', parameters)
