@@ -28,8 +28,9 @@ import { openRecord } from './store/record.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
 
-/** Largest body at the public door: user data and a thousand parameters fit; images go to walrus. */
-const doorBodyBytes = 1024 * 1024
+/** Read at the public door at most; what is larger than a request may be is refused there, in the door's own words. */
+const doorBodyBytes = 16 * 1024 * 1024
+const agentBodyBytes = 1024 * 1024
 
 /** The cloud controller without its sockets: doors that can be injected into, and its loops. */
 export interface CloudController {
@@ -135,7 +136,7 @@ async function buildDoors(
   registerAwsDoor(door, parts)
   const tls = deps.agentPeer ? {} : await tlsOptions(parts.authority, config, parts.clock)
   const agentDoor = fastify({
-    bodyLimit: doorBodyBytes,
+    bodyLimit: agentBodyBytes,
     keepAliveTimeout: 90_000,
     ...tls,
   }) as unknown as FastifyInstance

@@ -46,6 +46,8 @@ export interface Answer {
 }
 
 const xml = 'text/xml;charset=UTF-8'
+/** User data and a thousand parameters fit; images go to walrus. */
+const longestBodyBytes = 1024 * 1024
 
 /**
  * The door of the query services, as one list of rooms: raw request → which service → parse → authenticate → decode →
@@ -69,6 +71,13 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       deps,
     }
     const answer = await funnel(visit, service.model(), async () => {
+      if (raw.body.length > longestBodyBytes) {
+        throw new AwsError(
+          'RequestEntityTooLarge',
+          `The request is larger than ${longestBodyBytes} bytes.`,
+          413,
+        )
+      }
       const query = parseQueryRequest(raw.rawQuery, formBody(raw))
       const caller = await authenticate(raw, {
         ...deps,

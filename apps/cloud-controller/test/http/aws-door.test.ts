@@ -138,6 +138,13 @@ test('hostile bodies are refused and nothing breaks', async () => {
   }
 })
 
+test('a body larger than a request may be is refused in XML', async () => {
+  const huge = `Action=DescribeRegions&x=${'y'.repeat(2 * 1024 * 1024)}`
+  const answer = await send(sign({ payload: huge }), huge)
+  expect(answer.statusCode).toBe(413)
+  expect(answer.body).toContain('<Code>RequestEntityTooLarge</Code>')
+})
+
 test('an action writes its event with its resources in its own transaction', async () => {
   const made = await cloud.call('CreateSecurityGroup', { GroupName: 'audited', GroupDescription: 'x' })
   const event = await cloud.cloud.record.read((db) =>
