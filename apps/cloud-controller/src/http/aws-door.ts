@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { newUuid, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
+import { newUuid, systemRandom } from '@mallee/base'
 import {
   AwsError,
   claimedSignature,
@@ -9,41 +9,13 @@ import {
   type ServiceModel,
 } from '@mallee/aws-protocol'
 import { createEc2Decoder, createEc2Encoder, ec2Model } from '@mallee/ec2-api'
-import type { StateStore } from '@mallee/state-store'
-import type { Keyring } from '../identity/keyring.ts'
-import type { CloudSettings } from '../settings.ts'
-import type { Tables } from '../store/tables.ts'
-import type { Wakes } from '../wakes.ts'
 import { authenticate } from './authenticate.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
 import { iamModel, stsModel } from '@mallee/iam-api'
 import { answerIam, answerSts } from './sts-door.ts'
-
-export interface DoorDependencies {
-  readonly record: StateStore<Tables>
-  readonly keyring: Keyring
-  readonly settings: CloudSettings
-  readonly wakes: Wakes
-  readonly clock: Clock
-  readonly random?: Random
-  readonly log: Log
-}
-
-/** What a request carries from room to room. */
-export interface Visit {
-  readonly request: RawRequest
-  readonly requestId: string
-  readonly nowMs: number
-  readonly log: Log
-  readonly deps: DoorDependencies
-}
-
-export interface Answer {
-  readonly status: number
-  readonly body: string
-}
+import type { Answer, DoorDependencies, Visit } from './visit.ts'
 
 const xml = 'text/xml;charset=UTF-8'
 /** User data and a thousand parameters fit; images go to walrus. */

@@ -13,7 +13,7 @@ import { ec2ActionByName, type AnyAction } from '../actions/ec2-actions.ts'
 import type { ActionContext, ActionTransaction } from '../actions/define-action.ts'
 import type { Caller } from '../identity/caller.ts'
 import { recordEvent } from '../store/event-store.ts'
-import type { Answer, Visit } from './aws-door.ts'
+import type { Answer, Visit } from './visit.ts'
 
 /** From a verified EC2 query to its answer. */
 export async function answerEc2(

@@ -10,7 +10,7 @@ import {
 } from '@mallee/iam-api'
 import { getCallerIdentity } from '../actions/sts/get-caller-identity.ts'
 import type { Caller } from '../identity/caller.ts'
-import type { Answer, Visit } from './aws-door.ts'
+import type { Answer, Visit } from './visit.ts'
 
 const decoder = createStsDecoder()
 const encoder = createStsEncoder()

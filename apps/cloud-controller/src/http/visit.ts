@@ -1,0 +1,31 @@
+import type { Clock, Log, Random } from '@mallee/base'
+import type { StateStore } from '@mallee/state-store'
+import type { Keyring } from '../identity/keyring.ts'
+import type { CloudSettings } from '../settings.ts'
+import type { Tables } from '../store/tables.ts'
+import type { Wakes } from '../wakes.ts'
+import type { RawRequest } from './raw-request.ts'
+
+export interface DoorDependencies {
+  readonly record: StateStore<Tables>
+  readonly keyring: Keyring
+  readonly settings: CloudSettings
+  readonly wakes: Wakes
+  readonly clock: Clock
+  readonly random?: Random
+  readonly log: Log
+}
+
+/** What a request carries from room to room. */
+export interface Visit {
+  readonly request: RawRequest
+  readonly requestId: string
+  readonly nowMs: number
+  readonly log: Log
+  readonly deps: DoorDependencies
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
