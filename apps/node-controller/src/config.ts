@@ -31,6 +31,8 @@ export interface NodeControllerConfig {
   /** Bound of QEMU's translation cache where guests are emulated, in MiB. */
   readonly tbCacheMiB: number
   readonly hookTimeoutMs: number
+  /** Images that no instance needs are kept up to this size, in GiB. */
+  readonly imageCacheGiB: number
   readonly logLevel: string
 }
 
@@ -96,6 +98,7 @@ export const nodeControllerSchema = {
     },
     tbCacheMiB: { ...positive, default: 64 },
     hookTimeoutMs: { ...positive, default: 30_000 },
+    imageCacheGiB: { type: 'integer', minimum: 0, default: 20 },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

@@ -1,4 +1,4 @@
-import { errorMessage, systemClock } from '@mallee/base'
+import { GiB, errorMessage, systemClock } from '@mallee/base'
 import type { DesiredItem, DomainFacts, NodeFingerprint, VpcFacts } from '@mallee/agent-contract'
 import { AgentLoop } from '@mallee/agent-kit'
 import { lookForStrangers } from './adopt-domains.ts'
@@ -114,6 +114,16 @@ export class NodeLoops {
       hooksVeto: this.hooksVeto,
     })
     this.loop.refreshFingerprint()
+    await this.evictImages()
+  }
+
+  /** Images that no instance of this node needs are kept while there is room for them. */
+  private async evictImages(): Promise<void> {
+    const { cache, config, ledger, log } = this.parts
+    const needed = ledger.list('domain').flatMap(({ body }) => [body.machine, body.kernel, body.ramdisk])
+    const inUse = new Set(needed.flatMap((artifact) => (artifact ? [cache.pathOf(artifact)] : [])))
+    const removed = await cache.evict({ inUse, keepBytes: config.imageCacheGiB * GiB })
+    if (removed.length > 0) log.info({ removed: removed.length }, 'images evicted from the cache')
   }
 
   private observeVpc(item: DesiredItem<'vpc'>, facts: VpcFacts): void {

@@ -25,6 +25,7 @@ export interface NodeParts {
   readonly hypervisor: HypervisorDriver
   readonly network: NetworkDriver
   readonly preparer: GuestPreparer
+  readonly cache: ImageCache
   close(): Promise<void>
 }
 
@@ -59,6 +60,7 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     hooks,
     hypervisor,
     network,
+    cache,
     preparer: preparerOf(config, { cache, hooks, hypervisor, log }),
     async close() {
       await Promise.all([hypervisor.close(), network.close(), walrus.close(), client.close()])

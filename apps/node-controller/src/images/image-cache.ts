@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises
 import path from 'node:path'
 import type { Artifact } from '@mallee/agent-contract'
 import type { Log } from '@mallee/base'
-import { fatal, passing } from '../node-error.ts'
+import { fatal } from '../node-error.ts'
 
 /** Fetches an artifact's bytes from walrus as a stream. */
 export type FetchArtifact = (artifact: Artifact, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>
@@ -32,9 +32,13 @@ export class ImageCache {
     }
   }
 
+  pathOf(artifact: Artifact): string {
+    return path.join(this.dir, `${artifact.sha256}.${artifact.format}`)
+  }
+
   /** The path of the artifact's bytes; downloads them when they are not here. */
   async ensure(artifact: Artifact): Promise<string> {
-    const file = path.join(this.dir, `${artifact.sha256}.${artifact.format}`)
+    const file = this.pathOf(artifact)
     if (await isWhole(file, artifact.sizeBytes)) {
       const now = new Date()
       await utimes(file, now, now) // least recently used goes first
@@ -88,7 +92,7 @@ export class ImageCache {
         await handle.close()
       }
       if (size !== artifact.sizeBytes || hash.digest('hex') !== artifact.sha256) {
-        throw passing('ImageMismatch', `The bytes of ${artifact.imageId} are not those that were registered.`)
+        throw fatal('ImageMismatch', `The bytes of ${artifact.imageId} are not those that were registered.`)
       }
       await rename(part, file)
       this.log.info({ imageId: artifact.imageId, sizeBytes: size }, 'image fetched')
