@@ -167,9 +167,11 @@ export class DomainKeeper {
     const interfaceIds = item.body.interfaces.map((entry) => entry.interfaceId)
     const ports = network.plannedPorts(interfaceIds)
     // The disk is made while the network is: neither needs the other, and the start needs both.
-    const [xml] = await Promise.all([
-      preparer.prepare(item.body, ports, this.stopping.signal),
-      network.standing(interfaceIds),
+    const beganMs = clock.now()
+    const since = () => clock.now() - beganMs
+    const [[xml, preparedMs], networkMs] = await Promise.all([
+      preparer.prepare(item.body, ports, this.stopping.signal).then((text) => [text, since()] as const),
+      network.standing(interfaceIds).then(since),
     ])
     if (this.deps.ledger.get('domain', item.id)?.body.intent !== 'run') return
     // The intent before the deed: after this line the domain counts as started, whatever happens to us.
@@ -181,7 +183,8 @@ export class DomainKeeper {
       throw error
     }
     await this.setNote(item, { startedAtMs: clock.now() })
-    log.info({ instanceId: item.body.instanceId, incarnation: item.body.incarnation }, 'started')
+    const { instanceId, incarnation } = item.body
+    log.info({ instanceId, incarnation, preparedMs, networkMs, startedMs: since() }, 'started')
   }
 
   private async reboot(item: Item): Promise<void> {

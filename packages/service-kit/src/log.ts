@@ -27,5 +27,12 @@ export function createLog(options: { name: string; level?: string; destination?:
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: [...paths, '*.headers.authorization', 'headers.authorization'], censor: '[secret]' },
   }
-  return (options.destination ? pino(settings, options.destination) : pino(settings)) as unknown as Log
+  return pino(settings, options.destination ?? standardOutput()) as unknown as Log
+}
+
+/** A disk that is full must cost log lines and not the daemon. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true })
+  output.on('error', () => {})
+  return output
 }
