@@ -76,6 +76,16 @@ export class AwsClient {
     })
   }
 
+  async deleteObject(bucket: string, key: string): Promise<void> {
+    await this.send({
+      service: 's3',
+      method: 'DELETE',
+      path: `/${bucket}/${key}`,
+      body: Buffer.alloc(0),
+      headers: {},
+    })
+  }
+
   private send(call: {
     service: 'ec2' | 's3'
     method: string

@@ -50,7 +50,13 @@ export async function importImage(
     ...(options.ramdiskId ? { RamdiskId: options.ramdiskId } : {}),
   })
   const imageId = answer.imageId as string
-  await waitForImage(client, imageId)
+  try {
+    await waitForImage(client, imageId)
+  } catch (error) {
+    await client.ec2('DeregisterImage', { ImageId: imageId }).catch(() => {})
+    await client.deleteObject(bucket, key).catch(() => {})
+    throw error
+  }
   return imageId
 }
 

@@ -77,7 +77,10 @@ export class Supervisor {
       child.on('error', () => {})
       child.unref()
       if (child.pid === undefined) throw new Error(`${file} cannot be run`)
-      await writePidFile(this.pidFile(spec), child.pid)
+      await writePidFile(this.pidFile(spec), child.pid).catch((error: unknown) => {
+        child.kill('SIGKILL') // one that nobody knows would be started again beside itself
+        throw error
+      })
       this.startedAtMs.set(spec.name, Date.now())
       this.log.info({ daemon: spec.name, pid: child.pid }, 'started')
     } finally {

@@ -152,7 +152,14 @@ export class LibvirtPreparer implements GuestPreparer {
         timeoutMs: transformMs,
       })
     } catch (error) {
-      if (error instanceof DomainXmlError) throw fatal('DomainXmlFailed', error.message, error)
+      if (error instanceof DomainXmlError) {
+        // The tenant is told the stage and the file's name; where it lies and what it printed is in the node's log.
+        throw fatal(
+          'DomainXmlFailed',
+          `The domain could not be made: ${error.stage} ${path.basename(error.file)} failed.`,
+          error,
+        )
+      }
       throw error
     }
   }
