@@ -117,7 +117,8 @@ async function funnel(visit: Visit, model: ServiceModel, work: () => Promise<Ans
   } catch (thrown) {
     const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
     const fields = { status: error.status, code: error.code, durationMs: visit.deps.clock.now() - startedMs }
-    if (error.status >= 500) visit.log.error({ ...fields, err: thrown }, 'failed')
+    if (error.status >= 500 && !(thrown instanceof AwsError))
+      visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')
     return { status: error.status, body: encodeErrorFor(model, error, visit.requestId) }
   }

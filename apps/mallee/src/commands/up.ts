@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { MalleeError } from '@mallee/base'
+import { MalleeError, errorMessage } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
 import { installCustomisables } from '../customisables.ts'
@@ -22,10 +22,11 @@ import {
 import { ensureStarterImage } from '../starter-image.ts'
 import { waitFor } from '../wait-for.ts'
 import { parseCommand, print, step } from './command.ts'
-import { stopAll } from './down.ts'
+import { downMarker, stopAll } from './down.ts'
 import { setup } from './setup.ts'
 
 const readyMs = 180_000
+const watchEveryMs = 500
 
 export async function runUp(args: string[]): Promise<void> {
   const options = {
@@ -117,6 +118,12 @@ async function startDaemons(layout: Layout): Promise<void> {
     })
   }
   await installCustomisables(layout)
+  await rm(downMarker(layout), { force: true })
+  await startSupervisor(layout)
+}
+
+/** Starts the supervisor unless it lives. */
+async function startSupervisor(layout: Layout): Promise<void> {
   const pidFile = layout.file('run', 'supervisor.pid')
   if (isAlive(await readPidFile(pidFile))) return
   step('starting the daemons')
@@ -127,6 +134,7 @@ async function startDaemons(layout: Layout): Promise<void> {
     stdio: ['ignore', output, output],
     cwd: '/',
   })
+  closeSync(output)
   child.unref()
   await writePidFile(pidFile, child.pid!)
 }
@@ -148,13 +156,17 @@ async function waitReady(layout: Layout): Promise<void> {
   )
 }
 
+/** In the foreground the command watches the supervisor, which watches everything else, until Ctrl-C or `down`. */
 async function stayUntilInterrupted(layout: Layout): Promise<void> {
   step('press Ctrl-C to stop the daemons (guests go on); --detach leaves them running')
-  const timer = setInterval(() => {}, 1 << 30)
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-  })
-  clearInterval(timer)
+  let interrupted = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => (interrupted = true))
+  while (!interrupted) {
+    await new Promise((resolve) => setTimeout(resolve, watchEveryMs))
+    if (existsSync(downMarker(layout)) || !existsSync(choicesFile(layout.stateDir))) return
+    await startSupervisor(layout).catch((error: unknown) => step(`no supervisor: ${errorMessage(error)}`))
+  }
   step('stopping the daemons')
   await stopAll(layout)
 }
