@@ -36,6 +36,9 @@ function usage(): string {
   return ['usage: ./mallee COMMAND [--state DIR]', '', ...lines, ''].join('\n')
 }
 
+// Whoever reads us may stop early, as head does: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
 const [name = 'help', ...args] = process.argv.slice(2)
 const command = commands[name]
 if (!command) {
