@@ -6,7 +6,7 @@ import type { Guards } from './simulated-node.ts'
 import { makeTemplate } from './simulated-cloud.ts'
 import { World } from './world.ts'
 
-const steps = 180
+const steps = 150
 
 /** All seeds of one run; two files share them, so that both processors have something to do. */
 export const seeds = Number(process.env['MALLEE_SEEDS'] ?? 500)
