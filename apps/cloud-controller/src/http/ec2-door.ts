@@ -32,7 +32,7 @@ export async function answerEc2(
   }
   const input = codec.decoder.decode(name, query.parameters)
   refuseUnhonoured(action, input)
-  if (action.mutates && input['DryRun'] === true) throw dryRunOperation()
+  if (input['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
   const output = await action.run(actionContext(visit, name, caller), input)
   const body = codec.encoder.encode({
     operation: name,

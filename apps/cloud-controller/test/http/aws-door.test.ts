@@ -92,6 +92,7 @@ test('every action that changes something answers DryRun, and none runs without 
     expect(action.honours, `${name} must honour DryRun`).toContain('DryRun')
   }
   expect((await cloud.call('CreateKeyPair', { KeyName: 'x', DryRun: true })).code).toBe('DryRunOperation')
+  expect((await cloud.call('DescribeVpcs', { DryRun: true })).code).toBe('DryRunOperation')
   expect((await cloud.call('DescribeKeyPairs')).xml.keySet).toBe('')
 })
 
