@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { chapters } from './first-light-chapters.ts'
 import { CloudClient, TestHost } from '@mallee/testkit'
@@ -47,11 +49,16 @@ try {
     )
 } finally {
   const before = host.stateDir
+  const namesSeen = execFileSync('ip', ['netns'], { encoding: 'utf8' })
   await host.close()
   await chapter('destroy leaves nothing behind', async () => {
-    const { execFileSync } = await import('node:child_process')
     const namespaces = execFileSync('ip', ['netns'], { encoding: 'utf8' })
-    assert(!/mallee-/.test(namespaces) || !namespaces.includes(before), `namespaces remain: ${namespaces}`)
+    const name = `mallee-${createHash('sha256').update(before).digest('hex').slice(0, 6)}`
+    assert(
+      namesSeen.includes(name),
+      `the cloud's namespace is not called ${name}, and this test looks for the wrong one`,
+    )
+    assert(!namespaces.includes(name), `namespaces remain: ${namespaces}`)
     const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     assert(
       !processes.includes(before),

@@ -32,11 +32,9 @@ export interface ActionTransaction extends Tx {
 
 /**
  * One AWS action. `honours` lists the members of its input that it acts on; the door refuses any other that a caller
- * gives, by name, so that nothing is ignored in silence. `mutates` says that it changes
- * the record; `DryRun` is answered by the door, for reads too.
+ * gives, by name, so that nothing is ignored in silence. `DryRun` is answered by the door, for reads too.
  */
 export interface Ec2Action<N extends Ec2TypedAction> {
-  readonly mutates: boolean
   readonly honours: readonly (keyof Ec2Input<N> & string)[]
   run(ctx: ActionContext, input: Ec2Input<N>): Promise<Ec2Output<N>>
 }

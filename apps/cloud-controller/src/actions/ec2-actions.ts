@@ -69,7 +69,6 @@ export const ec2ActionByName: ReadonlyMap<string, AnyAction> = new Map(
 )
 
 export interface AnyAction {
-  readonly mutates: boolean
   readonly honours: readonly string[]
   run(ctx: unknown, input: Record<string, unknown>): Promise<Record<string, unknown>>
 }

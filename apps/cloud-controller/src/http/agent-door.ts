@@ -204,7 +204,7 @@ async function desired(deps: AgentDoorDependencies, request: FastifyRequest, rep
     if (gone.signal.aborted) return reply
     set = await deps.record.read((db) => readDesiredSet(db, agent.id, held))
   } else {
-    deps.waiters.wake(agent.id)
+    gone.abort() // nobody waits for news any more
   }
   if (!set) return reply.code(204).send()
   if (set.revision > agent.sent_revision) await noteSent(deps, agent.id, set.revision)

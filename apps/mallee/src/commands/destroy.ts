@@ -16,7 +16,7 @@ export async function runDestroy(args: string[]): Promise<void> {
   }
   const layout = layoutOf(stateDir, choices)
   await stopAll(layout)
-  await removeNetworkOfNode(layout.file('node', 'network'), layout.netns)
+  await removeNetworkOfNode(layout.netns)
   await removeNodeHost(layout)
   await removeState(stateDir)
   step(`the cloud in ${stateDir} is gone`)
@@ -36,7 +36,7 @@ async function removeState(stateDir: string): Promise<void> {
 }
 
 /** Routers are namespaces of their own, named after the node's; what runs in them (DHCP) ends with them. */
-async function removeNetworkOfNode(_runDir: string, netns: string): Promise<void> {
+async function removeNetworkOfNode(netns: string): Promise<void> {
   const list = await run('ip', ['-o', 'netns', 'list'])
   for (const line of list.split('\n')) {
     const name = line.split(' ')[0] ?? ''

@@ -22,7 +22,6 @@ interface AddressRow {
 
 /** Elastic IPs of the account; addresses that the cloud lends to instances are not among them, as on AWS. */
 export const describeAddresses = defineEc2Action('DescribeAddresses', {
-  mutates: false,
   honours: ['PublicIps', 'AllocationIds', 'Filters', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

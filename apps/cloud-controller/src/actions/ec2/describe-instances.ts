@@ -10,7 +10,6 @@ import { requireIds } from '../required-ids.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html */
 export const describeInstances = defineEc2Action('DescribeInstances', {
-  mutates: false,
   honours: ['InstanceIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
 
   async run(ctx, input) {

@@ -10,7 +10,6 @@ import { requireIds } from '../required-ids.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html */
 export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfaces', {
-  mutates: false,
   honours: ['NetworkInterfaceIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

@@ -14,7 +14,6 @@ import { requireIds } from '../required-ids.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html */
 export const describeVpcs = defineEc2Action('DescribeVpcs', {
-  mutates: false,
   honours: ['VpcIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
@@ -87,7 +86,6 @@ const reservedAddresses = 5
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html */
 export const describeSubnets = defineEc2Action('DescribeSubnets', {
-  mutates: false,
   honours: ['SubnetIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

@@ -10,7 +10,6 @@ const waitMs = 5_000
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
  */
 export const getConsoleOutput = defineEc2Action('GetConsoleOutput', {
-  mutates: false,
   honours: ['InstanceId', 'Latest', 'DryRun'],
   async run(ctx, input) {
     const asked = await ctx.transaction(async (tx) => {

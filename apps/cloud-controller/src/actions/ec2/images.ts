@@ -25,7 +25,6 @@ import { tagRows } from '../tag-specifications.ts'
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
  */
 export const registerImage = defineEc2Action('RegisterImage', {
-  mutates: true,
   honours: [
     'Name',
     'ImageLocation',
@@ -139,7 +138,6 @@ function wellFormed(id: string): boolean {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html */
 export const describeImages = defineEc2Action('DescribeImages', {
-  mutates: false,
   honours: [
     'ImageIds',
     'Owners',
@@ -248,7 +246,6 @@ function imageView(image: ImageTable, tags: { Key: string; Value: string }[]) {
 
 /** Running instances keep the image; new launches do not get it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html */
 export const deregisterImage = defineEc2Action('DeregisterImage', {
-  mutates: true,
   honours: ['ImageId', 'DryRun'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {

@@ -17,7 +17,6 @@ interface Status {
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html
  */
 export const describeInstanceStatus = defineEc2Action('DescribeInstanceStatus', {
-  mutates: false,
   honours: ['InstanceIds', 'IncludeAllInstances', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     const ids = input.InstanceIds ?? []

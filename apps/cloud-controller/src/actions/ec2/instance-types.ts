@@ -1,4 +1,4 @@
-import { MiB, GiB } from '@mallee/base'
+import { GiB } from '@mallee/base'
 import { invalidInstanceType } from '@mallee/ec2-api'
 import type { InstanceTypeTable } from '../../store/tables.ts'
 import { defineEc2Action } from '../define-action.ts'
@@ -7,7 +7,6 @@ import { page } from '../pages.ts'
 
 /** The cloud's own types, which its admin may change. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html */
 export const describeInstanceTypes = defineEc2Action('DescribeInstanceTypes', {
-  mutates: false,
   honours: ['InstanceTypes', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
@@ -52,7 +51,7 @@ function view(row: InstanceTypeTable) {
     BareMetal: false,
     ProcessorInfo: { SupportedArchitectures: ['x86_64' as const] },
     VCpuInfo: { DefaultVCpus: row.vcpus, DefaultCores: row.vcpus, DefaultThreadsPerCore: 1 },
-    MemoryInfo: { SizeInMiB: (row.memory_mib * MiB) / MiB },
+    MemoryInfo: { SizeInMiB: row.memory_mib },
     InstanceStorageSupported: true,
     InstanceStorageInfo: {
       TotalSizeInGB: sizeInGB,

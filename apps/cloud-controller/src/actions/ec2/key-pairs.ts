@@ -17,7 +17,6 @@ import { tagRows } from '../tag-specifications.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateKeyPair.html */
 export const createKeyPair = defineEc2Action('CreateKeyPair', {
-  mutates: true,
   honours: ['KeyName', 'KeyType', 'KeyFormat', 'TagSpecifications', 'DryRun'],
   async run(ctx, input) {
     if (input.KeyFormat === 'ppk') throw unsupportedParameter('KeyFormat')
@@ -40,7 +39,6 @@ export const createKeyPair = defineEc2Action('CreateKeyPair', {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportKeyPair.html */
 export const importKeyPair = defineEc2Action('ImportKeyPair', {
-  mutates: true,
   honours: ['KeyName', 'PublicKeyMaterial', 'TagSpecifications', 'DryRun'],
   async run(ctx, input) {
     checkName(input.KeyName)
@@ -57,7 +55,6 @@ export const importKeyPair = defineEc2Action('ImportKeyPair', {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeKeyPairs.html */
 export const describeKeyPairs = defineEc2Action('DescribeKeyPairs', {
-  mutates: false,
   honours: ['KeyNames', 'KeyPairIds', 'IncludePublicKey', 'Filters', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
@@ -108,7 +105,6 @@ export const describeKeyPairs = defineEc2Action('DescribeKeyPairs', {
 
 /** Success where there is none, as AWS has it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteKeyPair.html */
 export const deleteKeyPair = defineEc2Action('DeleteKeyPair', {
-  mutates: true,
   honours: ['KeyName', 'KeyPairId', 'DryRun'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {

@@ -8,7 +8,6 @@ import { requireInstances } from '../require-instances.ts'
  * reboot twice. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RebootInstances.html
  */
 export const rebootInstances = defineEc2Action('RebootInstances', {
-  mutates: true,
   honours: ['InstanceIds', 'DryRun'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {

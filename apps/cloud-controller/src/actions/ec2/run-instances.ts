@@ -22,7 +22,6 @@ const cursorSetting = 'scheduler.cursor'
  * it from the reconcilers. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
  */
 export const runInstances = defineEc2Action('RunInstances', {
-  mutates: true,
   honours: [
     'ImageId',
     'KernelId',

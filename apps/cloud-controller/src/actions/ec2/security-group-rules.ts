@@ -57,28 +57,24 @@ const egressMembers = [
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html */
 export const authorizeSecurityGroupIngress = defineEc2Action('AuthorizeSecurityGroupIngress', {
-  mutates: true,
   honours: [...ingressMembers, 'TagSpecifications'],
   run: (ctx, input) => authorize(ctx, input, false),
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html */
 export const authorizeSecurityGroupEgress = defineEc2Action('AuthorizeSecurityGroupEgress', {
-  mutates: true,
   honours: [...egressMembers, 'TagSpecifications'],
   run: (ctx, input) => authorize(ctx, input, true),
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html */
 export const revokeSecurityGroupIngress = defineEc2Action('RevokeSecurityGroupIngress', {
-  mutates: true,
   honours: [...ingressMembers, 'SecurityGroupRuleIds'],
   run: (ctx, input) => revoke(ctx, input, false),
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupEgress.html */
 export const revokeSecurityGroupEgress = defineEc2Action('RevokeSecurityGroupEgress', {
-  mutates: true,
   honours: [...egressMembers, 'SecurityGroupRuleIds'],
   run: (ctx, input) => revoke(ctx, input, true),
 })
@@ -178,7 +174,6 @@ async function wakeNodes(
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroupRules.html */
 export const describeSecurityGroupRules = defineEc2Action('DescribeSecurityGroupRules', {
-  mutates: false,
   honours: ['SecurityGroupRuleIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

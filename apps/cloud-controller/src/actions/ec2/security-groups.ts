@@ -27,7 +27,6 @@ import { tagRows } from '../tag-specifications.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html */
 export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
-  mutates: true,
   honours: ['GroupName', 'Description', 'VpcId', 'TagSpecifications', 'DryRun'],
   run(ctx, input) {
     const allowed = /^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]{1,255}$/
@@ -106,7 +105,6 @@ export async function requireGroup(
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html */
 export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
-  mutates: true,
   honours: ['GroupId', 'GroupName', 'DryRun'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
@@ -140,7 +138,6 @@ interface GroupRows {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
 export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', {
-  mutates: false,
   honours: ['GroupIds', 'GroupNames', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

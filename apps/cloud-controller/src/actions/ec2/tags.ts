@@ -55,7 +55,6 @@ async function resolve(ctx: ActionContext, db: Reader, ids: readonly string[]): 
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */
 export const createTags = defineEc2Action('CreateTags', {
-  mutates: true,
   honours: ['Resources', 'Tags', 'DryRun'],
   run(ctx, input) {
     for (const tag of input.Tags) checkTag(tag.Key ?? '', tag.Value ?? '')
@@ -81,7 +80,6 @@ export const createTags = defineEc2Action('CreateTags', {
 
 /** Without tags all of them go; with a value only a tag of that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
 export const deleteTags = defineEc2Action('DeleteTags', {
-  mutates: true,
   honours: ['Resources', 'Tags', 'DryRun'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
@@ -114,7 +112,6 @@ function touchAll(
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html */
 export const describeTags = defineEc2Action('DescribeTags', {
-  mutates: false,
   honours: ['Filters', 'MaxResults', 'NextToken', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {

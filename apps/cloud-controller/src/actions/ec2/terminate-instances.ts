@@ -6,7 +6,6 @@ import { requireInstances } from '../require-instances.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html */
 export const terminateInstances = defineEc2Action('TerminateInstances', {
-  mutates: true,
   honours: ['InstanceIds', 'DryRun'],
 
   run(ctx, input) {

@@ -5,7 +5,6 @@ import { applyFilters } from '../filters.ts'
 
 /** One region: this cloud. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html */
 export const describeRegions = defineEc2Action('DescribeRegions', {
-  mutates: false,
   honours: ['RegionNames', 'AllRegions', 'Filters', 'DryRun'],
   async run(ctx, input) {
     const { region, endpoint } = ctx.settings
@@ -30,7 +29,6 @@ export const describeRegions = defineEc2Action('DescribeRegions', {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
 export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZones', {
-  mutates: false,
   honours: ['ZoneNames', 'ZoneIds', 'AllAvailabilityZones', 'Filters', 'DryRun'],
   async run(ctx, input) {
     const { region, availabilityZones } = ctx.settings
@@ -79,7 +77,6 @@ function zoneId(region: string, index: number): string {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html */
 export const describeAccountAttributes = defineEc2Action('DescribeAccountAttributes', {
-  mutates: false,
   honours: ['AttributeNames', 'DryRun'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
