@@ -28,6 +28,15 @@ const stages: Stage[] = [
     name: 'system',
     command: [process.execPath, '--disable-warning=ExperimentalWarning', 'test/system/first-light.ts'],
   },
+  {
+    name: 'system-tls',
+    command: [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      'test/system/first-light.ts',
+      '--tls',
+    ],
+  },
 ]
 
 const wanted = process.argv.slice(2)

@@ -7,8 +7,9 @@ import { CloudClient, TestHost } from '@mallee/testkit'
 /**
  * The whole story with the real daemons and an unmodified aws: a bare state folder, one command, guests that boot, get
  * their address by DHCP, read their metadata, run their owner's script and let him in; daemons that die while guests
- * live; and nothing left at the end. Everything happens in a network namespace of the test's own.
+ * live; and nothing left at the end. With --tls every call goes over TLS with the cloud's own authority. Everything happens in a network namespace of the test's own.
  */
+const tls = process.argv.includes('--tls')
 const host = new TestHost()
 let passed = 0
 let failed = 0
@@ -40,7 +41,7 @@ try {
     assert(status.ready, 'status does not say ready')
   })
   if (up) {
-    const client = await CloudClient.connect(host)
+    const client = await CloudClient.connect(host, { tls })
     for (const [name, work] of Object.entries(chapters)) await chapter(name, () => work({ host, client }))
   }
   if (failed > 0)

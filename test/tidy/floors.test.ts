@@ -19,7 +19,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/workflow': 3,
   'packages/agent-kit': 3,
   'packages/service-kit': 3,
-  'packages/front-door': 3,
+  'packages/front-door': 4,
   'apps/cloud-controller': 4,
   'apps/node-controller': 4,
   'apps/storage-controller': 4,

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { createServer as createTlsServer } from 'node:https'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { fastify, type FastifyInstance } from 'fastify'
-import { systemClock, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
+import { dayMs, systemClock, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
 import { cloudServerName, issueCertificate, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
@@ -13,6 +13,7 @@ import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
 import { registerAgentDoor } from './http/agent-door.ts'
 import { registerAwsDoor } from './http/aws-door.ts'
+import { ensureDoorCertificate, keepDoorCertificate } from './identity/door-certificate.ts'
 import { openKeyring, type Keyring } from './identity/keyring.ts'
 import { PollWaiters } from './poll-waiters.ts'
 import { Presence } from './presence.ts'
@@ -132,9 +133,17 @@ async function buildDoors(
   parts: Parts,
   deps: CloudControllerDependencies,
 ): Promise<Doors> {
-  const door = fastify({ bodyLimit: doorBodyBytes, exposeHeadRoutes: false })
+  // Behind a front door on another machine, only who holds a certificate of this cloud may speak to us.
+  const secure = 'tls' in config.door && config.door.tls && !deps.agentPeer
+  const door = fastify({
+    bodyLimit: doorBodyBytes,
+    exposeHeadRoutes: false,
+    ...(secure ? await tlsOptions(parts.authority, { rejectUnauthorized: true, clock: parts.clock }) : {}),
+  }) as unknown as FastifyInstance
   registerAwsDoor(door, parts)
-  const tls = deps.agentPeer ? {} : await tlsOptions(parts.authority, config, parts.clock)
+  const tls = deps.agentPeer
+    ? {}
+    : await tlsOptions(parts.authority, { rejectUnauthorized: false, clock: parts.clock })
   const agentDoor = fastify({
     bodyLimit: agentBodyBytes,
     keepAliveTimeout: 90_000,
@@ -178,24 +187,35 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
 }
 
 /** Clients may come without a certificate (to register); every other route asks who they are. */
-async function tlsOptions(authority: KeyAndCertificate, config: CloudControllerConfig, clock: Clock) {
-  const own = await issueCertificate({
-    authority,
-    commonName: cloudServerName,
-    names: { dns: [cloudServerName, 'localhost'], ip: ['127.0.0.1'] },
-    nowMs: clock.now(),
-  })
-  const tls = {
-    key: own.key,
-    cert: `${own.certificate}\n${authority.certificate}`,
-    ca: authority.certificate,
-    requestCert: true,
-    rejectUnauthorized: false,
-    keepAliveTimeout: 90_000,
+async function tlsOptions(
+  authority: KeyAndCertificate,
+  { rejectUnauthorized, clock }: { rejectUnauthorized: boolean; clock: Clock },
+) {
+  const issue = async () => {
+    const own = await issueCertificate({
+      authority,
+      commonName: cloudServerName,
+      names: { dns: [cloudServerName, 'localhost'], ip: ['127.0.0.1'] },
+      nowMs: clock.now(),
+    })
+    return {
+      key: own.key,
+      cert: `${own.certificate}\n${authority.certificate}`,
+      ca: authority.certificate,
+      requestCert: true,
+      rejectUnauthorized,
+      keepAliveTimeout: 90_000,
+    }
   }
+  const first = await issue()
   return {
-    serverFactory: (handler: (request: never, response: never) => void) =>
-      createTlsServer(tls, handler as never) as never,
+    serverFactory: (handler: (request: never, response: never) => void) => {
+      const server = createTlsServer(first, handler as never)
+      const renewal = setInterval(() => void issue().then((tls) => server.setSecureContext(tls)), dayMs)
+      renewal.unref()
+      server.once('close', () => clearInterval(renewal))
+      return server as never
+    },
   }
 }
 
@@ -205,12 +225,25 @@ export async function startCloudController(
   deps: { log: Log },
 ): Promise<Service> {
   const cloud = await buildCloudController(config, deps)
+  const door = {
+    stateDir: config.stateDir,
+    authority: cloud.authority,
+    publicNames: config.publicNames ?? [],
+  }
+  await ensureDoorCertificate({ ...door, nowMs: systemClock.now() })
+  const keeping = keepDoorCertificate(door, { clock: systemClock, log: deps.log })
   cloud.start()
   await cloud.agentDoor.listen(config.agents)
   await listenOn(cloud.adminDoor, { socket: config.adminSocket })
   await cloud.healthDoor.listen(config.admin)
   const address = await listenOn(cloud.door, config.door)
-  return { address, close: () => cloud.close() }
+  return {
+    address,
+    async close() {
+      keeping.close()
+      await cloud.close()
+    },
+  }
 }
 
 /** A socket that an earlier life left behind is in nobody's use: the state folder belongs to one cloud controller. */

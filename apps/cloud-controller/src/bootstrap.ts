@@ -1,6 +1,6 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { must, systemRandom, type Clock } from '@mallee/base'
+import { must, systemRandom, writeAtomically, type Clock } from '@mallee/base'
 import { createAuthority, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from './identity/keyring.ts'
@@ -64,7 +64,7 @@ async function writeAdminCredentials(deps: {
     accessKeyId: found.id,
     secretAccessKey: deps.keyring.open(found.sealed_secret, found.id),
   }
-  await writeFile(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flush: true })
+  await writeAtomically(file, `${JSON.stringify(credentials, null, 2)}\n`)
 }
 
 /** The cloud's private authority, made at the first start. */
@@ -74,8 +74,9 @@ export async function openAuthority(stateDir: string, nowMs: number): Promise<Ke
   if (await exists(file)) return JSON.parse(await readFile(file, 'utf8')) as KeyAndCertificate
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const authority = await createAuthority('Mallee cloud', nowMs)
-  await writeFile(file, `${JSON.stringify(authority, null, 2)}\n`, { mode: 0o600, flush: true, flag: 'wx' })
-  await writeFile(path.join(dir, 'authority.crt'), authority.certificate, { mode: 0o644 })
+  // The certificate before the key: once the key is there, both are.
+  await writeAtomically(path.join(dir, 'authority.crt'), authority.certificate, 0o644)
+  await writeAtomically(file, `${JSON.stringify(authority, null, 2)}\n`)
   await chmod(dir, 0o755)
   return authority
 }

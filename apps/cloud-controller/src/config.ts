@@ -5,7 +5,7 @@ export interface CloudControllerConfig {
     | { readonly engine: 'sqlite'; readonly file: string }
     | { readonly engine: 'postgres'; readonly url: string }
   /** The public door's own listener: a socket that the front door forwards to, or a port. */
-  readonly door: Listen
+  readonly door: Listen | (Listen & { readonly tls: boolean })
   /** Where agents dial in, with mutual TLS. */
   readonly agents: { readonly host: string; readonly port: number }
   /** Health and metrics; no secrets, no changes. */
@@ -17,6 +17,8 @@ export interface CloudControllerConfig {
   readonly publicPool: string
   readonly placementPolicy: 'round-robin' | 'pack' | 'spread'
   readonly endpoint: string
+  /** Names and IPv4 addresses that the public door's certificate is for, besides this machine's loopback. */
+  readonly publicNames?: readonly string[]
   readonly pollSeconds: number
   readonly terminatedVisibleMs: number
   readonly metadataTokensRequired: boolean
@@ -70,7 +72,7 @@ export const cloudControllerSchema = {
     door: {
       oneOf: [
         { type: 'object', additionalProperties: false, required: ['socket'], properties: { socket: text } },
-        tcp,
+        { ...tcp, properties: { ...tcp.properties, tls: { type: 'boolean' } } },
       ],
     },
     agents: tcp,
@@ -81,6 +83,13 @@ export const cloudControllerSchema = {
     publicPool: { type: 'string', pattern: '^[0-9.]+/[0-9]+$' },
     placementPolicy: { enum: ['round-robin', 'pack', 'spread'], default: 'round-robin' },
     endpoint: text,
+    publicNames: {
+      type: 'array',
+      maxItems: 50,
+      uniqueItems: true,
+      items: { type: 'string', pattern: '^[A-Za-z0-9*.-]{1,253}$' },
+      default: [],
+    },
     pollSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 3 },
     terminatedVisibleMs: { type: 'integer', minimum: 0, default: 3_600_000 },
     metadataTokensRequired: { type: 'boolean', default: true },

@@ -19,7 +19,7 @@ const commands: Record<string, Command> = {
     run: runUp,
     help: 'bring the cloud up to a first instance and print its ssh line\n               [--detach] [--no-instance] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]',
   },
-  env: { run: runEnv, help: 'print export lines for aws; use: eval "$(./mallee env)"' },
+  env: { run: runEnv, help: 'print export lines for aws; use: eval "$(./mallee env)" [--tls]' },
   status: { run: runStatus, help: 'what runs and whether launches will succeed [--json]' },
   doctor: { run: runDoctor, help: 'check this machine and say what to do about it' },
   down: { run: runDown, help: 'stop the daemons; guests go on' },

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import { obtainIdentity, type AgentIdentity, type Cloud } from '@mallee/agent-kit'
-import type { Service } from '@mallee/service-kit'
+import { SharedListener, type Service } from '@mallee/service-kit'
 import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
 import type { BlobDriver } from './drivers/blob-driver.ts'
@@ -15,7 +15,7 @@ import { AccessKeys } from './identity/access-keys.ts'
 import { allBlobIds } from './index/blob-rows.ts'
 import { openIndex } from './index/open-index.ts'
 import type { Index } from './index/tables.ts'
-import { createHttpServer, Listener } from './listener.ts'
+import { createHttpServer } from './listener.ts'
 
 /** Longest wait for downloads and uploads under way when walrus stops. */
 const closeGraceMs = 5_000
@@ -23,7 +23,7 @@ const closeGraceMs = 5_000
 /** Walrus without its socket: a door that can be injected into, and its agent. */
 export interface Walrus {
   readonly door: FastifyInstance
-  readonly listener: Listener
+  readonly listener: SharedListener
   readonly index: Index
   readonly blobs: BlobKeeper
   /** Becomes an agent: by the identity it has, or by waiting for its join token. */
@@ -111,13 +111,13 @@ const tlsOf = (identity: AgentIdentity) => ({
 
 /** Every request goes to one place, whatever its path: S3's keys are no routes, and its bodies are nobody's to parse. */
 async function openDoor(s3: S3Door, keys: AccessKeys) {
-  let listener: Listener | null = null
+  let listener: SharedListener | null = null
   const door = fastify({
     exposeHeadRoutes: false,
     rewriteUrl: () => '/',
     serverFactory: (handler) => {
       const server = createHttpServer(handler as never)
-      listener = new Listener(server)
+      listener = new SharedListener(server)
       return server as never
     },
   }) as unknown as FastifyInstance
@@ -134,7 +134,7 @@ async function openDoor(s3: S3Door, keys: AccessKeys) {
     },
   })
   await door.ready()
-  return { door, listener: listener as unknown as Listener }
+  return { door, listener: listener as unknown as SharedListener }
 }
 
 /** Runs walrus on its port. It listens before it has joined, and says that it is not ready. */

@@ -5,6 +5,7 @@ import {
   agentRoutes,
   type ConsoleBlob,
   type DesiredResponse,
+  type InventoryBlob,
   type RegisterRequest,
   type RegisterResponse,
   type Report,
@@ -70,6 +71,10 @@ export class CloudClient {
 
   async console(instanceId: string, blob: ConsoleBlob): Promise<void> {
     await this.call(agentRoutes.console, { body: blob, params: { instanceId } })
+  }
+
+  async inventory(blob: InventoryBlob): Promise<void> {
+    await this.call(agentRoutes.inventory, { body: blob })
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { writeAtomically } from '@mallee/base'
 import type { AgentKind } from '@mallee/agent-contract'
-import { writeAtomically } from './atomic-file.ts'
 
 /** Who an agent is: what its join token bought. The private key never leaves this file (mode 0600). */
 export interface AgentIdentity {

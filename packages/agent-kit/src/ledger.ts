@@ -1,9 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { assert, type Log } from '@mallee/base'
+import { assert, type Log, writeAtomically } from '@mallee/base'
 import type { DesiredItem, DesiredResponse, ItemBody, ItemKind } from '@mallee/agent-contract'
-import { writeAtomically } from './atomic-file.ts'
 
 /**
  * What an agent remembers: the desired set and its revision (a lower one is ignored, or two incarnations of one

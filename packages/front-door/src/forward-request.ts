@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorMessage, type Log } from '@mallee/base'
 import type { Upstream } from './choose-upstream.ts'
 import { forwardedHeaders, sourceHeader } from './forwarded-headers.ts'
@@ -24,8 +24,7 @@ const silenceMs = 5 * 60_000
  */
 export function forwardRequest(visit: Visit, isRetry = false): void {
   const { request, response, log } = visit
-  const outgoing = httpRequest({
-    ...visit.upstreams.options(visit.upstream),
+  const outgoing = visit.upstreams.request(visit.upstream, {
     method: request.method ?? 'GET',
     path: request.url ?? '/',
     headers: headersOf(request) as never,

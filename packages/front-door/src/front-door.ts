@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Log } from '@mallee/base'
+import { SharedListener } from '@mallee/service-kit'
 import { chooseUpstream } from './choose-upstream.ts'
 import type { FrontDoorConfig } from './config.ts'
 import { forwardRequest } from './forward-request.ts'
 import { framingFault } from './forwarded-headers.ts'
 import { answer, badRequest } from './refusals.ts'
+import { watchTlsFile } from './tls-file.ts'
 import { openUpstreams, type Upstreams } from './upstreams.ts'
 
 const maxHeaderBytes = 64 * 1024
@@ -24,8 +25,8 @@ export interface FrontDoor {
 
 /**
  * The public port: looks at the head of each request, chooses one of two services and streams, bytes and Host untouched,
- * because signatures are over them. It holds no state and no keys. The server is plain HTTP; who wants TLS on the same
- * port hands it connections that are already decrypted (`server.emit('connection', socket)`).
+ * because signatures are over them. It holds no state, and no key but that of its own certificate, which the cloud
+ * controller issues: HTTP and TLS come in on the same port, the first byte decides.
  */
 export function createFrontDoor(config: FrontDoorConfig, deps: { log: Log }): FrontDoor {
   const { log } = deps
@@ -46,23 +47,23 @@ export function createFrontDoor(config: FrontDoorConfig, deps: { log: Log }): Fr
   server.on('connect', (_request, socket) => socket.destroy())
   server.timeout = idleMs
 
+  const listener = new SharedListener(server)
+  const watch =
+    config.tlsFile === undefined
+      ? null
+      : watchTlsFile(config.tlsFile, {
+          log,
+          use: ({ ca, ...own }) => {
+            listener.useTls(own)
+            upstreams.useTls({ ...own, ca })
+          },
+        })
   return {
     server,
-    listen: (options) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(options.port, options.host, () => {
-          server.off('error', reject)
-          resolve(`http://${options.host}:${(server.address() as AddressInfo).port}`)
-        })
-      }),
+    listen: (options) => listener.listen(options),
     async close() {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
-      const grace = setTimeout(() => server.closeAllConnections(), closeGraceMs)
-      await closed
-      clearTimeout(grace)
+      watch?.close()
+      await listener.close(closeGraceMs)
       upstreams.close()
     },
   }

@@ -20,12 +20,12 @@ export class CloudClient {
   constructor(host: TestHost, env: Record<string, string>) {
     this.host = host
     this.env = { ...env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true', AWS_MAX_ATTEMPTS: '3' }
-    this.endpoint = `http://127.0.0.1:${host.portBase}`
+    this.endpoint = env['AWS_ENDPOINT_URL'] ?? `http://127.0.0.1:${host.portBase}`
     this.keyFile = `${host.stateDir}/keys/mallee`
   }
 
-  static async connect(host: TestHost): Promise<CloudClient> {
-    const text = await host.mallee('env')
+  static async connect(host: TestHost, options: { tls?: boolean } = {}): Promise<CloudClient> {
+    const text = await host.mallee('env', ...(options.tls ? ['--tls'] : []))
     const env = Object.fromEntries(
       [...text.matchAll(/^export (\w+)=(.*)$/gm)].map((match) => [match[1]!, match[2]!]),
     )

@@ -5,15 +5,20 @@ import { parseCommand, print } from './command.ts'
 
 /** Export lines for any shell; clients too old for AWS_ENDPOINT_URL get an alias with --endpoint-url besides. */
 export async function runEnv(args: string[]): Promise<void> {
-  const { stateDir } = parseCommand(args, {}, { least: 0, most: 0, usage: 'env' })
+  const { stateDir, values } = parseCommand(
+    args,
+    { tls: { type: 'boolean' } },
+    { least: 0, most: 0, usage: 'env [--tls]' },
+  )
   const layout = requireLayout(stateDir)
   const credentials = await adminCredentials(layout)
-  const endpoint = `http://127.0.0.1:${layout.ports.door}`
+  const endpoint = `${values.tls ? 'https' : 'http'}://127.0.0.1:${layout.ports.door}`
   print(`export AWS_ACCESS_KEY_ID=${credentials.accessKeyId}`)
   print(`export AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}`)
   print(`export AWS_DEFAULT_REGION=${layout.choices.region}`)
   print(`export AWS_REGION=${layout.choices.region}`)
   print(`export AWS_ENDPOINT_URL=${endpoint}`)
+  if (values.tls) print(`export AWS_CA_BUNDLE=${layout.file('cloud', 'pki', 'authority.crt')}`)
   const version = await run('aws', ['--version']).catch(() => '')
   const [, major, minor] = /aws-cli\/(\d+)\.(\d+)/.exec(version) ?? []
   if (major !== undefined && !knowsEndpointVariable(Number(major), Number(minor))) {

@@ -1,3 +1,4 @@
+import { hostname, networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { insideNode, libvirtSocket } from './node-host.ts'
 import type { Layout } from '../layout.ts'
@@ -71,6 +72,7 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       availabilityZones: choices.availabilityZones,
       publicPool: choices.publicPool,
       endpoint: `http://127.0.0.1:${ports.door}`,
+      publicNames: publicNames(layout),
     },
     walrus: {
       dir: layout.file('walrus', 'agent'),
@@ -113,8 +115,20 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       listen: { host: '0.0.0.0', port: ports.door },
       cloud: { socketPath: layout.file('run', 'door.sock') },
       walrus: { host: '127.0.0.1', port: ports.walrus },
+      tlsFile: layout.file('cloud', 'pki', 'door.pem'),
     },
   }
+}
+
+/** Under what names clients may reach the door: whatever this machine calls itself, and its addresses as of now. */
+function publicNames(layout: Layout): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .filter((entry) => entry.family === 'IPv4')
+    .map((entry) => entry.address)
+  return [...new Set([hostname(), layout.hostAddress, layout.nodeAddress, ...addresses])]
+    .filter((name) => name !== '127.0.0.1' && /^[A-Za-z0-9.-]{1,253}$/.test(name))
+    .slice(0, 50)
 }
 
 export function adminSocket(layout: Layout): string {
