@@ -2,87 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { assert } from '@mallee/base'
-import { until, type CloudClient, type Guest, type TestHost } from '@mallee/testkit'
-
-export interface Story {
-  readonly host: TestHost
-  readonly client: CloudClient
-}
-
-// oxlint-disable-next-line typescript/no-explicit-any -- answers of every action are read here
-type Json = any
-
-const bootSeconds = 120
-
-async function starterImage(client: CloudClient): Promise<string> {
-  const answer = await client.aws(
-    'ec2',
-    'describe-images',
-    '--owners',
-    'self',
-    '--filters',
-    'Name=name,Values=mallee-starter',
-  )
-  return answer.Images[0].ImageId as string
-}
-
-async function sshGroup(client: CloudClient): Promise<string> {
-  const answer = await client.aws('ec2', 'describe-security-groups', '--group-names', 'mallee-ssh')
-  return answer.SecurityGroups[0].GroupId as string
-}
-
-async function launch({ client }: Story, ...more: string[]): Promise<string[]> {
-  const answer = await client.aws(
-    'ec2',
-    'run-instances',
-    '--image-id',
-    await starterImage(client),
-    '--instance-type',
-    't1.micro',
-    '--key-name',
-    'mallee',
-    '--security-group-ids',
-    await sshGroup(client),
-    ...more,
-  )
-  return answer.Instances.map((instance: Json) => instance.InstanceId as string)
-}
-
-async function reachable({ client }: Story, ids: readonly string[]): Promise<Guest[]> {
-  return until(`${ids.join(' ')} let their owner in`, bootSeconds, async () => {
-    const guests = await client.guests(...ids)
-    for (const guest of guests) {
-      if (guest.state === 'shutting-down' || guest.state === 'terminated')
-        throw new Error(`${guest.id} is ${guest.state}`)
-      if (
-        guest.state !== 'running' ||
-        guest.publicIp === '' ||
-        (await client.ssh(guest.publicIp, 'true', 8000)).code !== 0
-      )
-        return null
-    }
-    return guests
-  })
-}
-
-async function gone({ client }: Story, ids: readonly string[]): Promise<void> {
-  await client.aws('ec2', 'terminate-instances', '--instance-ids', ...ids)
-  await until('they are terminated', 60, async () =>
-    (await client.guests(...ids)).every((guest) => guest.state === 'terminated'),
-  )
-}
-
-const pidOf = (story: Story, daemon: string): number =>
-  (JSON.parse(readFileSync(`${story.host.stateDir}/run/${daemon}.pid`, 'utf8')) as { pid: number }).pid
-
-function qemuOf(instanceId: string): number {
-  const lines = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n')
-  const line = lines.find((entry) => entry.includes(`guest=${instanceId},`))
-  return line ? Number(line.trim().split(' ')[0]) : 0
-}
+import { until, type Guest, type TestHost } from '@mallee/testkit'
+import { gone, launch, pidOf, qemuOf, reachable, sshGroup, type Json, type Story } from './launches.ts'
 
 const inNode = (story: Story, ...command: string[]): Promise<string> => {
-  const anchor = pidOf(story, 'anchor')
+  const anchor = pidOf(story.host.stateDir, 'anchor')
   return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
 }
 
@@ -295,9 +219,9 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
   async 'daemons that die cost no guest'(story) {
     const before = three.map((guest) => qemuOf(guest.id))
     for (const daemon of ['cloud-controller', 'node-controller', 'libvirtd', 'walrus']) {
-      const pid = pidOf(story, daemon)
+      const pid = pidOf(story.host.stateDir, daemon)
       process.kill(pid, 'SIGKILL')
-      await until(`${daemon} is back`, 30, async () => pidOf(story, daemon) !== pid)
+      await until(`${daemon} is back`, 30, async () => pidOf(story.host.stateDir, daemon) !== pid)
       await until(`the state is right after ${daemon} died`, 30, async () => {
         const status = JSON.parse(await story.host.mallee('status', '--json')) as { ready: boolean }
         const guests = await story.client.guests(...three.map((guest) => guest.id))

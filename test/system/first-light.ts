@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { chapters } from './first-light-chapters.ts'
-import { CloudClient, TestHost } from '@mallee/testkit'
+import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
 /**
  * The whole story with the real daemons and an unmodified aws: a bare state folder, one command, guests that boot, get
@@ -11,27 +11,12 @@ import { CloudClient, TestHost } from '@mallee/testkit'
  */
 const tls = process.argv.includes('--tls')
 const host = new TestHost()
-let passed = 0
-let failed = 0
-
-async function chapter(name: string, work: () => Promise<void>): Promise<boolean> {
-  const startedMs = Date.now()
-  try {
-    await work()
-    passed += 1
-    process.stdout.write(`ok   ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)\n`)
-    return true
-  } catch (error) {
-    failed += 1
-    process.stdout.write(`FAIL ${name}: ${(error as Error).message}\n`)
-    return false
-  }
-}
+const story = new Chapters()
 
 await host.open()
 try {
   let sshLine = ''
-  const up = await chapter('up settles ready and prints an ssh line that logs in', async () => {
+  const up = await story.tell('up settles ready and prints an ssh line that logs in', async () => {
     sshLine = (await host.mallee('up', '--detach', '--port-base', String(host.portBase))).trim()
     assert(sshLine.startsWith('ssh '), `no ssh line but ${sshLine}`)
     const [file, ...args] = sshLine.split(' ')
@@ -42,9 +27,9 @@ try {
   })
   if (up) {
     const client = await CloudClient.connect(host, { tls })
-    for (const [name, work] of Object.entries(chapters)) await chapter(name, () => work({ host, client }))
+    for (const [name, work] of Object.entries(chapters)) await story.tell(name, () => work({ host, client }))
   }
-  if (failed > 0)
+  if (story.failed > 0)
     process.stdout.write(
       await host.run('sh', ['-c', `tail -n 25 ${host.stateDir}/log/*.log`]).then((outcome) => outcome.stdout),
     )
@@ -52,7 +37,7 @@ try {
   const before = host.stateDir
   const namesSeen = execFileSync('ip', ['netns'], { encoding: 'utf8' })
   await host.close()
-  await chapter('destroy leaves nothing behind', async () => {
+  await story.tell('destroy leaves nothing behind', async () => {
     const namespaces = execFileSync('ip', ['netns'], { encoding: 'utf8' })
     const name = `mallee-${createHash('sha256').update(before).digest('hex').slice(0, 6)}`
     assert(
@@ -72,5 +57,4 @@ try {
     assert(!mounts.includes(before), 'mounts remain')
   })
 }
-process.stdout.write(`system: ${passed} passed, ${failed} failed\n`)
-process.exit(failed === 0 ? 0 : 1)
+process.exit(story.end('system'))

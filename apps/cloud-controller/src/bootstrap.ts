@@ -5,7 +5,7 @@ import { createAuthority, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from './identity/keyring.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
-import { createAccount } from './store/account-store.ts'
+import { createAccount, openZones } from './store/account-store.ts'
 import { defaultInstanceTypes } from './store/default-instance-types.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
@@ -27,7 +27,10 @@ export async function bootstrap(deps: {
       .select('id')
       .where('name', '=', adminAccountName)
       .executeTakeFirst()
-    if (admin) return
+    if (admin) {
+      const { availabilityZones: zones } = deps.settings
+      return openZones(tx, { zones, random: systemRandom, nowMs: deps.clock.now() })
+    }
     await createAccount(tx, deps.wakes, {
       name: adminAccountName,
       email: null,

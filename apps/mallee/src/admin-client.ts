@@ -7,6 +7,7 @@ export function adminCall<T>(
   method: 'GET' | 'POST',
   path: string,
   body?: unknown,
+  timeoutMs = 10_000,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body)
@@ -15,7 +16,7 @@ export function adminCall<T>(
         socketPath,
         method,
         path,
-        timeout: 10_000,
+        timeout: timeoutMs,
         headers:
           payload === undefined
             ? {}
@@ -61,6 +62,21 @@ export interface AgentStatus {
   readonly silentSinceMs: number | null
   readonly fingerprint: Record<string, unknown> | null
   readonly undeclared: readonly string[]
+}
+
+/** What the record says is on an agent. */
+export interface HeldByAgent {
+  readonly id: string
+  readonly kind: string
+  readonly name: string
+  readonly silentSinceMs: number | null
+  readonly fingerprint: { readonly address?: string } | null
+  readonly instances: readonly {
+    readonly id: string
+    readonly accountId: string
+    readonly state: string
+    readonly instanceType: string
+  }[]
 }
 
 export interface CloudStatus {

@@ -7,6 +7,7 @@ import { runDoctor } from './commands/doctor.ts'
 import { runDown } from './commands/down.ts'
 import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
+import { runFsck } from './commands/fsck.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
@@ -25,9 +26,16 @@ const commands: Record<string, Command> = {
   down: { run: runDown, help: 'stop the daemons; guests go on' },
   destroy: { run: runDestroy, help: 'remove the cloud with its guests, namespaces, links and data' },
   account: { run: runAccount, help: 'create NAME [--email E] [--json]' },
-  agent: { run: runAgent, help: 'list [--json]' },
+  agent: {
+    run: runAgent,
+    help: 'token | join | list | enable | disable | drain | forget: the machines of the cloud',
+  },
   image: { run: runImage, help: 'import FILE [--name NAME] [--json] | list [--json]' },
   explain: { run: runExplain, help: 'i-…: why an instance is on its node' },
+  fsck: {
+    run: runFsck,
+    help: 'whether everything is as the record says [--repair [--orphan i-…]] [--grace SECONDS] [--json]',
+  },
   test: { run: runTest, help: 'everything that CI runs' },
 }
 

@@ -14,6 +14,8 @@ export interface AgentIdentity {
   readonly certificate: string
   readonly authority: string
   readonly cloudUrl: string
+  /** CIDR of the cloud's public addresses; absent in identities of the first release. */
+  readonly publicPool?: string
 }
 
 const fileName = 'identity.json'

@@ -1,5 +1,7 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
 import { connect } from 'node:tls'
-import { MalleeError } from '@mallee/base'
+import { MalleeError, writeAtomically } from '@mallee/base'
 import { certificateFingerprint, cloudServerName, createCertificateRequest } from '@mallee/pki'
 import { CloudClient } from './cloud-client.ts'
 import { saveIdentity, type AgentIdentity } from './identity.ts'
@@ -20,7 +22,9 @@ export async function joinCloud(options: {
       publicMessage: `The cloud at ${options.url} is not the one that issued this token.`,
     })
   }
-  const { key, request } = await createCertificateRequest(options.name)
+  // The key is kept before it is used: whoever dies before the answer is here asks again and is the same agent.
+  const kept = await keepJoiningKey(options.dir, options.name)
+  const { key, request } = await createCertificateRequest(options.name, kept)
   const client = new CloudClient({ url: options.url, authority })
   try {
     const answer = await client.register({
@@ -39,12 +43,27 @@ export async function joinCloud(options: {
       certificate: answer.certificate,
       authority: answer.authority,
       cloudUrl: options.url,
+      publicPool: answer.publicPool,
     }
     await saveIdentity(options.dir, identity)
+    await rm(joiningFile(options.dir), { force: true })
     return identity
   } finally {
     await client.close()
   }
+}
+
+function joiningFile(dir: string): string {
+  return path.join(dir, 'joining.key')
+}
+
+async function keepJoiningKey(dir: string, name: string): Promise<string> {
+  const present = await readFile(joiningFile(dir), 'utf8').catch(() => null)
+  if (present !== null) return present
+  const { key } = await createCertificateRequest(name)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await writeAtomically(joiningFile(dir), key)
+  return key
 }
 
 const connectMs = 10_000

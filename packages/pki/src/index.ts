@@ -7,6 +7,7 @@ export {
   createCertificateRequest,
   issueCertificate,
   renewAtMs,
+  requestKeyDigest,
   signCertificateRequest,
   walrusServerName,
   type KeyAndCertificate,

@@ -139,6 +139,13 @@ async function sign(options: {
   return certificate.toString('pem')
 }
 
+const unreadable = (cause: unknown) =>
+  new MalleeError({
+    code: 'BadCertificateRequest',
+    publicMessage: 'The certificate request cannot be read.',
+    cause,
+  })
+
 /** Signs an agent's request under the name that the cloud gives it; nothing but the key is taken from the request. */
 export async function signCertificateRequest(options: {
   authority: KeyAndCertificate
@@ -152,13 +159,19 @@ export async function signCertificateRequest(options: {
     request = new x509.Pkcs10CertificateRequest(options.request)
     if (!(await request.verify())) throw new Error('the signature does not fit its key')
   } catch (error) {
-    throw new MalleeError({
-      code: 'BadCertificateRequest',
-      publicMessage: 'The certificate request cannot be read.',
-      cause: error,
-    })
+    throw unreadable(error)
   }
   return sign({ ...options, publicKey: request.publicKey })
+}
+
+/** SHA-256 of the request's public key in hexadecimal; throws a MalleeError where it cannot be read. */
+export function requestKeyDigest(pem: string): string {
+  try {
+    const request = new x509.Pkcs10CertificateRequest(pem)
+    return createHash('sha256').update(Buffer.from(request.publicKey.rawData)).digest('hex')
+  } catch (error) {
+    throw unreadable(error)
+  }
 }
 
 /** A key and certificate made in one go, for the cloud's own doors. */

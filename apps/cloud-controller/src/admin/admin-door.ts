@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto'
 import { Ajv } from 'ajv'
 import type { FastifyInstance } from 'fastify'
-import { MalleeError, hourMs, newId, systemRandom, type Clock } from '@mallee/base'
+import { MalleeError, hourMs, newId, systemRandom, type Clock, type Log } from '@mallee/base'
 import { certificateFingerprint } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { ReconcilerStatus } from '@mallee/workflow'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudSettings } from '../settings.ts'
+import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { listAgents, nodeSnapshots } from '../store/agent-store.ts'
+import { registerAgentsAdmin } from './agents-admin.ts'
+import type { Presence } from '../presence.ts'
 import { judge, type DecisionRecord } from '../scheduler/plan-placement.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
@@ -19,6 +22,8 @@ export interface AdminDependencies {
   readonly settings: CloudSettings
   readonly wakes: Wakes
   readonly clock: Clock
+  readonly presence: Presence
+  readonly log: Log
   readonly authorityCertificate: string
   readonly reconcilers: () => ReconcilerStatus[]
 }
@@ -76,6 +81,8 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
           : { code: 'InternalError', message: (error as Error).message },
       )
   })
+  registerAgentsAdmin(app, deps)
+  registerFsck(app, deps)
   app.get('/admin/v1/status', () => status(deps))
   app.post('/admin/v1/accounts', async (request) => {
     const body = checked(newAccount, request.body)
@@ -99,12 +106,13 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
 
 async function status(deps: AdminDependencies) {
   return deps.record.read(async (db) => {
-    const agents = (await listAgents(db)).map((agent) => ({
+    const present = (await listAgents(db)).filter((agent) => agent.state !== 'forgotten')
+    const agents = present.map((agent) => ({
       id: agent.id,
       kind: agent.kind,
       name: agent.name,
       availabilityZone: agent.availability_zone,
-      state: agent.state,
+      state: agent.draining_since === null ? agent.state : 'draining',
       silentSinceMs: agent.silent_since,
       fingerprint: agent.fingerprint ? (JSON.parse(agent.fingerprint) as Record<string, unknown>) : null,
       undeclared: JSON.parse(agent.undeclared) as string[],
@@ -159,6 +167,7 @@ async function createToken(
         availability_zone: body.availabilityZone,
         expires_at: deps.clock.now() + tokenLifeMs,
         used_by: null,
+        key_digest: null,
       })
       .execute()
   })

@@ -78,6 +78,7 @@ describe('fitness', () => {
   })
   test.each([
     ['disabled', node('a', { enabled: false })],
+    ['draining', node('a', { enabled: false, draining: true })],
     ['silent', node('a', { silent: true })],
     ['unhealthy', node('a', { healthy: false })],
     ['other-zone', node('a', { availabilityZone: 'us-east-1b' })],

@@ -16,6 +16,8 @@ export interface NodeSnapshot {
   readonly name: string
   readonly availabilityZone: string
   readonly enabled: boolean
+  /** Disabled because it is to become empty. */
+  readonly draining?: boolean
   readonly silent: boolean
   readonly healthy: boolean
   readonly architecture: string
@@ -33,6 +35,7 @@ export interface PlacementRequest extends Resources {
 
 export type RefusalReason =
   | 'disabled'
+  | 'draining'
   | 'silent'
   | 'unhealthy'
   | 'other-zone'
@@ -107,7 +110,7 @@ export function planPlacement(options: {
 
 export function judge(node: NodeSnapshot, request: PlacementRequest): Judgement {
   const refusals: RefusalReason[] = []
-  if (!node.enabled) refusals.push('disabled')
+  if (!node.enabled) refusals.push(node.draining ? 'draining' : 'disabled')
   if (node.silent) refusals.push('silent')
   if (!node.healthy) refusals.push('unhealthy')
   if (request.availabilityZone !== null && request.availabilityZone !== node.availabilityZone)

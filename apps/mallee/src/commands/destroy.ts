@@ -1,35 +1,54 @@
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
+import { joinedConfigFile, joinedFile } from '../host/joined.ts'
+import { openMachine, type Machine } from '../host/machine.ts'
 import { removeNodeHost } from '../host/node-host.ts'
-import { choicesFile, layoutOf, readChoices } from '../layout.ts'
+import { choicesFile, repositoryRoot } from '../layout.ts'
 import { run } from '../program.ts'
 import { parseCommand, step } from './command.ts'
 import { stopAll } from './down.ts'
 
-/** Removes the cloud whole: daemons, guests, namespaces, links, routes, and the state folder. Harmless when repeated. */
+/**
+ * Removes what the state folder made of this machine; of a cloud everything: daemons, guests, namespaces, links, routes,
+ * and the state folder. Harmless when repeated.
+ */
 export async function runDestroy(args: string[]): Promise<void> {
   const { stateDir } = parseCommand(args, {}, { least: 0, most: 0, usage: 'destroy' })
-  const choices = readChoices(stateDir)
-  if (!choices) {
+  const machine = openMachine(stateDir)
+  if (!machine) {
     step(`there is no cloud in ${stateDir}`)
     return
   }
-  const layout = layoutOf(stateDir, choices)
-  await stopAll(layout)
-  await removeNetworkOfNode(layout.netns)
-  await removeNodeHost(layout)
-  await removeState(stateDir)
-  step(`the cloud in ${stateDir} is gone`)
+  if (machine.cloud) {
+    await stopAll(machine)
+    await removeNetworkOfNode(machine.cloud.netns)
+    await removeNodeHost(machine.cloud)
+    await removeState(stateDir, path.basename(choicesFile(stateDir)))
+    return step(`the cloud in ${stateDir} is gone`)
+  }
+  // libvirtd goes last: it ends the guests.
+  await stopAll({ ...machine, specs: machine.specs.filter((spec) => spec.name !== 'libvirtd') })
+  await removeGuests(machine)
+  await stopAll(machine)
+  await removeState(stateDir, path.basename(joinedFile(stateDir)))
+  step('this machine is no longer part of a cloud; ./mallee agent forget says so there')
+}
+
+/** On a machine that joined: our domains and our part of its network go, everything else of it stays. */
+async function removeGuests(machine: Machine): Promise<void> {
+  if (machine.joined?.kind !== 'node') return
+  const script = path.join(repositoryRoot, 'apps/node-controller/src/remove-main.ts')
+  const config = joinedConfigFile(machine.stateDir, 'node')
+  await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, config])
 }
 
 /** The choices go last, so that a removal that failed can be repeated; a folder that is a mount point stays, empty. */
-async function removeState(stateDir: string): Promise<void> {
-  const choices = path.basename(choicesFile(stateDir))
+async function removeState(stateDir: string, choices: string): Promise<void> {
   for (const name of await readdir(stateDir)) {
     if (name !== choices && name !== 'lost+found')
       await rm(path.join(stateDir, name), { recursive: true, force: true })
   }
-  await rm(choicesFile(stateDir), { force: true })
+  await rm(path.join(stateDir, choices), { force: true })
   await rmdir(stateDir).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EBUSY' && error.code !== 'ENOTEMPTY') throw error
   })

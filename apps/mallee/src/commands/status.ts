@@ -1,5 +1,6 @@
 import { adminCall, type CloudStatus } from '../admin-client.ts'
 import { adminSocket, daemonSpecs } from '../host/daemons.ts'
+import { openMachine, type Machine } from '../host/machine.ts'
 import { daemonStates } from '../host/supervisor.ts'
 import { readChoices, layoutOf } from '../layout.ts'
 import { parseCommand, print } from './command.ts'
@@ -10,6 +11,8 @@ export async function runStatus(args: string[]): Promise<number> {
     { json: { type: 'boolean' } },
     { least: 0, most: 0, usage: 'status [--json]' },
   )
+  const machine = openMachine(stateDir)
+  if (machine?.joined) return statusOfAgent(machine, values.json === true)
   const choices = readChoices(stateDir)
   if (!choices) {
     print(
@@ -49,5 +52,20 @@ export async function runStatus(args: string[]): Promise<number> {
       `  ${agent.kind} ${agent.name}: ${agent.state}${silent}${problems.length > 0 ? `; ${problems.join('; ')}` : ''}`,
     )
   }
+  return ready ? 0 : 1
+}
+
+/** A machine that joined knows its own daemons; what the cloud thinks of it, the cloud's own status tells. */
+async function statusOfAgent(machine: Machine, json: boolean): Promise<number> {
+  const { kind, name, availabilityZone, cloudUrl } = machine.joined!
+  const daemons = await daemonStates(machine.specs, machine.file('run'))
+  const ready = daemons.every((daemon) => daemon.running)
+  if (json) {
+    print(JSON.stringify({ ready, kind, name, availabilityZone, cloudUrl, daemons }))
+    return ready ? 0 : 1
+  }
+  print(`${kind} ${name} of the cloud at ${cloudUrl}, zone ${availabilityZone}`)
+  for (const daemon of daemons)
+    print(`  ${daemon.name.padEnd(18)} ${daemon.running ? `running, pid ${daemon.pid}` : 'not running'}`)
   return ready ? 0 : 1
 }

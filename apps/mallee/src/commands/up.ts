@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { MalleeError, errorMessage } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
-import { installCustomisables } from '../customisables.ts'
 import { ensureFirstInstance } from '../first-instance.ts'
-import { adminSocket, daemonConfigs } from '../host/daemons.ts'
-import { isAlive, readPidFile, writePidFile } from '../host/pid-file.ts'
+import { adminSocket } from '../host/daemons.ts'
+import { openMachine, requireMachine, type Machine } from '../host/machine.ts'
 import { giveJoinTokens } from '../join-agents.ts'
 import {
   choicesFile,
@@ -20,6 +17,7 @@ import {
   type Layout,
 } from '../layout.ts'
 import { ensureStarterImage } from '../starter-image.ts'
+import { startDaemons, startSupervisor } from '../start-daemons.ts'
 import { waitFor } from '../wait-for.ts'
 import { parseCommand, print, step } from './command.ts'
 import { downMarker, stopAll } from './down.ts'
@@ -41,8 +39,11 @@ export async function runUp(args: string[]): Promise<void> {
     'up [--detach] [--no-instance] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   await setup()
+  const present = openMachine(stateDir)
+  if (present?.joined) return upAgent(present, values.detach === true)
   const layout = layoutOf(stateDir, await keepChoices(stateDir, values))
-  await startDaemons(layout)
+  const machine = requireMachine(stateDir)
+  await startDaemons(machine)
   await waitReady(layout)
   step(`the cloud is ready at http://127.0.0.1:${layout.ports.door}`)
   if (!values['no-instance']) {
@@ -52,7 +53,15 @@ export async function runUp(args: string[]): Promise<void> {
     step(`the first instance is ${login.instanceId}; log in with`)
     print(login.sshLine)
   }
-  if (!values.detach) await stayUntilInterrupted(layout)
+  if (!values.detach) await stayUntilInterrupted(machine)
+}
+
+/** On a machine that joined a cloud elsewhere: its own daemons, after a reboot or `down`. */
+async function upAgent(machine: Machine, detach: boolean): Promise<void> {
+  await startDaemons(machine)
+  const { kind, name, cloudUrl } = machine.joined!
+  step(`${kind} ${name} of the cloud at ${cloudUrl} is up`)
+  if (!detach) await stayUntilInterrupted(machine)
 }
 
 /** What was chosen at the first `up` holds; asking for something else afterwards is refused rather than half done. */
@@ -80,7 +89,7 @@ async function keepChoices(
     region,
     availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
   }
-  if (present && JSON.stringify(present) !== JSON.stringify(choices)) {
+  if (present && !isSameOrMoreZones(present, choices)) {
     throw new MalleeError({
       code: 'ChoicesDiffer',
       publicMessage: `The cloud in ${stateDir} was made with other settings: ${JSON.stringify(present)}.`,
@@ -91,6 +100,12 @@ async function keepChoices(
   await mkdir(stateDir, { recursive: true, mode: 0o755 })
   await writeFile(choicesFile(stateDir), `${JSON.stringify(choices)}\n`)
   return choices
+}
+
+/** Zones may be added to a cloud, behind those that it has; everything else is fixed. */
+function isSameOrMoreZones(present: CloudChoices, wanted: CloudChoices): boolean {
+  const kept = wanted.availabilityZones.slice(0, present.availabilityZones.length)
+  return JSON.stringify({ ...wanted, availabilityZones: kept }) === JSON.stringify(present)
 }
 
 /** The state folder goes whole at `destroy`: one that holds anything before the first `up` is somebody's. */
@@ -106,37 +121,6 @@ async function refuseForeignFolder(stateDir: string): Promise<void> {
       publicMessage: `${stateDir} holds no cloud but is not empty (${foreign.slice(0, 3).join(', ')}); choose another --state DIR.`,
     })
   }
-}
-
-async function startDaemons(layout: Layout): Promise<void> {
-  await mkdir(layout.file('config'), { recursive: true, mode: 0o700 })
-  await mkdir(layout.file('run'), { recursive: true, mode: 0o700 })
-  await mkdir(layout.file('log'), { recursive: true, mode: 0o750 })
-  for (const [name, config] of Object.entries(daemonConfigs(layout))) {
-    await writeFile(layout.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`, {
-      mode: 0o600,
-    })
-  }
-  await installCustomisables(layout)
-  await rm(downMarker(layout), { force: true })
-  await startSupervisor(layout)
-}
-
-/** Starts the supervisor unless it lives. */
-async function startSupervisor(layout: Layout): Promise<void> {
-  const pidFile = layout.file('run', 'supervisor.pid')
-  if (isAlive(await readPidFile(pidFile))) return
-  step('starting the daemons')
-  const output = openSync(layout.file('log', 'supervisor.log'), 'a', 0o640)
-  const script = path.join(layout.root, 'apps/mallee/src/supervisor-main.ts')
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, layout.stateDir], {
-    detached: true,
-    stdio: ['ignore', output, output],
-    cwd: '/',
-  })
-  closeSync(output)
-  child.unref()
-  await writePidFile(pidFile, child.pid!)
 }
 
 async function waitReady(layout: Layout): Promise<void> {
@@ -157,16 +141,16 @@ async function waitReady(layout: Layout): Promise<void> {
 }
 
 /** In the foreground the command watches the supervisor, which watches everything else, until Ctrl-C or `down`. */
-async function stayUntilInterrupted(layout: Layout): Promise<void> {
+async function stayUntilInterrupted(machine: Machine): Promise<void> {
   step('press Ctrl-C to stop the daemons (guests go on); --detach leaves them running')
   let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => (interrupted = true))
   while (!interrupted) {
     await new Promise((resolve) => setTimeout(resolve, watchEveryMs))
-    if (existsSync(downMarker(layout)) || !existsSync(choicesFile(layout.stateDir))) return
-    await startSupervisor(layout).catch((error: unknown) => step(`no supervisor: ${errorMessage(error)}`))
+    if (existsSync(downMarker(machine)) || !openMachine(machine.stateDir)) return
+    await startSupervisor(machine).catch((error: unknown) => step(`no supervisor: ${errorMessage(error)}`))
   }
   step('stopping the daemons')
-  await stopAll(layout)
+  await stopAll(machine)
 }

@@ -25,14 +25,19 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
 }
 
 /** One of our own programs, with its configuration file; `within` are the words that put it into a namespace. */
-function ours(layout: Layout, name: string, workspace: string, within: readonly string[] = []): DaemonSpec {
-  const script = path.join(layout.root, workspace, 'src/main.ts')
+export function ours(
+  at: { readonly root: string; readonly stateDir: string },
+  name: string,
+  workspace: string,
+  within: readonly string[] = [],
+): DaemonSpec {
+  const script = path.join(at.root, workspace, 'src/main.ts')
   const command = [
     ...within,
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     script,
-    layout.file('config', `${name}.json`),
+    path.join(at.stateDir, 'config', `${name}.json`),
   ]
   return { name, graceMs: 12_000, command: () => Promise.resolve(command) }
 }
@@ -43,19 +48,29 @@ function ours(layout: Layout, name: string, workspace: string, within: readonly 
  * entered the namespaces dies, libvirtd is told.
  */
 function libvirtd(layout: Layout): DaemonSpec {
-  const words = [
-    'taskset',
-    '-c',
-    '0',
-    'setpriv',
-    '--pdeathsig',
-    'TERM',
-    '/usr/sbin/libvirtd',
-    '-p',
-    '/run/libvirt/mallee-libvirtd.pid',
-  ]
-  return { name: 'libvirtd', graceMs: 5_000, command: async () => [...(await insideNode(layout)), ...words] }
+  return {
+    name: 'libvirtd',
+    graceMs: 5_000,
+    command: async () => [...(await insideNode(layout)), ...libvirtdWords],
+  }
 }
+
+/** The machine's own libvirtd, where neither systemd nor anybody else runs it. */
+export function libvirtdOfThisMachine(): DaemonSpec {
+  return { name: 'libvirtd', graceMs: 5_000, command: () => Promise.resolve(libvirtdWords) }
+}
+
+const libvirtdWords = [
+  'taskset',
+  '-c',
+  '0',
+  'setpriv',
+  '--pdeathsig',
+  'TERM',
+  '/usr/sbin/libvirtd',
+  '-p',
+  '/run/libvirt/mallee-libvirtd.pid',
+]
 
 /** The configuration file of each daemon of ours. */
 export function daemonConfigs(layout: Layout): Record<string, object> {

@@ -177,6 +177,7 @@ export async function removeNodeHost(layout: Layout): Promise<void> {
   if (isAlive(anchor)) await endNamespaces(anchor.pid)
   const pool = layout.choices.publicPool
   await succeeds('ip', ['route', 'del', 'blackhole', pool, 'metric', '4000'])
+  await succeeds('ip', ['route', 'flush', 'root', pool, 'proto', '191'])
   await succeeds('ip', ['link', 'del', `${layout.linkPrefix}h`])
   if (existsSync(`/run/netns/${layout.netns}`)) await run('ip', ['netns', 'del', layout.netns])
 }

@@ -1,0 +1,115 @@
+import { lookup } from 'node:dns/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { MalleeError, writeAtomically } from '@mallee/base'
+import { joinCloud, loadIdentity, parseJoinToken, type AgentIdentity } from '@mallee/agent-kit'
+import { joinedFile, ownLibvirtSocket, type Joined } from '../host/joined.ts'
+import { openMachine, requireMachine } from '../host/machine.ts'
+import { wayTo } from '../host/own-address.ts'
+import { defaultPortBase } from '../layout.ts'
+import { startDaemons } from '../start-daemons.ts'
+import { parseCommand, step } from './command.ts'
+import { setup } from './setup.ts'
+
+const usage =
+  'agent join URL (--token T | --token-file FILE) [--name N] [--uplink LINK] [--walrus URL] [--port P] [--no-start]'
+
+/** Makes this machine one of a cloud's: buys its certificate, writes its configuration, starts its daemons. */
+export async function runAgentJoin(args: string[]): Promise<void> {
+  const options = {
+    token: { type: 'string' },
+    'token-file': { type: 'string' },
+    name: { type: 'string' },
+    uplink: { type: 'string' },
+    walrus: { type: 'string' },
+    port: { type: 'string' },
+    'no-start': { type: 'boolean' },
+  } as const
+  const { stateDir, values, positionals } = parseCommand(args, options, { least: 1, most: 1, usage })
+  const cloud = cloudUrl(positionals[0]!)
+  const token = values.token ?? (await tokenFrom(values['token-file']))
+  const { kind } = parseJoinToken(token)
+  const name =
+    values.name ??
+    hostname()
+      .split('.')[0]!
+      .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+  await refuseOccupied(stateDir)
+  await setup()
+  const uplink = kind === 'node' ? (values.uplink ?? (await uplinkTowards(cloud))) : null
+  const runsLibvirtd = kind === 'node' && !existsSync(ownLibvirtSocket)
+  if (runsLibvirtd && existsSync('/run/systemd/system'))
+    throw refusal('libvirtd does not run here: systemctl enable --now libvirtd')
+  const agentDir = path.join(stateDir, 'agent')
+  await mkdir(stateDir, { recursive: true, mode: 0o711 })
+  const identity =
+    (await loadIdentity(agentDir)) ?? (await joinCloud({ url: cloud.origin, token, name, dir: agentDir }))
+  await writeJoined(stateDir, identity, {
+    walrusUrl: values.walrus ?? `https://${cloud.hostname}:${Number(cloud.port) + 1}`,
+    uplink,
+    runsLibvirtd,
+    walrusPort: Number(values.port ?? defaultPortBase + 2),
+  })
+  step(`this machine is ${kind} ${identity.name} of ${cloud.origin}, zone ${identity.availabilityZone}`)
+  if (values['no-start']) return step(`./mallee up --detach --state ${stateDir} starts it`)
+  await startDaemons(requireMachine(stateDir))
+  step('its daemons run; ./mallee agent list on the cloud shows it')
+}
+
+async function writeJoined(
+  stateDir: string,
+  identity: AgentIdentity,
+  local: Pick<Joined, 'walrusUrl' | 'uplink' | 'runsLibvirtd' | 'walrusPort'>,
+): Promise<void> {
+  const joined: Joined = {
+    version: 1,
+    kind: identity.kind,
+    name: identity.name,
+    availabilityZone: identity.availabilityZone,
+    region: identity.region,
+    cloudUrl: identity.cloudUrl,
+    publicPool: identity.publicPool ?? '',
+    ...local,
+  }
+  await writeAtomically(joinedFile(stateDir), `${JSON.stringify(joined, null, 2)}\n`)
+}
+
+const refusal = (publicMessage: string) => new MalleeError({ code: 'CannotJoin', publicMessage })
+
+function cloudUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url?.protocol !== 'https:' || url.port === '')
+    throw refusal(`${text} is no agents' door; it looks like https://ADDRESS:8774.`)
+  return url
+}
+
+async function tokenFrom(file: string | undefined): Promise<string> {
+  if (file === undefined) throw refusal(`A token is needed.\nusage: ./mallee ${usage}`)
+  return (await readFile(file, 'utf8')).trim()
+}
+
+/** A join that was interrupted may be said again; anything else in the folder is somebody's. */
+async function refuseOccupied(stateDir: string): Promise<void> {
+  const machine = openMachine(stateDir)
+  if (machine?.cloud) throw refusal(`${stateDir} holds a cloud of its own; choose another --state DIR.`)
+  if (machine?.joined)
+    throw refusal(
+      `This machine is ${machine.joined.kind} ${machine.joined.name} of ${machine.joined.cloudUrl} already.`,
+    )
+  const names = await readdir(stateDir).catch(() => [])
+  const foreign = names.filter((name) => name !== 'agent' && name !== 'lost+found')
+  if (foreign.length > 0)
+    throw refusal(`${stateDir} is not empty (${foreign.slice(0, 3).join(', ')}); choose another --state DIR.`)
+}
+
+async function uplinkTowards(cloud: URL): Promise<string> {
+  const { address } = await lookup(cloud.hostname, { family: 4 }).catch(() => {
+    throw refusal(`${cloud.hostname} cannot be resolved.`)
+  })
+  const way = await wayTo(address)
+  if (!way || way.link === 'lo')
+    throw refusal(`This machine has no way to ${address}; --uplink LINK names the link that guests use.`)
+  return way.link
+}

@@ -1,0 +1,84 @@
+import { blockContains, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
+import { adminCall } from '../admin-client.ts'
+import type { Layout } from '../layout.ts'
+import { run } from '../program.ts'
+import { adminSocket } from './daemons.ts'
+
+const lookEveryMs = 2_000
+/** Marks our routes in the kernel's table, so that nobody else's is ever removed (`ip route … proto 191`). */
+const routeProtocol = '191'
+
+interface PublicRoute {
+  readonly address: string
+  readonly via: string
+}
+
+/**
+ * The machine of an embedded cloud sends the whole public pool to its own node. Addresses of guests on other nodes get
+ * a route of their own to that node, from what the cloud says; while it says nothing, routes stay as they are.
+ */
+export class RouteKeeper {
+  private readonly layout: Layout
+  private readonly log: Log
+  private timer: NodeJS.Timeout | null = null
+  private turn: Promise<void> = Promise.resolve()
+
+  constructor(options: { layout: Layout; log: Log }) {
+    this.layout = options.layout
+    this.log = options.log
+  }
+
+  start(): void {
+    this.timer = setInterval(() => {
+      this.turn = this.turn.then(() => this.look()).catch(() => {}) // said by look
+    }, lookEveryMs)
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
+    await this.turn
+  }
+
+  private async look(): Promise<void> {
+    const routes = await adminCall<PublicRoute[]>(
+      adminSocket(this.layout),
+      'GET',
+      '/admin/v1/public-routes',
+    ).catch(() => null)
+    if (!routes) return
+    try {
+      const elsewhere = routes.filter((route) => route.via !== this.layout.nodeAddress)
+      const lines = routeChanges(elsewhere, await this.present())
+      for (const line of lines) await run('ip', ['route', ...line])
+    } catch (error) {
+      this.log.warn({ reason: errorMessage(error) }, 'routes to other nodes could not be set')
+    }
+  }
+
+  /** Our own routes within this cloud's pool. */
+  private async present(): Promise<PublicRoute[]> {
+    const pool = parseCidr(this.layout.choices.publicPool)!
+    const text = await run('ip', ['-j', 'route', 'show', 'proto', routeProtocol])
+    const found = JSON.parse(text || '[]') as { dst: string; gateway?: string }[]
+    return found.flatMap(({ dst, gateway }) => {
+      const address = parseIpv4(dst)
+      return gateway !== undefined && address !== null && blockContains(pool, address)
+        ? [{ address: dst, via: gateway }]
+        : []
+    })
+  }
+}
+
+/** Words for `ip route`: what is lacking, then what is too much. Pure. */
+export function routeChanges(wanted: readonly PublicRoute[], present: readonly PublicRoute[]): string[][] {
+  const there = new Map(present.map((route) => [route.address, route.via]))
+  const stays = new Set(wanted.map((route) => route.address))
+  return [
+    ...wanted
+      .filter((route) => there.get(route.address) !== route.via)
+      .map((route) => ['replace', `${route.address}/32`, 'via', route.via, 'proto', routeProtocol]),
+    ...present
+      .filter((route) => !stays.has(route.address))
+      .map((route) => ['del', `${route.address}/32`, 'proto', routeProtocol]),
+  ]
+}

@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { writeAtomically } from '@mallee/base'
+import { downMarker } from './commands/down.ts'
+import { step } from './commands/command.ts'
+import { installCustomisables } from './customisables.ts'
+import type { Machine } from './host/machine.ts'
+import { isAlive, readPidFile, writePidFile } from './host/pid-file.ts'
+import { repositoryRoot } from './layout.ts'
+
+/** Writes every daemon's configuration and starts the supervisor, which starts them. Harmless when repeated. */
+export async function startDaemons(machine: Machine): Promise<void> {
+  await mkdir(machine.file('config'), { recursive: true, mode: 0o700 })
+  await mkdir(machine.file('run'), { recursive: true, mode: 0o700 })
+  await mkdir(machine.file('log'), { recursive: true, mode: 0o750 })
+  for (const [name, config] of Object.entries(machine.configs))
+    await writeAtomically(machine.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`)
+  await installCustomisables(machine)
+  await rm(downMarker(machine), { force: true })
+  await startSupervisor(machine)
+}
+
+/** Starts the supervisor unless it lives. */
+export async function startSupervisor(machine: Machine): Promise<void> {
+  const pidFile = machine.file('run', 'supervisor.pid')
+  if (isAlive(await readPidFile(pidFile))) return
+  step('starting the daemons')
+  const output = openSync(machine.file('log', 'supervisor.log'), 'a', 0o640)
+  const script = path.join(repositoryRoot, 'apps/mallee/src/supervisor-main.ts')
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, machine.stateDir], {
+    detached: true,
+    stdio: ['ignore', output, output],
+    cwd: '/',
+  })
+  closeSync(output)
+  child.unref()
+  await writePidFile(pidFile, child.pid!)
+}
