@@ -13,6 +13,10 @@ export interface HypervisorUnderTest {
   reset(name: string): Promise<void>
   destroy(name: string): Promise<void>
   ended(name: string): Promise<string | null>
+  inventory(): Promise<{
+    readonly domains: readonly { readonly name: string; readonly state: string }[]
+    readonly processes: readonly { readonly name: string; readonly pid: number }[]
+  }>
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
 }
@@ -23,6 +27,8 @@ export interface HypervisorWorld {
   domainXml(name: string): string
   /** The guest's machine dies under it. */
   crash(name: string): Promise<void>
+  /** Somebody else runs a domain of that name on the same machine; absent where nobody else can. */
+  startForeign?(name: string): Promise<void>
   /** A driver of the same hypervisor after the agent's own restart. */
   reopen(): Promise<HypervisorUnderTest>
   close(): Promise<void>
@@ -90,6 +96,16 @@ export function describeHypervisorDriver(name: string, open: () => Promise<Hyper
       const again = await world.reopen()
       expect(await again.ended('i-00000003')).not.toBe('shutdown')
       await again.close()
+    })
+
+    test('the inventory has our domains and nobody else’s', async () => {
+      await world.driver.start(world.domainXml('i-00000005'))
+      await world.startForeign?.('i-0000f0f0')
+      const { domains } = await world.driver.inventory()
+      expect(domains).toEqual([{ name: 'i-00000005', state: 'running' }])
+      await world.driver.destroy('i-00000005')
+      await world.driver.destroy('i-0000f0f0')
+      expect((await world.driver.inventory()).domains).toEqual([])
     })
 
     test('a domain runs on through a restart of the agent', async () => {

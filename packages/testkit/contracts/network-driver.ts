@@ -10,6 +10,13 @@ export interface NetworkDriverUnderTest {
   ): { readonly bridge: string; readonly tap: string; readonly mtu: number | null }
   askerAt(address: string): string | null
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  inventory(
+    network: readonly VpcItem[],
+  ): Promise<readonly { readonly kind: string; readonly id: string; readonly owner: string | null }[]>
+  removeStray(
+    part: { readonly kind: 'tap' | 'bridge' | 'router' | 'dhcp' | 'firewall-port'; readonly id: string },
+    network: readonly VpcItem[],
+  ): Promise<void>
   removeAll(): Promise<void>
   close(): Promise<void>
 }

@@ -41,6 +41,24 @@ export function describeNetworkDriver(
         await driver.apply(worldItems())
       }))
 
+    it('says what stands and whose it is, and removes what is nobody’s but nothing that is somebody’s', () =>
+      withDriver(async (driver) => {
+        await driver.apply(worldItems())
+        const all = await driver.inventory(worldItems())
+        expect(all.filter((part) => part.owner === null)).toEqual([])
+        expect(new Set(all.map((part) => part.owner))).toContain('subnet-51')
+        const fewer = worldItems().slice(0, 1)
+        const strays = (await driver.inventory(fewer)).filter((part) => part.owner === null)
+        const bridge = strays.find((part) => part.kind === 'bridge')!
+        expect(strays.length).toBeGreaterThan(1)
+        await expect(driver.removeStray({ kind: 'bridge', id: bridge.id }, worldItems())).rejects.toThrow(
+          'belongs to subnet-61',
+        )
+        await driver.removeStray({ kind: 'bridge', id: bridge.id }, fewer)
+        expect((await driver.inventory(fewer)).filter((part) => part.owner === null)).toEqual([])
+        await driver.removeStray({ kind: 'bridge', id: bridge.id }, fewer)
+      }))
+
     it('knows no asker at an address that it gave to nobody', () =>
       withDriver(async (driver) => {
         await driver.apply(worldItems())

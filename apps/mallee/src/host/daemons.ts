@@ -51,7 +51,11 @@ function libvirtd(layout: Layout): DaemonSpec {
   return {
     name: 'libvirtd',
     graceMs: 5_000,
-    command: async () => [...(await insideNode(layout)), ...libvirtdWords],
+    command: async () => [
+      ...(await insideNode(layout)),
+      ...['setpriv', '--pdeathsig', 'TERM'],
+      ...libvirtdWords,
+    ],
   }
 }
 
@@ -64,9 +68,6 @@ const libvirtdWords = [
   'taskset',
   '-c',
   '0',
-  'setpriv',
-  '--pdeathsig',
-  'TERM',
   '/usr/sbin/libvirtd',
   '-p',
   '/run/libvirt/mallee-libvirtd.pid',
