@@ -218,7 +218,7 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
 
   async 'daemons that die cost no guest'(story) {
     const before = three.map((guest) => qemuOf(guest.id))
-    for (const daemon of ['cloud-controller', 'node-controller', 'libvirtd', 'walrus']) {
+    for (const daemon of ['supervisor', 'cloud-controller', 'node-controller', 'libvirtd', 'walrus']) {
       const pid = pidOf(story.host.stateDir, daemon)
       process.kill(pid, 'SIGKILL')
       await until(`${daemon} is back`, 30, async () => pidOf(story.host.stateDir, daemon) !== pid)

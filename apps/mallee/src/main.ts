@@ -11,6 +11,7 @@ import { runFsck } from './commands/fsck.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
+import { runSupervise } from './commands/supervise.ts'
 import { runTest } from './commands/test.ts'
 import { runUp } from './commands/up.ts'
 
@@ -23,6 +24,7 @@ const commands: Record<string, Command> = {
   env: { run: runEnv, help: 'print export lines for aws; use: eval "$(./mallee env)" [--tls]' },
   status: { run: runStatus, help: 'what runs and whether launches will succeed [--json]' },
   doctor: { run: runDoctor, help: 'check this machine and say what to do about it' },
+  supervise: { run: runSupervise, help: 'keep the daemons running, in the foreground; for systemd' },
   down: { run: runDown, help: 'stop the daemons; guests go on' },
   destroy: { run: runDestroy, help: 'remove the cloud with its guests, namespaces, links and data' },
   account: { run: runAccount, help: 'create NAME [--email E] [--json]' },

@@ -7,11 +7,19 @@ import { downMarker } from './commands/down.ts'
 import { step } from './commands/command.ts'
 import { installCustomisables } from './customisables.ts'
 import type { Machine } from './host/machine.ts'
-import { isAlive, readPidFile, writePidFile } from './host/pid-file.ts'
+import { isAlive, readPidFile } from './host/pid-file.ts'
 import { repositoryRoot } from './layout.ts'
+import { waitFor } from './wait-for.ts'
+
+const supervisorMs = 20_000
 
 /** Writes every daemon's configuration and starts the supervisor, which starts them. Harmless when repeated. */
 export async function startDaemons(machine: Machine): Promise<void> {
+  await writeConfigs(machine)
+  await startSupervisor(machine)
+}
+
+export async function writeConfigs(machine: Machine): Promise<void> {
   await mkdir(machine.file('config'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('run'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('log'), { recursive: true, mode: 0o750 })
@@ -19,7 +27,6 @@ export async function startDaemons(machine: Machine): Promise<void> {
     await writeAtomically(machine.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`)
   await installCustomisables(machine)
   await rm(downMarker(machine), { force: true })
-  await startSupervisor(machine)
 }
 
 /** Starts the supervisor unless it lives. */
@@ -36,5 +43,9 @@ export async function startSupervisor(machine: Machine): Promise<void> {
   })
   closeSync(output)
   child.unref()
-  await writePidFile(pidFile, child.pid!)
+  // It writes its own pid file once it holds the claim; another one may have been quicker.
+  await waitFor(async () => isAlive(await readPidFile(pidFile)), {
+    timeoutMs: supervisorMs,
+    failure: `the supervisor did not start; see ${machine.file('log', 'supervisor.log')}`,
+  })
 }

@@ -1,21 +1,46 @@
 import { createLog } from '@mallee/service-kit'
+import { downMarker } from './commands/down.ts'
 import { requireMachine } from './host/machine.ts'
+import { endProcess, isAlive, writePidFile, type ProcessMark } from './host/pid-file.ts'
 import { RouteKeeper } from './host/route-keeper.ts'
+import { claimSupervision, startStandby } from './host/standby.ts'
 import { Supervisor } from './host/supervisor.ts'
 
-/** The supervisor as a process of its own: `supervisor-main.ts STATE-DIR`. */
+/**
+ * The supervisor as a process of its own: `supervisor-main.ts STATE-DIR [--alone]`. It may be killed at any moment:
+ * daemons and guests do not notice, and its standby (or, with --alone, systemd) starts it again.
+ */
 const machine = requireMachine(process.argv[2] ?? '')
+const alone = process.argv.includes('--alone')
 const log = createLog({ name: 'supervisor' })
+const claim = await claimSupervision(machine.stateDir)
+if (!claim) {
+  log.info({}, 'another supervisor is at work')
+  process.exit(0)
+}
+await writePidFile(machine.file('run', 'supervisor.pid'), process.pid)
+let standby: ProcessMark | null = null
 const supervisor = new Supervisor({
   specs: machine.specs,
   runDir: machine.file('run'),
   logDir: machine.file('log'),
   log,
+  everyLook() {
+    if (alone || isAlive(standby)) return
+    standby = startStandby({
+      supervisorPid: process.pid,
+      downMarker: downMarker(machine),
+      script: import.meta.filename,
+      stateDir: machine.stateDir,
+    })
+  },
 })
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop())
 await machine.prepare()
 const routes = machine.cloud ? new RouteKeeper({ layout: machine.cloud, log }) : null
 routes?.start()
 await supervisor.run()
+// Asked to end: the standby goes first, or it would undo it.
+await endProcess(standby, 0)
 await routes?.stop()
 process.exit(0)

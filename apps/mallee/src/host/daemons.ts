@@ -64,14 +64,7 @@ export function libvirtdOfThisMachine(): DaemonSpec {
   return { name: 'libvirtd', graceMs: 5_000, command: () => Promise.resolve(libvirtdWords) }
 }
 
-const libvirtdWords = [
-  'taskset',
-  '-c',
-  '0',
-  '/usr/sbin/libvirtd',
-  '-p',
-  '/run/libvirt/mallee-libvirtd.pid',
-]
+const libvirtdWords = ['taskset', '-c', '0', '/usr/sbin/libvirtd', '-p', '/run/libvirt/mallee-libvirtd.pid']
 
 /** The configuration file of each daemon of ours. */
 export function daemonConfigs(layout: Layout): Record<string, object> {

@@ -33,8 +33,13 @@ export async function readPidFile(file: string): Promise<ProcessMark | null> {
   }
 }
 
+/** The process as it is now; one that is gone by then has no ticks and counts as dead. */
+export function readProcessMark(pid: number): ProcessMark {
+  return { pid, startTicks: statOf(pid)?.startTicks ?? '' }
+}
+
 export async function writePidFile(file: string, pid: number): Promise<ProcessMark> {
-  const mark = { pid, startTicks: statOf(pid)?.startTicks ?? '' }
+  const mark = readProcessMark(pid)
   await writeFile(`${file}.new`, JSON.stringify(mark), { mode: 0o600 })
   await rename(`${file}.new`, file)
   return mark

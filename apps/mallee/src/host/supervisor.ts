@@ -24,13 +24,21 @@ export class Supervisor {
   private readonly failures = new Map<string, number>()
   private readonly dueAtMs = new Map<string, number>()
   private readonly startedAtMs = new Map<string, number>()
+  private readonly everyLook: () => void
   private stopping = false
 
-  constructor(options: { specs: readonly DaemonSpec[]; runDir: string; logDir: string; log: Log }) {
+  constructor(options: {
+    specs: readonly DaemonSpec[]
+    runDir: string
+    logDir: string
+    log: Log
+    everyLook?: () => void
+  }) {
     this.specs = options.specs
     this.runDir = options.runDir
     this.logDir = options.logDir
     this.log = options.log
+    this.everyLook = options.everyLook ?? (() => {})
   }
 
   /** Runs until `stop`; every look starts whatever is due and not alive. */
@@ -38,6 +46,7 @@ export class Supervisor {
     await mkdir(this.runDir, { recursive: true, mode: 0o700 })
     await mkdir(this.logDir, { recursive: true, mode: 0o750 })
     while (!this.stopping) {
+      this.everyLook()
       for (const spec of this.specs) {
         if (this.stopping) break
         await this.look(spec).catch((error: unknown) => {
