@@ -9,6 +9,8 @@ export interface CloudChoices {
   readonly publicPool: string
   readonly region: string
   readonly availabilityZones: readonly string[]
+  /** Name of the machine's own node where it is not simply `node`: a restored cloud has a new one. */
+  readonly nodeName?: string
 }
 
 export const defaultStateDir = '/var/lib/mallee'

@@ -1,6 +1,7 @@
 import { MalleeError } from '@mallee/base'
 import { runAccount } from './commands/account.ts'
 import { runAgent } from './commands/agent.ts'
+import { runBackup, runRestore } from './commands/backup.ts'
 import type { Command } from './commands/command.ts'
 import { runDestroy } from './commands/destroy.ts'
 import { runDoctor } from './commands/doctor.ts'
@@ -14,6 +15,7 @@ import { runStatus } from './commands/status.ts'
 import { runSupervise } from './commands/supervise.ts'
 import { runTest } from './commands/test.ts'
 import { runUp } from './commands/up.ts'
+import { runUpgrade } from './commands/upgrade.ts'
 
 const commands: Record<string, Command> = {
   setup: { run: runSetup, help: 'install the Debian packages that are missing, and nothing else' },
@@ -26,6 +28,12 @@ const commands: Record<string, Command> = {
   doctor: { run: runDoctor, help: 'check this machine and say what to do about it' },
   supervise: { run: runSupervise, help: 'keep the daemons running, in the foreground; for systemd' },
   down: { run: runDown, help: 'stop the daemons; guests go on' },
+  backup: { run: runBackup, help: 'FILE: write the whole cloud but its guests into one file, while it runs' },
+  restore: { run: runRestore, help: 'FILE [--in-place]: make an empty machine that cloud' },
+  upgrade: {
+    run: runUpgrade,
+    help: 'bring the state to this release, with a backup before [--plan] [--no-backup]',
+  },
   destroy: { run: runDestroy, help: 'remove the cloud with its guests, namespaces, links and data' },
   account: { run: runAccount, help: 'create NAME [--email E] [--json]' },
   agent: {

@@ -7,3 +7,4 @@ export {
   type StoreTransaction,
   type TransactionKind,
 } from './state-store.ts'
+export { checkSqlite, editSqlite, readSqliteColumn, snapshotSqlite } from './sqlite-file.ts'

@@ -3,6 +3,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { assert } from '@mallee/base'
+import { cachedStatements } from './cached-statements.ts'
 import { assertNotNested, runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
 import type { Migration, StateStore, StoreTransaction, TransactionKind } from './state-store.ts'
@@ -18,11 +19,14 @@ export async function openSqliteStore<DB>(options: {
 }): Promise<StateStore<DB>> {
   mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 })
   const writerHandle = openHandle(options.file)
-  const writer = new Kysely<DB>({ dialect: new SqliteDialect({ database: writerHandle }) })
-  await sql`begin immediate`.execute(writer)
-  await migrate(writer, options.migrations)
-  await sql`commit`.execute(writer)
-  const reader = new Kysely<DB>({ dialect: new SqliteDialect({ database: openHandle(options.file) }) })
+  const migrator = new Kysely<DB>({ dialect: new SqliteDialect({ database: writerHandle }) })
+  await sql`begin immediate`.execute(migrator)
+  await migrate(migrator, options.migrations)
+  await sql`commit`.execute(migrator)
+  const kyselyOn = (handle: Database.Database) =>
+    new Kysely<DB>({ dialect: new SqliteDialect({ database: cachedStatements(handle) }) })
+  const writer = kyselyOn(writerHandle)
+  const reader = kyselyOn(openHandle(options.file))
   await sql`pragma query_only = 1`.execute(reader)
   return new SqliteStore(writer, reader)
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { MalleeError, writeAtomically } from '@mallee/base'
 import { joinCloud, loadIdentity, parseJoinToken, type AgentIdentity } from '@mallee/agent-kit'
+import { writeFormats } from '../backup/formats.ts'
 import { joinedFile, ownLibvirtSocket, type Joined } from '../host/joined.ts'
 import { openMachine, requireMachine } from '../host/machine.ts'
 import { wayTo } from '../host/own-address.ts'
@@ -73,6 +74,7 @@ async function writeJoined(
     publicPool: identity.publicPool ?? '',
     ...local,
   }
+  await writeFormats(stateDir)
   await writeAtomically(joinedFile(stateDir), `${JSON.stringify(joined, null, 2)}\n`)
 }
 

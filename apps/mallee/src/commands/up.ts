@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { MalleeError, errorMessage } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
+import { readFormats, stepsFrom, writeFormats } from '../backup/formats.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
 import { ensureFirstInstance } from '../first-instance.ts'
 import { adminSocket } from '../host/daemons.ts'
@@ -40,9 +41,11 @@ export async function runUp(args: string[]): Promise<void> {
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   await setup()
   const present = openMachine(stateDir)
+  if (present) refuseOldFormats(stateDir)
   if (present?.joined) return upAgent(present, values.detach === true)
   const layout = layoutOf(stateDir, await keepChoices(stateDir, values))
   const machine = requireMachine(stateDir)
+  if (!present) await writeFormats(stateDir)
   await startDaemons(machine)
   await waitReady(layout)
   step(`the cloud is ready at http://127.0.0.1:${layout.ports.door}`)
@@ -54,6 +57,15 @@ export async function runUp(args: string[]): Promise<void> {
     print(login.sshLine)
   }
   if (!values.detach) await stayUntilInterrupted(machine)
+}
+
+/** A folder of an older release is not migrated by the way: `upgrade` makes a backup first. */
+function refuseOldFormats(stateDir: string): void {
+  if (stepsFrom(readFormats(stateDir)).length === 0) return
+  throw new MalleeError({
+    code: 'OlderRelease',
+    publicMessage: `${stateDir} was written by an older release; ./mallee upgrade brings it to this one (guests go on).`,
+  })
 }
 
 /** On a machine that joined a cloud elsewhere: its own daemons, after a reboot or `down`. */
@@ -88,6 +100,7 @@ async function keepChoices(
     publicPool: values['public-pool'] ?? present?.publicPool ?? defaultPublicPool(portBase),
     region,
     availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
+    ...(present?.nodeName === undefined ? {} : { nodeName: present.nodeName }),
   }
   if (present && !isSameOrMoreZones(present, choices)) {
     throw new MalleeError({
@@ -123,7 +136,7 @@ async function refuseForeignFolder(stateDir: string): Promise<void> {
   }
 }
 
-async function waitReady(layout: Layout): Promise<void> {
+export async function waitReady(layout: Layout): Promise<void> {
   const logs = `see ${layout.file('log')}`
   await waitFor(() => adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status'), {
     timeoutMs: readyMs,

@@ -104,7 +104,7 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       cloudUrl: `https://${hostAddress}:${ports.agents}`,
       walrusUrl: `https://${hostAddress}:${ports.walrus}`,
       joinTokenFile: layout.file('node', 'join-token'),
-      name: 'node',
+      name: choices.nodeName ?? 'node',
       instancesDir: layout.file('node', 'instances'),
       imagesDir: layout.file('node', 'images'),
       customDir: layout.file('etc'),
