@@ -1,3 +1,5 @@
+import { tracingSchema, type TracingConfig } from '@mallee/service-kit'
+
 /** Settings of one cloud controller; unknown ones are refused at start. Times in the names' units, sizes in bytes. */
 export interface CloudControllerConfig {
   readonly stateDir: string
@@ -19,9 +21,13 @@ export interface CloudControllerConfig {
   readonly endpoint: string
   /** Names and IPv4 addresses that the public door's certificate is for, besides this machine's loopback. */
   readonly publicNames?: readonly string[]
+  /** Where that certificate and its key are written for the front door; `pki/door.pem` in stateDir if not said. */
+  readonly doorTlsFile?: string
   readonly pollSeconds: number
   readonly terminatedVisibleMs: number
   readonly metadataTokensRequired: boolean
+  /** Where OpenTelemetry traces go; nowhere where absent. */
+  readonly tracing?: TracingConfig
   readonly logLevel: string
 }
 
@@ -83,6 +89,7 @@ export const cloudControllerSchema = {
     publicPool: { type: 'string', pattern: '^[0-9.]+/[0-9]+$' },
     placementPolicy: { enum: ['round-robin', 'pack', 'spread'], default: 'round-robin' },
     endpoint: text,
+    doorTlsFile: text,
     publicNames: {
       type: 'array',
       maxItems: 50,
@@ -93,6 +100,7 @@ export const cloudControllerSchema = {
     pollSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 3 },
     terminatedVisibleMs: { type: 'integer', minimum: 0, default: 3_600_000 },
     metadataTokensRequired: { type: 'boolean', default: true },
+    tracing: tracingSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

@@ -244,6 +244,7 @@ export const roomyNode: NodeFingerprint = {
   hypervisor: 'simulated',
   network: 'simulated',
   hostname: 'test',
+  address: null,
   healthy: true,
   problems: [],
 }

@@ -83,5 +83,6 @@ export interface CloudStatus {
   readonly ready: boolean
   readonly agents: readonly AgentStatus[]
   readonly region: string
+  readonly availabilityZones: readonly string[]
   readonly publicPool: string
 }

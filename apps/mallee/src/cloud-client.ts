@@ -98,7 +98,7 @@ export class AwsClient {
     const port = this.layout.ports.door
     const headers: Record<string, string> = {
       ...call.headers,
-      host: `127.0.0.1:${port}`,
+      host: `${this.layout.doorAddress}:${port}`,
       'content-length': String(call.file?.sizeBytes ?? call.body?.length ?? 0),
     }
     const payloadHash =
@@ -119,7 +119,7 @@ export class AwsClient {
     return new Promise((resolve, reject) => {
       const sent = request(
         {
-          host: '127.0.0.1',
+          host: this.layout.doorAddress,
           port,
           method: call.method,
           path: call.path,

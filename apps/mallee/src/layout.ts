@@ -11,6 +11,8 @@ export interface CloudChoices {
   readonly availabilityZones: readonly string[]
   /** Name of the machine's own node where it is not simply `node`: a restored cloud has a new one. */
   readonly nodeName?: string
+  /** All daemons of ours in one process, inside the node's namespace. */
+  readonly oneProcess?: boolean
 }
 
 export const defaultStateDir = '/var/lib/mallee'
@@ -34,6 +36,8 @@ export interface Layout {
   /** Both ends of the link between the machine and its node: the pool's first two addresses. */
   readonly hostAddress: string
   readonly nodeAddress: string
+  /** Where this machine reaches the doors. */
+  readonly doorAddress: string
   file(...parts: string[]): string
 }
 
@@ -95,6 +99,7 @@ export function layoutOf(stateDir: string, choices: CloudChoices): Layout {
     linkPrefix: `ml${tag}`,
     hostAddress: formatIpv4(pool.base + 1),
     nodeAddress: formatIpv4(pool.base + 2),
+    doorAddress: choices.oneProcess ? formatIpv4(pool.base + 2) : '127.0.0.1',
     file: (...parts) => path.join(stateDir, ...parts),
   }
 }

@@ -17,14 +17,13 @@ export function doorCertificateFile(stateDir: string): string {
  * the names that clients use have changed or two thirds of its life have passed. Harmless when repeated.
  */
 export async function ensureDoorCertificate(options: {
-  stateDir: string
+  file: string
   authority: KeyAndCertificate
   /** Names and IPv4 addresses under which clients reach the door, besides those of this machine's loopback. */
   publicNames: readonly string[]
   nowMs: number
 }): Promise<void> {
-  const { authority, nowMs } = options
-  const file = doorCertificateFile(options.stateDir)
+  const { authority, file, nowMs } = options
   const all = [...new Set(['localhost', cloudServerName, '127.0.0.1', ...options.publicNames])]
   if (isStillGood(await readFile(file, 'utf8').catch(() => ''), all, nowMs)) return
   const own = await issueCertificate({

@@ -14,7 +14,12 @@ async function world() {
   const authority = await createAuthority('Test', Date.now())
   const nowMs = Date.now()
   const ensure = (publicNames: string[], laterMs = 0) =>
-    ensureDoorCertificate({ stateDir, authority, publicNames, nowMs: nowMs + laterMs })
+    ensureDoorCertificate({
+      file: doorCertificateFile(stateDir),
+      authority,
+      publicNames,
+      nowMs: nowMs + laterMs,
+    })
   const read = async () => readFile(doorCertificateFile(stateDir), 'utf8')
   return { ensure, read }
 }

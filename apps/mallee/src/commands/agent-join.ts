@@ -6,16 +6,20 @@ import path from 'node:path'
 import { MalleeError, writeAtomically } from '@mallee/base'
 import { joinCloud, loadIdentity, parseJoinToken, type AgentIdentity } from '@mallee/agent-kit'
 import { writeFormats } from '../backup/formats.ts'
-import { joinedFile, ownLibvirtSocket, type Joined } from '../host/joined.ts'
+import { joinedFile, ownLibvirtSocket, readJoined, type Joined } from '../host/joined.ts'
 import { openMachine, requireMachine } from '../host/machine.ts'
 import { wayTo } from '../host/own-address.ts'
 import { defaultPortBase } from '../layout.ts'
 import { startDaemons } from '../start-daemons.ts'
+import { waitFor } from '../wait-for.ts'
 import { parseCommand, step } from './command.ts'
 import { setup } from './setup.ts'
+import { stayUntilInterrupted } from './up.ts'
+
+const tokenMs = 180_000
 
 const usage =
-  'agent join URL (--token T | --token-file FILE) [--name N] [--uplink LINK] [--walrus URL] [--port P] [--no-start]'
+  'agent join URL (--token T | --token-file FILE) [--name N] [--uplink LINK] [--walrus URL] [--port P] [--no-start | --foreground]'
 
 /** Makes this machine one of a cloud's: buys its certificate, writes its configuration, starts its daemons. */
 export async function runAgentJoin(args: string[]): Promise<void> {
@@ -27,10 +31,13 @@ export async function runAgentJoin(args: string[]): Promise<void> {
     walrus: { type: 'string' },
     port: { type: 'string' },
     'no-start': { type: 'boolean' },
+    foreground: { type: 'boolean' },
   } as const
   const { stateDir, values, positionals } = parseCommand(args, options, { least: 1, most: 1, usage })
   const cloud = cloudUrl(positionals[0]!)
-  const token = values.token ?? (await tokenFrom(values['token-file']))
+  // In a container the same words are said at every start.
+  if (values.foreground && readJoined(stateDir)) return runForeground(stateDir)
+  const token = values.token ?? (await tokenFrom(values['token-file'], values.foreground === true))
   const { kind } = parseJoinToken(token)
   const name =
     values.name ??
@@ -54,9 +61,16 @@ export async function runAgentJoin(args: string[]): Promise<void> {
     walrusPort: Number(values.port ?? defaultPortBase + 2),
   })
   step(`this machine is ${kind} ${identity.name} of ${cloud.origin}, zone ${identity.availabilityZone}`)
+  if (values.foreground) return runForeground(stateDir)
   if (values['no-start']) return step(`./mallee up --detach --state ${stateDir} starts it`)
   await startDaemons(requireMachine(stateDir))
   step('its daemons run; ./mallee agent list on the cloud shows it')
+}
+
+async function runForeground(stateDir: string): Promise<void> {
+  const machine = requireMachine(stateDir)
+  await startDaemons(machine)
+  await stayUntilInterrupted(machine)
 }
 
 async function writeJoined(
@@ -87,9 +101,13 @@ function cloudUrl(text: string): URL {
   return url
 }
 
-async function tokenFrom(file: string | undefined): Promise<string> {
+async function tokenFrom(file: string | undefined, wait: boolean): Promise<string> {
   if (file === undefined) throw refusal(`A token is needed.\nusage: ./mallee ${usage}`)
-  return (await readFile(file, 'utf8')).trim()
+  const failure = `there is no token in ${file}`
+  return waitFor(async () => (await readFile(file, 'utf8').catch(() => '')).trim(), {
+    timeoutMs: wait ? tokenMs : 0,
+    failure,
+  })
 }
 
 /** A join that was interrupted may be said again; anything else in the folder is somebody's. */

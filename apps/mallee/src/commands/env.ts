@@ -12,7 +12,7 @@ export async function runEnv(args: string[]): Promise<void> {
   )
   const layout = requireLayout(stateDir)
   const credentials = await adminCredentials(layout)
-  const endpoint = `${values.tls ? 'https' : 'http'}://127.0.0.1:${layout.ports.door}`
+  const endpoint = `${values.tls ? 'https' : 'http'}://${layout.doorAddress}:${layout.ports.door}`
   print(`export AWS_ACCESS_KEY_ID=${credentials.accessKeyId}`)
   print(`export AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}`)
   print(`export AWS_DEFAULT_REGION=${layout.choices.region}`)

@@ -26,7 +26,7 @@ export async function runStatus(args: string[]): Promise<number> {
   const daemons = await daemonStates(daemonSpecs(layout), layout.file('run'))
   const cloud = await adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status').catch(() => null)
   const ready = cloud?.ready === true
-  const endpoint = `http://127.0.0.1:${layout.ports.door}`
+  const endpoint = `http://${layout.doorAddress}:${layout.ports.door}`
   if (values.json) {
     print(
       JSON.stringify({

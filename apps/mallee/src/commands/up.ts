@@ -31,13 +31,14 @@ export async function runUp(args: string[]): Promise<void> {
   const options = {
     detach: { type: 'boolean' },
     'no-instance': { type: 'boolean' },
+    'one-process': { type: 'boolean' },
     'port-base': { type: 'string' },
     'public-pool': { type: 'string' },
     region: { type: 'string' },
     zones: { type: 'string' },
   } as const
   const usage =
-    'up [--detach] [--no-instance] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
+    'up [--detach] [--no-instance] [--one-process] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   await setup()
   const present = openMachine(stateDir)
@@ -48,7 +49,7 @@ export async function runUp(args: string[]): Promise<void> {
   if (!present) await writeFormats(stateDir)
   await startDaemons(machine)
   await waitReady(layout)
-  step(`the cloud is ready at http://127.0.0.1:${layout.ports.door}`)
+  step(`the cloud is ready at http://${layout.doorAddress}:${layout.ports.door}`)
   if (!values['no-instance']) {
     const client = new AwsClient(layout, await adminCredentials(layout))
     const imageId = await ensureStarterImage(layout, client)
@@ -80,6 +81,7 @@ async function upAgent(machine: Machine, detach: boolean): Promise<void> {
 async function keepChoices(
   stateDir: string,
   values: {
+    'one-process'?: boolean | undefined
     'port-base'?: string | undefined
     'public-pool'?: string | undefined
     region?: string | undefined
@@ -100,6 +102,7 @@ async function keepChoices(
     publicPool: values['public-pool'] ?? present?.publicPool ?? defaultPublicPool(portBase),
     region,
     availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
+    ...((values['one-process'] ?? present?.oneProcess) ? { oneProcess: true } : {}),
     ...(present?.nodeName === undefined ? {} : { nodeName: present.nodeName }),
   }
   if (present && !isSameOrMoreZones(present, choices)) {
@@ -154,7 +157,7 @@ export async function waitReady(layout: Layout): Promise<void> {
 }
 
 /** In the foreground the command watches the supervisor, which watches everything else, until Ctrl-C or `down`. */
-async function stayUntilInterrupted(machine: Machine): Promise<void> {
+export async function stayUntilInterrupted(machine: Machine): Promise<void> {
   step('press Ctrl-C to stop the daemons (guests go on); --detach leaves them running')
   let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

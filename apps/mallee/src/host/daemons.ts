@@ -14,6 +14,7 @@ export interface DaemonSpec {
 
 /** The daemons of an embedded cloud, in the order of their start; they stop in the reverse order. */
 export function daemonSpecs(layout: Layout): DaemonSpec[] {
+  if (layout.choices.oneProcess) return [libvirtd(layout), oneProcess(layout)]
   return [
     libvirtd(layout),
     ours(layout, 'cloud-controller', 'apps/cloud-controller'),
@@ -22,6 +23,14 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
     ours(layout, 'node-controller', 'apps/node-controller', ['nsenter', `--net=/run/netns/${layout.netns}`]),
     ours(layout, 'front-door', 'packages/front-door'),
   ]
+}
+
+/** The same daemons in one process, in the node's namespace. */
+function oneProcess(layout: Layout): DaemonSpec {
+  const script = path.join(layout.root, 'apps/mallee/src/one-process-main.ts')
+  const words = [process.execPath, '--disable-warning=ExperimentalWarning', script, layout.stateDir]
+  const within = ['nsenter', `--net=/run/netns/${layout.netns}`]
+  return { name: 'mallee', graceMs: 12_000, command: () => Promise.resolve([...within, ...words]) }
 }
 
 /** One of our own programs, with its configuration file; `within` are the words that put it into a namespace. */
@@ -68,19 +77,20 @@ const libvirtdWords = ['taskset', '-c', '0', '/usr/sbin/libvirtd', '-p', '/run/l
 
 /** The configuration file of each daemon of ours. */
 export function daemonConfigs(layout: Layout): Record<string, object> {
-  const { ports, hostAddress, choices } = layout
+  const { ports, choices } = layout
+  const hostAddress = choices.oneProcess ? '127.0.0.1' : layout.hostAddress
   return {
     'cloud-controller': {
       stateDir: layout.file('cloud'),
       database: { engine: 'sqlite', file: layout.file('cloud', 'record.db') },
       door: { socket: layout.file('run', 'door.sock') },
       agents: { host: '0.0.0.0', port: ports.agents },
-      admin: { host: '127.0.0.1', port: ports.admin },
+      admin: { host: layout.doorAddress, port: ports.admin },
       adminSocket: adminSocket(layout),
       region: choices.region,
       availabilityZones: choices.availabilityZones,
       publicPool: choices.publicPool,
-      endpoint: `http://127.0.0.1:${ports.door}`,
+      endpoint: `http://${layout.doorAddress}:${ports.door}`,
       publicNames: publicNames(layout),
     },
     walrus: {

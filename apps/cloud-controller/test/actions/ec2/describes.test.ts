@@ -183,3 +183,28 @@ test('an agent that fell silent makes its instances impaired, not gone', async (
   expect((await status()).systemStatus.status).toBe('impaired')
   expect((await status()).instanceState.name).toBe('running')
 })
+
+test('a guest whose domain died is impaired, then initializing, then ok again, and says why', async () => {
+  const [id] = (await launch(1)) as [string]
+  const node = (
+    await cloud.cloud.record.read((db) => db.selectFrom('agent').selectAll().executeTakeFirstOrThrow())
+  ).id
+  await cloud.settled()
+  await cloud.reportDomain(node, `${id}/1`, { state: 'running' })
+  const status = async () =>
+    (await cloud.call('DescribeInstanceStatus', { 'InstanceId.1': id })).xml.instanceStatusSet.item[0]
+  await cloud.reportDomain(node, `${id}/1`, { state: 'ended', endReason: 'failed' })
+  const ended = await status()
+  expect([ended.instanceStatus.status, ended.systemStatus.status]).toEqual(['impaired', 'ok'])
+  expect(ended.instanceStatus.details.item[0].impairedSince).toMatch(/^20/)
+  expect(ended.instanceState.name).toBe('running')
+  const filter = { 'Filter.1.Name': 'instance-status.status', 'Filter.1.Value.1': 'impaired' }
+  expect((await cloud.call('DescribeInstanceStatus', filter)).body).toContain(id)
+  await cloud.reportDomain(node, `${id}/1`, { state: 'gone', endReason: 'failed' })
+  expect((await status()).instanceStatus.status).toBe('initializing')
+  await cloud.reportDomain(node, `${id}/2`, { state: 'running' })
+  expect((await status()).instanceStatus.status).toBe('ok')
+  const described = await cloud.call('DescribeInstances', { 'InstanceId.1': id })
+  expect(described.body).toContain('<code>Server.InstanceRestarted</code>')
+  expect(described.body).toContain('(failed)')
+})

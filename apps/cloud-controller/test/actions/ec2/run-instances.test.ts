@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { releaseInterfaces } from '../../../src/store/network-store.ts'
 import { CloudUnderTest } from '../../cloud-under-test.ts'
 
 let cloud: CloudUnderTest
@@ -98,6 +99,19 @@ test('the same token answers the same instances; with other parameters it is ref
   expect(second.xml.instancesSet.item[0].instanceId).toBe(first.xml.instancesSet.item[0].instanceId)
   const other = await cloud.call('RunInstances', { ...parameters, MaxCount: 2 })
   expect(other.code).toBe('IdempotentParameterMismatch')
+})
+
+test('a repeated token says so when what it launched is forgotten', async () => {
+  const parameters = { ImageId: image, MinCount: 1, MaxCount: 1, ClientToken: 'forgotten' }
+  const first = await cloud.call('RunInstances', parameters)
+  const id = first.xml.instancesSet.item[0].instanceId as string
+  await cloud.cloud.record.transaction('reconcile', async (tx) => {
+    await releaseInterfaces(tx, id)
+    const changes = { state: 'terminated', node_id: null, state_changed_at: 0 } as const
+    await tx.db.updateTable('instance').set(changes).where('id', '=', id).execute()
+  })
+  await cloud.cloud.loops.find((loop) => loop.name === 'terminated')!.reconcile(id)
+  expect((await cloud.call('RunInstances', parameters)).code).toBe('IdempotentInstanceTerminated')
 })
 
 test.each([
