@@ -6,15 +6,21 @@ import { dayMs, systemClock, systemRandom, type Clock, type Log, type Random } f
 import { cloudServerName, issueCertificate, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
-import type { Service } from '@mallee/service-kit'
+import { Metrics, Tracer, type Service } from '@mallee/service-kit'
 import { registerAdminDoor } from './admin/admin-door.ts'
 import { registerHealthDoor } from './admin/health-door.ts'
 import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
 import { registerAgentDoor } from './http/agent-door.ts'
 import { registerAwsDoor } from './http/aws-door.ts'
-import { ensureDoorCertificate, keepDoorCertificate } from './identity/door-certificate.ts'
+import {
+  doorCertificateFile,
+  ensureDoorCertificate,
+  keepDoorCertificate,
+} from './identity/door-certificate.ts'
 import { openKeyring, type Keyring } from './identity/keyring.ts'
+import { cloudFigures, type CloudFigures } from './metrics/cloud-figures.ts'
+import { registerRecordGauges } from './metrics/record-gauges.ts'
 import { PollWaiters } from './poll-waiters.ts'
 import { Presence } from './presence.ts'
 import { agentsReconciler } from './reconcilers/agents.ts'
@@ -28,6 +34,8 @@ import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
+
+export { cloudControllerSchema, type CloudControllerConfig } from './config.ts'
 
 /** Read at the public door at most; what is larger than a request may be is refused there, in the door's own words. */
 const doorBodyBytes = 16 * 1024 * 1024
@@ -55,6 +63,8 @@ export interface CloudControllerDependencies {
   readonly log: Log
   readonly clock?: Clock
   readonly random?: Random
+  /** Figures of the process that this runs in; a registry of its own where not given. */
+  readonly metrics?: Metrics
   /** Who an agent is, where no certificate tells: for tests that inject. */
   readonly agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf']
 }
@@ -65,6 +75,7 @@ interface Parts extends ReconcilerContext {
   readonly waiters: PollWaiters
   readonly queues: Record<string, ReconcilerQueue>
   readonly log: Log
+  readonly figures: CloudFigures
 }
 
 export async function buildCloudController(
@@ -75,7 +86,7 @@ export async function buildCloudController(
   const { queues, waiters, record } = parts
   const loops = allReconcilers(parts)
   for (const reconciler of loops) {
-    queues[reconciler.name] = new ReconcilerQueue({ reconciler, clock: parts.clock, log: parts.log })
+    queues[reconciler.name] = new ReconcilerQueue({ reconciler, onPass: parts.figures.onPass, ...parts })
   }
   await bootstrap({ ...parts, stateDir: config.stateDir })
   const doors = await buildDoors(config, parts, deps)
@@ -95,6 +106,7 @@ export async function buildCloudController(
       await Promise.all(Object.values(doors).map((door) => door.close()))
       await Promise.all(Object.values(queues).map((queue) => queue.stop()))
       await record.close()
+      await parts.tracer.close()
     },
   }
 }
@@ -111,11 +123,15 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     keys: () => queues['keys']?.wake(),
     agentSet: (id) => waiters.wake(id),
   }
+  const figures = cloudFigures(deps.metrics ?? new Metrics())
+  const tracer = new Tracer({ service: 'cloud-controller', config: config.tracing, log: deps.log })
   return {
+    figures,
+    tracer,
     settings: settingsOf(config),
     keyring: openKeyring(path.join(config.stateDir, 'keyring.json')),
     authority: await openAuthority(config.stateDir, clock.now()),
-    record: await openRecord(config.database),
+    record: figures.measured(await openRecord(config.database, figures.onCommit)),
     presence: new Presence(clock),
     random: deps.random ?? systemRandom,
     log: deps.log,
@@ -151,13 +167,16 @@ async function buildDoors(
   }) as unknown as FastifyInstance
   registerAgentDoor(agentDoor, { ...parts, ...(deps.agentPeer ? { peerOf: deps.agentPeer } : {}) })
   const adminDoor = fastify()
+  const reconcilers = () => Object.values(parts.queues).map((queue) => queue.status())
   registerAdminDoor(adminDoor, {
     ...parts,
     authorityCertificate: parts.authority.certificate,
-    reconcilers: () => Object.values(parts.queues).map((queue) => queue.status()),
+    reconcilers,
   })
   const healthDoor = fastify()
-  registerHealthDoor(healthDoor, parts)
+  const { metrics } = parts.figures
+  registerRecordGauges(metrics, { ...parts, reconcilers })
+  registerHealthDoor(healthDoor, { ...parts, metrics, reconcilers })
   return { door, agentDoor, adminDoor, healthDoor }
 }
 
@@ -224,9 +243,9 @@ export async function startCloudController(
   config: CloudControllerConfig,
   deps: { log: Log },
 ): Promise<Service> {
-  const cloud = await buildCloudController(config, deps)
+  const cloud = await buildCloudController(config, { metrics: new Metrics().ofProcess(), ...deps })
   const door = {
-    stateDir: config.stateDir,
+    file: config.doorTlsFile ?? doorCertificateFile(config.stateDir),
     authority: cloud.authority,
     publicNames: config.publicNames ?? [],
   }

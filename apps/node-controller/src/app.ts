@@ -4,8 +4,11 @@ import type { Service } from '@mallee/service-kit'
 import { adoptDomains } from './adopt-domains.ts'
 import type { NodeControllerConfig } from './config.ts'
 import { startMetadataServer } from './metadata/metadata-server.ts'
+import { wasForgotten } from './give-up.ts'
 import { NodeLoops } from './node-loops.ts'
 import { openNodeParts, type NodeParts } from './node-parts.ts'
+
+export { nodeControllerSchema, type NodeControllerConfig } from './config.ts'
 
 export { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
 
@@ -14,6 +17,7 @@ export async function startNodeController(
   config: NodeControllerConfig,
   deps: { log: Log },
 ): Promise<Service> {
+  if (await wasForgotten(config.dir)) return idleForEver(deps.log)
   const parts = await openNodeParts(config, deps.log)
   const loops = await NodeLoops.open(parts)
   await loops.restoreNetwork()
@@ -37,6 +41,19 @@ export async function startNodeController(
       await loops.stop()
       await metadata?.close()
       await parts.close()
+    },
+  }
+}
+
+/** A machine that the administrator declared dead starts nothing again by itself. */
+function idleForEver(log: Log): Service {
+  log.error({}, 'the cloud forgot this machine; destroy its state and join anew to use it again')
+  const alive = setInterval(() => {}, 2 ** 30)
+  return {
+    address: null,
+    close() {
+      clearInterval(alive)
+      return Promise.resolve()
     },
   }
 }

@@ -25,6 +25,7 @@ export async function takeFingerprint(deps: {
     acceleratorReason: hypervisor.acceleratorReason,
     hypervisor: hypervisor.hypervisor,
     network: network.network,
+    address: network.address,
     hostname: os.hostname(),
     healthy: problems.length === 0,
     problems,

@@ -1,12 +1,14 @@
 import { GiB, errorMessage, systemClock } from '@mallee/base'
 import type { DesiredItem, DomainFacts, NodeFingerprint, VpcFacts } from '@mallee/agent-contract'
-import { AgentLoop } from '@mallee/agent-kit'
+import { AgentLoop, InventoryKeeper } from '@mallee/agent-kit'
 import { lookForStrangers } from './adopt-domains.ts'
 import { ConsoleKeeper } from './console/console-keeper.ts'
 import { DomainKeeper } from './domain-keeper.ts'
 import { takeFingerprint } from './fingerprint.ts'
 import { checkedHypervisor } from './hooks/checked-hypervisor.ts'
+import { nodeInventory } from './inventory/node-inventory.ts'
 import { NetworkKeeper } from './network-keeper.ts'
+import { giveUp } from './give-up.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { GuestPreparer } from './steps/guest-preparer.ts'
 
@@ -21,7 +23,9 @@ export class NodeLoops {
   private readonly networkKeeper: NetworkKeeper
   private readonly domains: DomainKeeper
   private readonly console: ConsoleKeeper
+  private readonly inventory: InventoryKeeper
   private readonly timers: NodeJS.Timeout[] = []
+  private givenUp = false
   private hooksVeto: string | null = null
   private fingerprint: NodeFingerprint
 
@@ -34,6 +38,7 @@ export class NodeLoops {
       ledger,
       log,
       onDesired: () => this.refresh(),
+      onForgotten: () => void this.giveUp(),
       fingerprint: () => this.fingerprint,
     })
     this.console = new ConsoleKeeper({
@@ -42,6 +47,7 @@ export class NodeLoops {
       log,
       send: (id, blob) => client.console(id, blob),
     })
+    this.inventory = inventoryKeeper(parts)
     this.networkKeeper = new NetworkKeeper({
       driver: network,
       items: () => ledger.list('vpc'),
@@ -77,7 +83,7 @@ export class NodeLoops {
 
   start(): void {
     const { hypervisor, log } = this.parts
-    hypervisor.onHint((name) => (name === null ? this.refresh() : this.domains.refresh(name)))
+    hypervisor.onHint((name) => (this.givenUp || name === null ? this.refresh() : this.domains.refresh(name)))
     this.timers.push(setInterval(() => this.refresh(), lookEveryMs))
     this.timers.push(
       setInterval(() => {
@@ -95,13 +101,26 @@ export class NodeLoops {
     for (const timer of this.timers) clearInterval(timer)
     await this.loop.stop()
     await this.domains.stop()
+    await this.inventory.stop()
+  }
+
+  private async giveUp(): Promise<void> {
+    const { config, hypervisor, ledger, log, network } = this.parts
+    for (const timer of this.timers) clearInterval(timer)
+    this.givenUp = true
+    await this.domains.stop()
+    await giveUp({ dir: config.dir, ledger, hypervisor, network, log }).catch((error: unknown) =>
+      log.error({ reason: errorMessage(error) }, 'could not give up what runs here'),
+    )
   }
 
   private refresh(): void {
+    if (this.givenUp) return
     const { hypervisor, ledger } = this.parts
     void this.restoreNetwork()
     this.domains.refreshAll()
     this.console.refresh(ledger.list('domain'))
+    this.inventory.refresh()
     void lookForStrangers(hypervisor, ledger, this.loop)
   }
 
@@ -148,4 +167,16 @@ export class NodeLoops {
       },
     }
   }
+}
+
+function inventoryKeeper(parts: NodeParts): InventoryKeeper {
+  const { cache, client, config, hypervisor, ledger, log, network } = parts
+  const folders = { instances: config.instancesDir, images: config.imagesDir, agent: config.dir }
+  return new InventoryKeeper({
+    ledger,
+    source: nodeInventory({ hypervisor, network, ledger, cache, folders }),
+    send: (blob) => client.inventory(blob),
+    clock: systemClock,
+    log,
+  })
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'vitest'
 import { silentLog } from '@mallee/base'
@@ -31,6 +31,7 @@ if (missing) {
       new LibvirtDriver({
         socket: libvirtd.socketPath,
         logDir: path.join(dir, 'log/qemu'),
+        instancesDir: path.join(dir, 'instances'),
         vcpus: 4,
         memoryMiB: 4096,
         log: silentLog,
@@ -38,7 +39,10 @@ if (missing) {
     const driver = open()
     return {
       driver,
-      domainXml,
+      domainXml: (name) => domainXml(name, path.join(dir, 'instances', name)),
+      startForeign: async (name) => {
+        await libvirtd.exec('virsh', ['create', await xmlFile(dir, domainXml(name, '/elsewhere'))])
+      },
       crash: async (name) => {
         await libvirtd.exec('pkill', ['-KILL', '-f', `guest=${name},`])
       },
@@ -52,8 +56,14 @@ if (missing) {
   })
 }
 
-function domainXml(name: string): string {
-  return `<domain type='qemu'><name>${name}</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+async function xmlFile(dir: string, xml: string): Promise<string> {
+  const file = path.join(dir, 'foreign.xml')
+  await writeFile(file, xml)
+  return file
+}
+
+function domainXml(name: string, folder: string): string {
+  return `<domain type='qemu'><name>${name}</name><description>${folder}</description><memory unit='MiB'>32</memory><vcpu>1</vcpu>
     <os><type arch='x86_64'>hvm</type></os><on_poweroff>destroy</on_poweroff><on_crash>destroy</on_crash>
     <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`
 }

@@ -1,9 +1,19 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { errorMessage, type Log } from '@mallee/base'
-import { AgentLoop, CloudClient, keepCertificate, Ledger, obtainIdentity } from '@mallee/agent-kit'
+import { MalleeError, errorMessage, systemClock, type Log } from '@mallee/base'
+import {
+  AgentLoop,
+  CloudClient,
+  InventoryKeeper,
+  keepCertificate,
+  Ledger,
+  obtainIdentity,
+  type InventorySource,
+} from '@mallee/agent-kit'
 import type { Service } from '@mallee/service-kit'
 import type { StorageControllerConfig } from './config.ts'
+
+export { storageControllerSchema, type StorageControllerConfig } from './config.ts'
 
 const fingerprintEveryMs = 30_000
 
@@ -24,11 +34,18 @@ export async function startStorageController(
   const { authority, key, certificate } = identity
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
   let fingerprint = await takeFingerprint(config.dataDir)
+  const inventory = new InventoryKeeper({
+    ledger,
+    source: nothingHeld,
+    send: (blob) => client.inventory(blob),
+    clock: systemClock,
+    log,
+  })
   const loop = new AgentLoop({
     cloud: client,
     ledger,
     log,
-    onDesired: () => {},
+    onDesired: () => inventory.refresh(),
     fingerprint: () => fingerprint,
   })
   const timer = setInterval(() => {
@@ -54,9 +71,17 @@ export async function startStorageController(
       clearInterval(timer)
       stopping.abort()
       await loop.stop()
+      await inventory.stop()
       await client.close()
     },
   }
+}
+
+/** It holds no volumes yet, so it has nothing to say and nothing to remove. */
+const nothingHeld: InventorySource = {
+  take: () => Promise.resolve({ entries: [], problems: [] }),
+  remove: ({ kind }) =>
+    Promise.reject(new MalleeError({ code: 'NotRemovable', publicMessage: `There is no ${kind} here.` })),
 }
 
 async function takeFingerprint(dataDir: string): Promise<Record<string, unknown>> {

@@ -17,6 +17,8 @@ import { openIndex } from './index/open-index.ts'
 import type { Index } from './index/tables.ts'
 import { createHttpServer } from './listener.ts'
 
+export { walrusSchema, type WalrusConfig } from './config.ts'
+
 /** Longest wait for downloads and uploads under way when walrus stops. */
 const closeGraceMs = 5_000
 

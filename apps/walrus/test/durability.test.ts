@@ -89,6 +89,9 @@ describe('a full disk', () => {
       read: (blob, start, end) => driver.read(blob, start, end),
       remove: (id) => driver.remove(id),
       list: () => driver.list(),
+      changedAtMs: (id) => driver.changedAtMs(id),
+      listUnfinished: () => driver.listUnfinished(),
+      removeUnfinished: (id) => driver.removeUnfinished(id),
       space: async () => (fault === 'space' ? { totalBytes: 1e9, freeBytes: 1000 } : driver.space()),
       async create() {
         const writer = await driver.create()

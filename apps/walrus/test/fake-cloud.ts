@@ -2,6 +2,8 @@ import { digestOf } from '@mallee/base'
 import type {
   AccessKeyItem,
   DesiredResponse,
+  InventoryBlob,
+  InventoryItem,
   ImageObjectItem,
   Observation,
   Report,
@@ -19,6 +21,7 @@ export class FakeCloud implements Cloud {
   private wakes: (() => void)[] = []
   lastReport: Report | null = null
   away = false
+  lastInventory: InventoryBlob | null = null
 
   putKey(body: AccessKeyItem): void {
     this.put('access-key', body.accessKeyId, body)
@@ -26,6 +29,15 @@ export class FakeCloud implements Cloud {
 
   putImage(body: ImageObjectItem): void {
     this.put('image-object', body.imageId, body)
+  }
+
+  askInventory(body: InventoryItem): void {
+    this.put('inventory', 'host', body)
+  }
+
+  inventory(blob: InventoryBlob): Promise<void> {
+    this.lastInventory = blob
+    return Promise.resolve()
   }
 
   drop(kind: string, id: string): void {

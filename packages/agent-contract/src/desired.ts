@@ -1,3 +1,4 @@
+import { inventoryItemSchema } from './inventory.ts'
 import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
 
 /**
@@ -42,6 +43,9 @@ export const guestInterfaceSchema = record({
 })
 export type GuestInterface = Shape<typeof guestInterfaceSchema>
 
+/** Whose request it was: the thread through every log, and the trace, if somebody traces. */
+const cause = { requestId: nullable(text()), traceparent: nullable(text({ maxLength: 64 })) }
+
 /**
  * Item kind `domain`: one incarnation of an instance, started at most once. `intent`:
  * - `run`: prepare and start it, unless it was started before;
@@ -49,40 +53,43 @@ export type GuestInterface = Shape<typeof guestInterfaceSchema>
  *   the next incarnation on this node;
  * - `remove`: end it and leave nothing of the instance behind.
  */
-export const domainItemSchema = record({
-  intent: choice('run', 'release', 'remove'),
-  instanceId: text(),
-  incarnation: integer(1),
-  graceMs: integer(),
-  rebootCount: integer(),
-  consoleCount: integer(),
-  accountId: text(),
-  userId: text(),
-  reservationId: text(),
-  launchIndex: integer(),
-  launchTimeMs: integer(),
-  uuid: text(),
-  region: text(),
-  availabilityZone: text(),
-  instanceType: text(),
-  vcpus: integer(1, 512),
-  memoryMiB: integer(16),
-  diskGiB: integer(1),
-  platform: choice('linux', 'windows'),
-  architecture: choice('x86_64', 'arm64', 'i386'),
-  rootDeviceName: text(),
-  machine: artifactSchema,
-  kernel: nullable(artifactSchema),
-  ramdisk: nullable(artifactSchema),
-  keyName: nullable(text()),
-  publicKey: nullable(longText(16_384)),
-  userData: nullable(longText(65_536)),
-  privateDnsName: text(),
-  publicDnsName: text(),
-  interfaces: list(guestInterfaceSchema, 16),
-  metadata: metadataOptionsSchema,
-  tags: mapOf(text()),
-})
+export const domainItemSchema = record(
+  {
+    intent: choice('run', 'release', 'remove'),
+    instanceId: text(),
+    incarnation: integer(1),
+    graceMs: integer(),
+    rebootCount: integer(),
+    consoleCount: integer(),
+    accountId: text(),
+    userId: text(),
+    reservationId: text(),
+    launchIndex: integer(),
+    launchTimeMs: integer(),
+    uuid: text(),
+    region: text(),
+    availabilityZone: text(),
+    instanceType: text(),
+    vcpus: integer(1, 512),
+    memoryMiB: integer(16),
+    diskGiB: integer(1),
+    platform: choice('linux', 'windows'),
+    architecture: choice('x86_64', 'arm64', 'i386'),
+    rootDeviceName: text(),
+    machine: artifactSchema,
+    kernel: nullable(artifactSchema),
+    ramdisk: nullable(artifactSchema),
+    keyName: nullable(text()),
+    publicKey: nullable(longText(16_384)),
+    userData: nullable(longText(65_536)),
+    privateDnsName: text(),
+    publicDnsName: text(),
+    interfaces: list(guestInterfaceSchema, 16),
+    metadata: metadataOptionsSchema,
+    tags: mapOf(text()),
+  },
+  cause,
+)
 export type DomainItem = Shape<typeof domainItemSchema>
 
 /**
@@ -147,14 +154,17 @@ export type AccessKeyItem = Shape<typeof accessKeyItemSchema>
  * Item kind `image-object`, for walrus: an object that was registered as an image. Walrus reads it whole once and
  * reports format, size and digest; from then on node agents may fetch it with their certificates.
  */
-export const imageObjectItemSchema = record({
-  imageId: text(),
-  accountId: text(),
-  bucket: text(),
-  key: text(),
-  /** What the object must be: a bootable disk or file system, a kernel or an initial ramdisk. */
-  kind: choice('machine', 'kernel', 'ramdisk'),
-})
+export const imageObjectItemSchema = record(
+  {
+    imageId: text(),
+    accountId: text(),
+    bucket: text(),
+    key: text(),
+    /** What the object must be: a bootable disk or file system, a kernel or an initial ramdisk. */
+    kind: choice('machine', 'kernel', 'ramdisk'),
+  },
+  cause,
+)
 export type ImageObjectItem = Shape<typeof imageObjectItemSchema>
 
 /** The schema of an item's body by its kind. */
@@ -163,6 +173,7 @@ export const itemSchemas = {
   vpc: vpcItemSchema,
   'access-key': accessKeyItemSchema,
   'image-object': imageObjectItemSchema,
+  inventory: inventoryItemSchema,
 } as const
 export type ItemKind = keyof typeof itemSchemas
 export const itemKinds = Object.keys(itemSchemas) as ItemKind[]

@@ -15,6 +15,14 @@ export {
   type VpcItem,
 } from './desired.ts'
 export {
+  inventoryKinds,
+  type InventoryBlob,
+  type InventoryEntry,
+  type InventoryItem,
+  type InventoryKind,
+  type InventoryRemoval,
+} from './inventory.ts'
+export {
   factSchemas,
   maxBlobBytes,
   nodeFingerprintSchema,

@@ -24,6 +24,8 @@ export const nodeFingerprintSchema = record({
   hypervisor: text(),
   network: text(),
   hostname: text(),
+  /** The node's address on its uplink; absent from nodes of the first release. */
+  address: nullable(text()),
   healthy: flag(),
   problems: list(text(), 100),
 })

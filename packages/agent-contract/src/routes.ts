@@ -1,3 +1,4 @@
+import { inventoryBlobSchema } from './inventory.ts'
 import { reportSchema, consoleBlobSchema } from './observed.ts'
 import {
   anything,
@@ -31,6 +32,8 @@ export type RegisterRequest = Shape<typeof registerRequestSchema>
 
 export const registerResponseSchema = record({
   agentId: text(),
+  /** CIDR of the public addresses that instances are lent. */
+  publicPool: text(),
   availabilityZone: text(),
   region: text(),
   certificate: longText(65_536),
@@ -101,6 +104,13 @@ export const agentRoutes = {
     path: `${base}/blobs/console/:instanceId`,
     doc: 'The latest serial console output of an instance.',
     request: consoleBlobSchema,
+    response: null,
+  }),
+  inventory: route({
+    method: 'PUT',
+    path: `${base}/blobs/inventory`,
+    doc: 'What really is on the host, in answer to the count of the inventory item.',
+    request: inventoryBlobSchema,
     response: null,
   }),
 } as const

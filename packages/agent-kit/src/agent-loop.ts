@@ -1,4 +1,4 @@
-import { digestOf, errorMessage, systemClock, type Clock, type Log } from '@mallee/base'
+import { MalleeError, digestOf, errorMessage, systemClock, type Clock, type Log } from '@mallee/base'
 import type { Observation, Report } from '@mallee/agent-contract'
 import type { Cloud } from './cloud.ts'
 import type { Ledger } from './ledger.ts'
@@ -18,6 +18,7 @@ export class AgentLoop {
   private readonly clock: Clock
   private readonly log: Log
   private readonly onDesired: () => void
+  private readonly onForgotten: () => void
   private readonly fingerprint: () => Record<string, unknown>
   private readonly observations = new Map<string, { observation: Observation; digest: string }>()
   private readonly unsaid = new Set<string>()
@@ -35,6 +36,8 @@ export class AgentLoop {
     log: Log
     clock?: Clock
     onDesired: () => void
+    /** The cloud says that the administrator declared this machine dead; said once. */
+    onForgotten?: () => void
     fingerprint: () => Record<string, unknown>
   }) {
     this.cloud = options.cloud
@@ -42,6 +45,7 @@ export class AgentLoop {
     this.log = options.log
     this.clock = options.clock ?? systemClock
     this.onDesired = options.onDesired
+    this.onForgotten = options.onForgotten ?? (() => {})
     this.fingerprint = options.fingerprint
     this.sequence = this.ledger.starts * sequencesPerStart
   }
@@ -103,6 +107,7 @@ export class AgentLoop {
         }
       } catch (error) {
         if (this.stopping.signal.aborted) return
+        if (error instanceof MalleeError && error.code === 'Forgotten') return this.onForgotten()
         this.log.warn({ reason: errorMessage(error) }, 'no desired set')
         await this.clock.sleep(backOffMs, this.stopping.signal)
         backOffMs = Math.min(backOffMs * 2, longestBackOffMs)
@@ -129,6 +134,7 @@ export class AgentLoop {
         for (const key of this.observations.keys()) this.unsaid.add(key)
         this.saidFingerprint = ''
         if (this.stopping.signal.aborted) return
+        if (error instanceof MalleeError && error.code === 'Forgotten') return // the poll hears it too, and tells
         this.log.warn({ reason: errorMessage(error) }, 'the report did not arrive')
         await this.clock.sleep(backOffMs, this.stopping.signal)
         backOffMs = Math.min(backOffMs * 2, longestBackOffMs)

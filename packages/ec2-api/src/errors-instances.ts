@@ -40,6 +40,14 @@ export function insufficientInstanceCapacity(message: string): AwsError {
   return new AwsError('InsufficientInstanceCapacity', message, 500)
 }
 
+/** A launch repeated by its token after what it launched was terminated and forgotten (EC2's table of error codes). */
+export function idempotentInstanceTerminated(): AwsError {
+  return new AwsError(
+    'IdempotentInstanceTerminated',
+    'The request to launch an instance uses the same client token as a previous request for which the instance has been terminated.',
+  )
+}
+
 export function instanceLimitExceeded(message: string): AwsError {
   return new AwsError('InstanceLimitExceeded', message)
 }

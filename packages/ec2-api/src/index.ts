@@ -28,6 +28,7 @@ export {
 } from './errors-common.ts'
 export { malformedId, notFound } from './errors-ids.ts'
 export {
+  idempotentInstanceTerminated,
   incorrectInstanceState,
   instanceLimitExceeded,
   instanceNotInState,

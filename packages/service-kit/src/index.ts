@@ -3,3 +3,20 @@ export { parseConfig, readConfig } from './config.ts'
 export { createSharedPort } from './shared-port.ts'
 export { runService, type Service } from './lifeline.ts'
 export { SharedListener, type DoorTls } from './shared-listener.ts'
+export { Metrics, stopwatch } from './metrics.ts'
+export {
+  healthListenSchema,
+  isReadiness,
+  startHealthServer,
+  type HealthListen,
+  type HealthServer,
+  type Readiness,
+} from './health-server.ts'
+export {
+  readTraceparent,
+  Tracer,
+  tracingSchema,
+  type Attributes,
+  type Span,
+  type TracingConfig,
+} from './tracing.ts'

@@ -2,6 +2,7 @@ export { openSqliteStore } from './sqlite-store.ts'
 export { openPostgresStore } from './postgres-store.ts'
 export { assertOutsideTransaction } from './inside-transaction.ts'
 export {
+  type CommitObserver,
   type Migration,
   type StateStore,
   type StoreTransaction,

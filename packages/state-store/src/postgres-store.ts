@@ -3,7 +3,13 @@ import pg from 'pg'
 import { assert } from '@mallee/base'
 import { runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
-import type { Migration, StateStore, StoreTransaction, TransactionKind } from './state-store.ts'
+import type {
+  CommitObserver,
+  Migration,
+  StateStore,
+  StoreTransaction,
+  TransactionKind,
+} from './state-store.ts'
 
 /** SQLSTATE of a serialization failure and of a deadlock: the transaction did nothing and is run again. */
 const againStates = new Set(['40001', '40P01'])
@@ -22,6 +28,8 @@ export async function openPostgresStore<DB>(options: {
   connectionString: string
   migrations: readonly Migration[]
   maxConnections?: number
+  /** Of the whole transaction, since the driver does not tell its commit apart. */
+  onCommit?: CommitObserver
 }): Promise<StateStore<DB>> {
   const types = {
     getTypeParser: (oid: number, format?: 'text') =>
@@ -40,7 +48,12 @@ export async function openPostgresStore<DB>(options: {
   return {
     engine: 'postgres',
     read: (work) => work(db),
-    transaction: (kind, work) => runSerializable(db, kind, work),
+    async transaction(kind, work) {
+      const startedMs = performance.now()
+      const value = await runSerializable(db, kind, work)
+      options.onCommit?.({ seconds: (performance.now() - startedMs) / 1000, transactions: 1 })
+      return value
+    },
     close: () => db.destroy(),
   }
 }

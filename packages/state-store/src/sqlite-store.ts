@@ -6,7 +6,13 @@ import { assert } from '@mallee/base'
 import { cachedStatements } from './cached-statements.ts'
 import { assertNotNested, runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
-import type { Migration, StateStore, StoreTransaction, TransactionKind } from './state-store.ts'
+import type {
+  CommitObserver,
+  Migration,
+  StateStore,
+  StoreTransaction,
+  TransactionKind,
+} from './state-store.ts'
 
 /**
  * One writer. Transactions queue; those that are waiting when the writer is free share one outer transaction, each as
@@ -16,6 +22,7 @@ import type { Migration, StateStore, StoreTransaction, TransactionKind } from '.
 export async function openSqliteStore<DB>(options: {
   file: string
   migrations: readonly Migration[]
+  onCommit?: CommitObserver
 }): Promise<StateStore<DB>> {
   mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 })
   const writerHandle = openHandle(options.file)
@@ -28,7 +35,7 @@ export async function openSqliteStore<DB>(options: {
   const writer = kyselyOn(writerHandle)
   const reader = kyselyOn(openHandle(options.file))
   await sql`pragma query_only = 1`.execute(reader)
-  return new SqliteStore(writer, reader)
+  return new SqliteStore(writer, reader, options.onCommit ?? (() => {}))
 }
 
 /** SQLite gives its side files the mode of the record, which is its owner's alone. */
@@ -62,10 +69,12 @@ class SqliteStore<DB> implements StateStore<DB> {
   private waiting: Waiting[] = []
   private running: Promise<void> | null = null
   private closed = false
+  private readonly onCommit: CommitObserver
 
-  constructor(writer: Kysely<DB>, reader: Kysely<DB>) {
+  constructor(writer: Kysely<DB>, reader: Kysely<DB>, onCommit: CommitObserver) {
     this.writer = writer
     this.reader = reader
+    this.onCommit = onCommit
   }
 
   read<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T> {
@@ -100,7 +109,9 @@ class SqliteStore<DB> implements StateStore<DB> {
     try {
       await sql`begin immediate`.execute(this.writer)
       for (const entry of batch) answers.push(await this.runOne(entry, wakes))
+      const startedMs = performance.now()
       await sql`commit`.execute(this.writer)
+      this.onCommit({ seconds: (performance.now() - startedMs) / 1000, transactions: batch.length })
     } catch (error) {
       await sql`rollback`.execute(this.writer).catch(() => {})
       for (const entry of batch) entry.reject(error)

@@ -29,3 +29,6 @@ export interface Migration {
   // oxlint-disable-next-line typescript/no-explicit-any -- a migration speaks of tables as they were, not as they are
   up(db: Kysely<any>): Promise<void>
 }
+
+/** Told of each commit that reached the disk, for figures: how long it took, and how many transactions shared it. */
+export type CommitObserver = (commit: { readonly seconds: number; readonly transactions: number }) => void

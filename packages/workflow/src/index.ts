@@ -1,1 +1,7 @@
-export { ReconcilerQueue, type PassResult, type Reconciler, type ReconcilerStatus } from './reconciler.ts'
+export {
+  ReconcilerQueue,
+  type PassObserver,
+  type PassResult,
+  type Reconciler,
+  type ReconcilerStatus,
+} from './reconciler.ts'

@@ -9,6 +9,8 @@ export interface Reconciler {
   readonly name: string
   /** A full scan this often, in case a wake was lost; a correct system finds nothing. */
   readonly everyMs: number
+  /** Where time alone changes things: how long until the next scan, asked after each. `everyMs` where absent. */
+  nextScanMs?(): number
   /** Names of objects that are not settled. */
   list(): Promise<string[]>
   /** One pass over one object. */
@@ -26,7 +28,23 @@ export interface ReconcilerStatus {
   readonly lastPassAtMs: number | null
   readonly lastPassMs: number
   readonly queued: number
+  /** How long the name that waits longest is due; 0 where none is. */
+  readonly lagMs: number
+  readonly lastScanAtMs: number | null
+  /** Since when the present pass runs; null between passes. */
+  readonly passSinceMs: number | null
+  readonly stopped: boolean
 }
+
+/** Told of each pass, for figures. */
+export type PassObserver = (pass: {
+  readonly reconciler: string
+  readonly name: string
+  readonly seconds: number
+  /** Between the wake and the pass. */
+  readonly waitedSeconds: number
+  readonly failed: boolean
+}) => void
 
 const firstBackOffMs = 100
 const longestBackOffMs = 30_000
@@ -39,7 +57,9 @@ export class ReconcilerQueue {
   private readonly reconciler: Reconciler
   private readonly clock: Clock
   private readonly log: Log
-  private readonly due = new Set<string>()
+  private readonly onPass: PassObserver
+  /** Names and since when they are due. */
+  private readonly due = new Map<string, number>()
   private readonly failures = new Map<string, number>()
   private readonly timers = new Map<string, () => void>()
   private scanWanted = true
@@ -51,8 +71,11 @@ export class ReconcilerQueue {
   private lastError: string | null = null
   private lastPassAtMs: number | null = null
   private lastPassMs = 0
+  private lastScanAtMs: number | null = null
+  private passSinceMs: number | null = null
 
-  constructor(options: { reconciler: Reconciler; clock: Clock; log: Log }) {
+  constructor(options: { reconciler: Reconciler; clock: Clock; log: Log; onPass?: PassObserver }) {
+    this.onPass = options.onPass ?? (() => {})
     this.reconciler = options.reconciler
     this.clock = options.clock
     this.log = options.log.child({ reconciler: options.reconciler.name })
@@ -75,7 +98,7 @@ export class ReconcilerQueue {
   /** Wakes one name, or a scan for all of them. */
   wake(name?: string): void {
     if (name === undefined) this.scanWanted = true
-    else this.due.add(name)
+    else this.mark(name)
     this.kick()
   }
 
@@ -93,7 +116,16 @@ export class ReconcilerQueue {
       lastPassAtMs: this.lastPassAtMs,
       lastPassMs: this.lastPassMs,
       queued: this.due.size + this.timers.size,
+      lagMs: this.lagMs(),
+      lastScanAtMs: this.lastScanAtMs,
+      passSinceMs: this.passSinceMs,
+      stopped: this.stopped,
     }
+  }
+
+  private lagMs(): number {
+    const [oldestMs] = this.due.values()
+    return oldestMs === undefined ? 0 : this.clock.now() - oldestMs
   }
 
   private kick(): void {
@@ -107,10 +139,10 @@ export class ReconcilerQueue {
   private async drain(): Promise<void> {
     await Promise.resolve()
     if (this.scanWanted) await this.scan()
-    for (const name of this.due) {
+    for (const [name, dueMs] of this.due) {
       if (this.stopped) return
       this.due.delete(name)
-      await this.pass(name)
+      await this.pass(name, dueMs)
     }
   }
 
@@ -118,15 +150,23 @@ export class ReconcilerQueue {
     this.scanWanted = false
     this.cancelScan?.()
     try {
-      for (const name of await this.reconciler.list()) this.due.add(name)
+      for (const name of await this.reconciler.list()) this.mark(name)
+      this.lastScanAtMs = this.clock.now()
     } catch (error) {
       this.noteError(error, 'scan')
     }
-    this.cancelScan = this.clock.after(this.reconciler.everyMs, () => this.wake())
+    const nextMs = this.reconciler.nextScanMs?.() ?? this.reconciler.everyMs
+    this.cancelScan = this.clock.after(nextMs, () => this.wake())
   }
 
-  private async pass(name: string): Promise<void> {
+  private mark(name: string): void {
+    if (!this.due.has(name)) this.due.set(name, this.clock.now())
+  }
+
+  private async pass(name: string, dueMs: number): Promise<void> {
     const startedMs = this.clock.now()
+    this.passSinceMs = startedMs
+    let failed = false
     this.timers.get(name)?.()
     this.timers.delete(name)
     try {
@@ -134,6 +174,7 @@ export class ReconcilerQueue {
       this.failures.delete(name)
       if (!result.settled && 'againMs' in result) this.later(name, result.againMs)
     } catch (error) {
+      failed = true
       const count = (this.failures.get(name) ?? 0) + 1
       this.failures.set(name, count)
       this.noteError(error, name)
@@ -142,6 +183,14 @@ export class ReconcilerQueue {
     this.passes += 1
     this.lastPassAtMs = this.clock.now()
     this.lastPassMs = this.lastPassAtMs - startedMs
+    this.passSinceMs = null
+    this.onPass({
+      reconciler: this.reconciler.name,
+      name,
+      seconds: this.lastPassMs / 1000,
+      waitedSeconds: (startedMs - dueMs) / 1000,
+      failed,
+    })
   }
 
   private later(name: string, delayMs: number): void {

@@ -11,6 +11,8 @@ export interface ActionContext {
   readonly action: string
   readonly caller: Caller
   readonly requestId: string
+  /** W3C trace context of the request; null where nobody traces. */
+  readonly traceparent: string | null
   readonly log: Log
   readonly nowMs: number
   readonly random: Random

@@ -122,6 +122,7 @@ async function status(deps: AdminDependencies) {
       agents,
       reconcilers: deps.reconcilers(),
       region: deps.settings.region,
+      availabilityZones: deps.settings.availabilityZones,
       publicPool: deps.settings.publicPool,
     }
   })

@@ -1,17 +1,25 @@
 import type { FastifyInstance } from 'fastify'
-import type { StateStore } from '@mallee/state-store'
 import { ec2ActionNames } from '@mallee/ec2-api'
+import { isReadiness, type Metrics } from '@mallee/service-kit'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import { listAgents } from '../store/agent-store.ts'
-import type { Tables } from '../store/tables.ts'
 import { isReady } from './admin-door.ts'
+import { readiness, type ReadinessDependencies } from './readiness.ts'
 
-/** What a monitor may ask without a key: no names, no secrets, no changes. */
-export function registerHealthDoor(app: FastifyInstance, deps: { record: StateStore<Tables> }): void {
+/** What a monitor may ask without a key: no names of users, no secrets, no changes. */
+export function registerHealthDoor(
+  app: FastifyInstance,
+  deps: ReadinessDependencies & { readonly metrics: Metrics },
+): void {
+  const ready = readiness(deps)
   app.get('/healthz', () => ({ alive: true }))
+  app.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', deps.metrics.contentType).send(await deps.metrics.text()),
+  )
   app.get('/readyz', async (_request, reply) => {
+    const checks = await ready()
     const agents = await deps.record.read((db) => listAgents(db))
-    const ready = isReady(
+    const launches = isReady(
       agents.map((agent) => ({
         kind: agent.kind,
         state: agent.state,
@@ -19,7 +27,10 @@ export function registerHealthDoor(app: FastifyInstance, deps: { record: StateSt
         fingerprint: agent.fingerprint ? (JSON.parse(agent.fingerprint) as Record<string, unknown>) : null,
       })),
     )
-    return reply.code(ready ? 200 : 503).send({ ready })
+    // Whether a launch would find its agents is told and is no part of our own readiness.
+    return reply
+      .code(isReadiness(checks) ? 200 : 503)
+      .send({ ready: isReadiness(checks), checks, launchesWouldSucceed: launches })
   })
   app.get('/coverage', () => ({
     ec2: { implemented: [...ec2ActionByName.keys()].toSorted(), known: ec2ActionNames().size },

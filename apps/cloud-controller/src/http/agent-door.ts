@@ -11,16 +11,24 @@ import {
   type RegisterRequest,
   type Report,
 } from '@mallee/agent-contract'
-import { agentNameOf, signCertificateRequest, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
+import {
+  agentNameOf,
+  requestKeyDigest,
+  signCertificateRequest,
+  walrusServerName,
+  type KeyAndCertificate,
+} from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from '../identity/keyring.ts'
 import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
+import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
+import { registerInventoryDoor } from './inventory-door.ts'
 
 export interface AgentDoorDependencies {
   readonly record: StateStore<Tables>
@@ -75,6 +83,7 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
       deps.log.warn({ agentId: agent.id, dropped: result.dropped }, 'observations dropped')
     return { accepted: result.accepted, sequence: report.sequence }
   })
+  registerInventoryDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
   app.put<{ Params: { instanceId: string } }>(agentRoutes.console.path, async (request, reply) => {
     const agent = await requireAgent(deps, request)
     await keepConsole(deps, agent, request.params.instanceId, checked(validate.console, request.body))
@@ -92,7 +101,12 @@ function checked<T>(check: { (value: unknown): value is T; errors?: unknown }, v
 
 function answerError(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
   if (error instanceof MalleeError) {
-    const status = error.code === 'Forbidden' ? 403 : error.code === 'Unregistered' ? 401 : 400
+    const status =
+      error.code === 'Forbidden' || error.code === 'Forgotten'
+        ? 403
+        : error.code === 'Unregistered'
+          ? 401
+          : 400
     return reply.code(status).send({ code: error.code, message: error.publicMessage })
   }
   const status = (error as { statusCode?: number }).statusCode
@@ -109,7 +123,14 @@ async function requireAgent(deps: AgentDoorDependencies, request: FastifyRequest
   const agent = await deps.record.read((db) =>
     db.selectFrom('agent').selectAll().where('id', '=', peer.agentId).executeTakeFirst(),
   )
-  if (!agent || agent.state === 'forgotten' || agent.kind !== peer.kind) {
+  if (agent?.state === 'forgotten') {
+    throw new MalleeError({
+      code: 'Forgotten',
+      publicMessage:
+        'The administrator has declared this machine dead; what it still runs has been given up.',
+    })
+  }
+  if (!agent || agent.kind !== peer.kind) {
     throw new MalleeError({
       code: 'Unregistered',
       publicMessage: 'This agent is not, or no longer, registered.',
@@ -127,6 +148,7 @@ function peerOfSocket(request: FastifyRequest): { kind: string; agentId: string 
 async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
   const secret = body.token.split('.').at(-1) ?? ''
   const digest = createHash('sha256').update(secret).digest('hex')
+  const keyDigest = requestKeyDigest(body.certificateRequest)
   const nowMs = deps.clock.now()
   const agent = await deps.record.transaction('action', async (tx) => {
     const token = await tx.db
@@ -134,9 +156,22 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
       .selectAll()
       .where('digest', '=', digest)
       .executeTakeFirst()
-    if (!token || token.kind !== body.kind || token.used_by !== null || token.expires_at < nowMs) {
+    // An agent that died before it had its answer asks again with the very same key, and gets the same identity.
+    const again = token?.used_by != null && token.key_digest === keyDigest ? token.used_by : null
+    if (
+      !token ||
+      token.kind !== body.kind ||
+      (token.used_by !== null && !again) ||
+      token.expires_at < nowMs
+    ) {
       throw forbidden('The join token is not valid: unknown, of another kind, used or expired.')
     }
+    if (again) {
+      const row = await tx.db.selectFrom('agent').selectAll().where('id', '=', again).executeTakeFirst()
+      if (row && row.state !== 'forgotten' && row.name === body.name) return row
+      throw forbidden('The join token is not valid: it was used under another name.')
+    }
+    await refuseSecondWalrus(tx, body.kind)
     const taken = await tx.db
       .selectFrom('agent')
       .select('id')
@@ -157,9 +192,14 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
       undeclared: '[]',
       silent_since: null,
       joined_at: nowMs,
+      draining_since: null,
     }
     await tx.db.insertInto('agent').values(row).execute()
-    await tx.db.updateTable('join_token').set({ used_by: row.id }).where('digest', '=', digest).execute()
+    await tx.db
+      .updateTable('join_token')
+      .set({ used_by: row.id, key_digest: keyDigest })
+      .where('digest', '=', digest)
+      .execute()
     if (row.kind === 'walrus') tx.afterCommit(() => deps.wakes.keys())
     return row
   })
@@ -170,7 +210,20 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
     certificate: await signFor(deps, agent, body.certificateRequest),
     authority: deps.authority.certificate,
     pollSeconds: deps.settings.pollSeconds,
+    publicPool: deps.settings.publicPool,
   }
+}
+
+/** Buckets have one home; a second walrus would answer for objects that it does not have. */
+async function refuseSecondWalrus(tx: Tx, kind: string): Promise<void> {
+  if (kind !== 'walrus') return
+  const present = await tx.db
+    .selectFrom('agent')
+    .select('name')
+    .where('kind', '=', 'walrus')
+    .where('state', '!=', 'forgotten')
+    .executeTakeFirst()
+  if (present) throw forbidden(`This cloud has its walrus, ${present.name}; forget that one first.`)
 }
 
 function signFor(deps: AgentDoorDependencies, agent: AgentTable, request: string): Promise<string> {
@@ -195,12 +248,15 @@ async function desired(deps: AgentDoorDependencies, request: FastifyRequest, rep
   if (!Number.isSafeInteger(held) || held < 0 || Number.isNaN(waitMs))
     throw new MalleeError({ code: 'BadRequest', publicMessage: 'revision and wait must be numbers.' })
   const gone = new AbortController()
-  reply.raw.on('close', () => gone.abort())
+  const pollEnded = deps.presence.holds(agent.id)
+  reply.raw.on('close', () => {
+    gone.abort()
+    pollEnded(reply.raw.writableFinished)
+  })
   const news = deps.waiters.wait(agent.id, waitMs, gone.signal) // listens before it reads, so that no wake falls between
   let set = await deps.record.read((db) => readDesiredSet(db, agent.id, held))
   if (!set) {
-    await news
-    deps.presence.heard(agent.id)
+    await news // a wait that ends by itself is our own doing, and no word of the agent's
     if (gone.signal.aborted) return reply
     set = await deps.record.read((db) => readDesiredSet(db, agent.id, held))
   } else {

@@ -9,6 +9,8 @@ import {
   type ServiceModel,
 } from '@mallee/aws-protocol'
 import { createEc2Decoder, createEc2Encoder, ec2Model } from '@mallee/ec2-api'
+import { readTraceparent, stopwatch } from '@mallee/service-kit'
+import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import { authenticate } from './authenticate.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { toAwsError } from './to-aws-error.ts'
@@ -35,13 +37,18 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
     const requestId = newUuid(deps.random ?? systemRandom)
     const raw = rawRequest(request)
     const service = serviceOf(raw)
+    const parent = readTraceparent(raw.headers['traceparent'])
+    const span = deps.tracer.start(`${service.name} request`, parent, { request_id: requestId }, 'server')
     const visit: Visit = {
       request: raw,
       requestId,
       nowMs: deps.clock.now(),
-      log: deps.log.child({ requestId }),
+      log: deps.log.child({ request_id: requestId }),
+      traceparent: span.traceparent,
+      seen: { action: 'unknown' },
       deps,
     }
+    const seconds = stopwatch()
     const answer = await funnel(visit, service.model(), async () => {
       if (raw.body.length > longestBodyBytes) {
         throw new AwsError(
@@ -51,6 +58,7 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
         )
       }
       const query = parseQueryRequest(raw.rawQuery, formBody(raw))
+      visit.seen.action = knownAction(service.name, query.action ?? '')
       const caller = await authenticate(raw, {
         ...deps,
         signingKeys,
@@ -60,6 +68,10 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       if (service.name === 'sts') return answerSts(visit, query, caller)
       return service.name === 'iam' ? answerIam(visit, query, caller) : answerEc2(visit, query, caller, ec2)
     })
+    const { action } = visit.seen
+    deps.figures.request({ service: service.name, action, code: answer.code, seconds: seconds() })
+    span.set({ action, 'http.response.status_code': answer.status, code: answer.code })
+    span.end(answer.status >= 500 ? answer.code : undefined)
     return reply
       .code(answer.status)
       .header('content-type', xml)
@@ -108,18 +120,28 @@ function formBody(request: RawRequest): string {
     : ''
 }
 
-async function funnel(visit: Visit, model: ServiceModel, work: () => Promise<Answer>): Promise<Answer> {
+/** Of all that a client may send, only what we perform has a name in the figures. */
+function knownAction(service: ServiceDoor['name'], action: string): string {
+  if (service === 'ec2' && ec2ActionByName.has(action)) return action
+  return service === 'sts' && action === 'GetCallerIdentity' ? action : 'unknown'
+}
+
+async function funnel(
+  visit: Visit,
+  model: ServiceModel,
+  work: () => Promise<Answer>,
+): Promise<Answer & { code: string }> {
   const startedMs = visit.deps.clock.now()
   try {
     const answer = await work()
     visit.log.info({ status: answer.status, durationMs: visit.deps.clock.now() - startedMs }, 'answered')
-    return answer
+    return { ...answer, code: 'Success' }
   } catch (thrown) {
     const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
     const fields = { status: error.status, code: error.code, durationMs: visit.deps.clock.now() - startedMs }
     if (error.status >= 500 && !(thrown instanceof AwsError))
       visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')
-    return { status: error.status, body: encodeErrorFor(model, error, visit.requestId) }
+    return { status: error.status, code: error.code, body: encodeErrorFor(model, error, visit.requestId) }
   }
 }

@@ -33,7 +33,9 @@ export async function answerEc2(
   const input = codec.decoder.decode(name, query.parameters)
   refuseUnhonoured(action, input)
   if (input['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
-  const output = await action.run(actionContext(visit, name, caller), input)
+  const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
+    action.run(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
+  )
   const body = codec.encoder.encode({
     operation: name,
     output,
@@ -59,6 +61,7 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
     action,
     caller,
     requestId,
+    traceparent: visit.traceparent,
     log: visit.log.child({ action, accountId: caller.accountId }),
     nowMs,
     random: deps.random ?? systemRandom,
@@ -67,27 +70,29 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
     wakes: deps.wakes,
     read: (work) => deps.record.read(work),
     transaction: (work) =>
-      deps.record
-        .transaction('action', async (tx) => {
-          const resources: string[] = []
-          const own: ActionTransaction = {
-            kind: tx.kind,
-            db: tx.db,
-            afterCommit: (callback) => tx.afterCommit(callback),
-            touch: (...ids) => resources.push(...ids),
-          }
-          const result = await work(own)
-          await recordEvent(tx, {
-            nowMs,
-            accountId: caller.accountId,
-            userId: caller.userId,
-            accessKeyId: caller.accessKeyId,
-            action,
-            requestId,
-            resources,
-          })
-          return result
-        })
+      deps.tracer
+        .trace('transaction', visit.traceparent, { kind: 'action', action }, () =>
+          deps.record.transaction('action', async (tx) => {
+            const resources: string[] = []
+            const own: ActionTransaction = {
+              kind: tx.kind,
+              db: tx.db,
+              afterCommit: (callback) => tx.afterCommit(callback),
+              touch: (...ids) => resources.push(...ids),
+            }
+            const result = await work(own)
+            await recordEvent(tx, {
+              nowMs,
+              accountId: caller.accountId,
+              userId: caller.userId,
+              accessKeyId: caller.accessKeyId,
+              action,
+              requestId,
+              resources,
+            })
+            return result
+          }),
+        )
         .catch((error: unknown) => {
           throw isDiskFull(error) ? diskFull(error) : error
         }),

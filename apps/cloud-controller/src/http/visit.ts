@@ -1,6 +1,8 @@
 import type { Clock, Log, Random } from '@mallee/base'
+import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from '../identity/keyring.ts'
+import type { CloudFigures } from '../metrics/cloud-figures.ts'
 import type { CloudSettings } from '../settings.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
@@ -14,6 +16,8 @@ export interface DoorDependencies {
   readonly clock: Clock
   readonly random?: Random
   readonly log: Log
+  readonly figures: CloudFigures
+  readonly tracer: Tracer
 }
 
 /** What a request carries from room to room. */
@@ -22,6 +26,10 @@ export interface Visit {
   readonly requestId: string
   readonly nowMs: number
   readonly log: Log
+  /** Trace context of this visit, for whoever does a part of it. */
+  readonly traceparent: string | null
+  /** The action, once it is known to be one of ours. */
+  readonly seen: { action: string }
   readonly deps: DoorDependencies
 }
 

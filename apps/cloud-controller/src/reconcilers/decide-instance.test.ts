@@ -53,6 +53,14 @@ describe('an end', () => {
       ),
     ).toEqual({ do: 'wait', againMs: 1000 })
   })
+  test('does not wait longer because the clock was set back', () => {
+    expect(
+      decide(
+        { restarts: 3 },
+        { observed_state: 'gone', intent: 'release', started_at: 1_599_000, observed_at: 1_600_000 },
+      ),
+    ).toEqual({ do: 'incarnate', restarts: 4 })
+  })
   test('after a long life does not wait', () => {
     const long = {
       observed_state: 'gone' as const,

@@ -95,6 +95,9 @@ function decideEnded(domain: DomainTable): Decision {
 function decideNext(instance: InstanceTable, domain: DomainTable, nowMs: number): Decision {
   const aliveMs = domain.started_at === null ? 0 : (domain.observed_at ?? nowMs) - domain.started_at
   const restarts = aliveMs >= livedMs ? 0 : instance.restarts
-  const dueMs = (domain.observed_at ?? 0) + restartDelayMs(restarts)
-  return nowMs < dueMs ? { do: 'wait', againMs: dueMs - nowMs } : { do: 'incarnate', restarts: restarts + 1 }
+  const delayMs = restartDelayMs(restarts)
+  const leftMs = (domain.observed_at ?? 0) + delayMs - nowMs
+  // More than the whole delay is left only where the clock was set back: no reason to keep the guest waiting.
+  const wait = leftMs > 0 && leftMs <= delayMs
+  return wait ? { do: 'wait', againMs: leftMs } : { do: 'incarnate', restarts: restarts + 1 }
 }

@@ -36,6 +36,8 @@ export async function domainItem(
   const tags = (await readTags(db, instance.account_id, [instance.id])).get(instance.id) ?? []
   const primary = interfaces.find((entry) => entry.device_index === 0)
   return {
+    requestId: instance.request_id,
+    traceparent: instance.trace_parent,
     intent: domain.intent,
     instanceId: instance.id,
     incarnation: domain.incarnation,

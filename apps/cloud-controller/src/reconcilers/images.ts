@@ -38,6 +38,8 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
               bucket: image.bucket,
               key: image.object_key,
               kind: image.kind,
+              requestId: image.request_id,
+              traceparent: image.trace_parent,
             }
             await putDesired(tx, ctx.wakes, { agentId: agent.id, kind: 'image-object', id, body })
           }

@@ -2,6 +2,7 @@ import { unreachable } from '@mallee/base'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance, updateDomain, updateInstance } from '../store/instance-store.ts'
+import { recordTransition } from '../store/event-store.ts'
 import { releaseInterfaces } from '../store/network-store.ts'
 import type { Tx } from '../store/record.ts'
 import type { DomainTable, InstanceTable } from '../store/tables.ts'
@@ -26,7 +27,10 @@ export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
         if (!instance) return { settled: true }
         const domain = await currentDomain(tx.db, instance)
         const decision = decideInstance(instance, domain, ctx.clock.now())
-        return carryOut(ctx, tx, { instance, domain, decision })
+        const about = { instance_id: id, decision: decision.do, request_id: instance.request_id ?? '' }
+        return ctx.tracer.trace('reconcile instance', instance.trace_parent, about, () =>
+          carryOut(ctx, tx, { instance, domain, decision }),
+        )
       }),
   }
 }
@@ -43,7 +47,7 @@ async function carryOut(
     case 'wait':
       return { settled: false, againMs: decision.againMs }
     case 'incarnate':
-      await incarnate(ctx, tx, instance, decision.restarts)
+      await incarnate(ctx, tx, { instance, before: domain, restarts: decision.restarts })
       return { settled: true }
     case 'keep':
       await keep(ctx, tx, instance, domain!, decision.intent)
@@ -68,9 +72,9 @@ async function carryOut(
 async function incarnate(
   ctx: ReconcilerContext,
   tx: Tx,
-  instance: InstanceTable,
-  restarts: number,
+  next: { instance: InstanceTable; before: DomainTable | undefined; restarts: number },
 ): Promise<void> {
+  const { instance, before, restarts } = next
   const nodeId = instance.node_id
   if (nodeId === null) return
   const incarnation = instance.incarnation + 1
@@ -95,13 +99,41 @@ async function incarnate(
       observed_at: null,
     })
     .execute()
-  await updateInstance(tx, instance.id, { incarnation, restarts, generation: instance.generation + 1 })
+  const reason = before ? restartReason(before, incarnation) : null
+  if (reason) await recordRestart(ctx, tx, instance, reason.state_reason_message)
+  await updateInstance(tx, instance.id, {
+    incarnation,
+    restarts,
+    generation: instance.generation + 1,
+    ...reason,
+  })
   const body = await domainItem(tx.db, ctx.settings, instance, { incarnation, intent: 'run' })
   await putDesired(tx, ctx.wakes, {
     agentId: nodeId,
     kind: 'domain',
     id: `${instance.id}/${incarnation}`,
     body,
+  })
+}
+
+/** A guest that was started again says so for as long as nothing else moves it. */
+function restartReason(before: DomainTable, incarnation: number) {
+  const code = 'Server.InstanceRestarted'
+  const how = before.end_reason ?? 'lost'
+  const message = `${code}: its domain ended (${how}) and was started again from its own disk, incarnation ${incarnation}`
+  return { state_reason_code: code, state_reason_message: message }
+}
+
+function recordRestart(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable, reason: string) {
+  return recordTransition(tx, {
+    nowMs: ctx.clock.now(),
+    accountId: instance.account_id,
+    event: 'incarnated',
+    requestId: instance.request_id,
+    resourceId: instance.id,
+    from: instance.state,
+    to: instance.state,
+    reason,
   })
 }
 

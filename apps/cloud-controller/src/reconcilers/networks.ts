@@ -18,6 +18,12 @@ export function networksReconciler(ctx: ReconcilerContext): Reconciler {
     list: () => ctx.record.read(async (db) => (await listAgents(db, 'node')).map((agent) => agent.id)),
     reconcile: (nodeId) =>
       ctx.record.transaction('reconcile', async (tx) => {
+        const node = await tx.db
+          .selectFrom('agent')
+          .select('state')
+          .where('id', '=', nodeId)
+          .executeTakeFirst()
+        if (!node || node.state === 'forgotten') return { settled: true }
         const instances = await tx.db
           .selectFrom('instance')
           .selectAll()

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@mallee/base'
+import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Presence } from '../presence.ts'
@@ -15,4 +16,5 @@ export interface ReconcilerContext {
   readonly presence: Presence
   readonly clock: Clock
   readonly random: Random
+  readonly tracer: Tracer
 }

@@ -117,15 +117,39 @@ async function insertDefaultNetwork(
       created_at: options.nowMs,
     })
     .execute()
+  await insertDefaultSubnets(tx, { ...options, vpcId })
+  await insertSecurityGroup(tx, {
+    accountId: options.accountId,
+    vpcId,
+    name: 'default',
+    description: 'default VPC security group',
+    membersMayMeet: true,
+    random: options.random,
+    nowMs: options.nowMs,
+  })
+}
+
+/** One default subnet for each zone that has none; its place in the VPC is the zone's place in the list. */
+async function insertDefaultSubnets(
+  tx: Tx,
+  options: { accountId: string; vpcId: string; zones: readonly string[]; random: Random; nowMs: number },
+): Promise<void> {
+  const present = await tx.db
+    .selectFrom('subnet')
+    .select('availability_zone')
+    .where('vpc_id', '=', options.vpcId)
+    .where('is_default', '=', 1)
+    .execute()
   const base = parseCidr(defaultVpcCidr)!.base
   let subnetTag = await nextTag(tx, 'subnet')
   for (const [index, zone] of options.zones.entries()) {
+    if (present.some((subnet) => subnet.availability_zone === zone)) continue
     await tx.db
       .insertInto('subnet')
       .values({
         id: newId('subnet', options.random),
         account_id: options.accountId,
-        vpc_id: vpcId,
+        vpc_id: options.vpcId,
         availability_zone: zone,
         cidr: `${formatIpv4(base + index * subnetSize)}/20`,
         is_default: 1,
@@ -136,15 +160,21 @@ async function insertDefaultNetwork(
       .execute()
     subnetTag += 1
   }
-  await insertSecurityGroup(tx, {
-    accountId: options.accountId,
-    vpcId,
-    name: 'default',
-    description: 'default VPC security group',
-    membersMayMeet: true,
-    random: options.random,
-    nowMs: options.nowMs,
-  })
+}
+
+/** A zone that was added to the cloud gets its default subnet in every account that still has its default VPC. */
+export async function openZones(
+  tx: Tx,
+  options: { zones: readonly string[]; random: Random; nowMs: number },
+): Promise<void> {
+  const vpcs = await tx.db
+    .selectFrom('vpc')
+    .select(['id', 'account_id'])
+    .where('is_default', '=', 1)
+    .where('cidr', '=', defaultVpcCidr)
+    .execute()
+  for (const vpc of vpcs)
+    await insertDefaultSubnets(tx, { ...options, vpcId: vpc.id, accountId: vpc.account_id })
 }
 
 /** Numbers from which bridges, zones and VXLANs are named; never given twice while a row holds one. */

@@ -1,12 +1,43 @@
 import type { NodeFingerprint } from '@mallee/agent-contract'
 import type { NodeSnapshot } from '../scheduler/plan-placement.ts'
+import { MalleeError } from '@mallee/base'
 import { useByNode } from './instance-store.ts'
 import type { Reader } from './record.ts'
-import type { AgentTable } from './tables.ts'
+import type { AgentTable, InstanceTable } from './tables.ts'
 
 export function listAgents(db: Reader, kind?: AgentTable['kind']): Promise<AgentTable[]> {
   const query = db.selectFrom('agent').selectAll().orderBy('id')
   return (kind ? query.where('kind', '=', kind) : query).execute()
+}
+
+/** By id or by name; a name that agents of two kinds have needs the kind before it, as in `node:rack-1`. */
+export async function findAgent(db: Reader, reference: string): Promise<AgentTable> {
+  const [kind, name] = reference.includes(':') ? reference.split(':', 2) : [null, reference]
+  const found = (await listAgents(db)).filter(
+    (agent) =>
+      agent.state !== 'forgotten' &&
+      (agent.id === reference || (agent.name === name && (kind === null || agent.kind === kind))),
+  )
+  if (found.length === 1) return found[0]!
+  throw new MalleeError(
+    found.length === 0
+      ? { code: 'NoSuchAgent', publicMessage: `There is no agent ${reference}.` }
+      : {
+          code: 'AmbiguousAgent',
+          publicMessage: `More than one agent is named ${reference}: ${found.map((agent) => `${agent.kind}:${agent.name}`).join(', ')}.`,
+        },
+  )
+}
+
+/** Instances that are, or may be, on the node. */
+export function instancesOn(db: Reader, nodeId: string): Promise<InstanceTable[]> {
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .where('node_id', '=', nodeId)
+    .where('state', '!=', 'terminated')
+    .orderBy('id')
+    .execute()
 }
 
 /** Every node as the scheduler sees it. One that never reported has no capacity. */
@@ -22,6 +53,7 @@ export async function nodeSnapshots(db: Reader): Promise<NodeSnapshot[]> {
         name: agent.name,
         availabilityZone: agent.availability_zone,
         enabled: agent.state === 'enabled',
+        draining: agent.draining_since !== null,
         silent: agent.silent_since !== null || fingerprint === null,
         healthy: fingerprint?.healthy ?? false,
         architecture: fingerprint?.architecture ?? 'x86_64',

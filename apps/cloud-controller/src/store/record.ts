@@ -1,7 +1,9 @@
 import type { Kysely } from 'kysely'
-import type { StateStore, StoreTransaction } from '@mallee/state-store'
+import type { CommitObserver, StateStore, StoreTransaction } from '@mallee/state-store'
 import { openPostgresStore, openSqliteStore } from '@mallee/state-store'
 import { firstLight } from './migrations/0001-first-light.ts'
+import { history } from './migrations/0002-history.ts'
+import { machines } from './migrations/0003-machines.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -9,12 +11,15 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight]
+export const migrations = [firstLight, history, machines]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 
-export function openRecord(config: DatabaseConfig): Promise<StateStore<Tables>> {
+export function openRecord(
+  config: DatabaseConfig,
+  onCommit: CommitObserver = () => {},
+): Promise<StateStore<Tables>> {
   return config.engine === 'sqlite'
-    ? openSqliteStore<Tables>({ file: config.file, migrations })
-    : openPostgresStore<Tables>({ connectionString: config.url, migrations })
+    ? openSqliteStore<Tables>({ file: config.file, migrations, onCommit })
+    : openPostgresStore<Tables>({ connectionString: config.url, migrations, onCommit })
 }

@@ -9,7 +9,7 @@ import {
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
 import type { Tx } from './record.ts'
-import type { AgentTable } from './tables.ts'
+import type { AgentTable, DomainTable } from './tables.ts'
 
 const ajv = new Ajv({ strict: true })
 const validators = new Map<string, ValidateFunction>(
@@ -58,7 +58,7 @@ async function recordOne(
     case 'domain':
       return recordDomain(tx, wakes, agent, observation as Observation<'domain'>, nowMs)
     case 'image-object':
-      return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>)
+      return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>, nowMs)
     case 'vpc':
     case 'access-key':
       return true // heard, and nothing depends on it
@@ -76,9 +76,12 @@ async function recordDomain(
   const row = await tx.db.selectFrom('domain').selectAll().where('id', '=', observation.id).executeTakeFirst()
   if (!row || row.node_id !== agent.id) return false
   if (row.observed_state === 'gone' && facts.state !== 'gone') return false // nothing comes back from there
+  if (contradicts(row, facts)) return false
   // `gone` answers one intent: said of a release, it is no answer to the removal that was asked for since.
-  if (facts.state === 'gone' && observation.generation < (await itemGeneration(tx, agent.id, observation.id)))
-    return true
+  if (facts.state === 'gone') {
+    const issued = await itemGeneration(tx, agent.id, observation.id)
+    if (observation.generation !== issued) return observation.generation < issued // none was issued that is higher
+  }
   await tx.db
     .updateTable('domain')
     .set({
@@ -86,7 +89,7 @@ async function recordDomain(
       observed_generation: observation.generation,
       end_reason: facts.endReason,
       message: facts.message,
-      started_at: facts.startedAtMs,
+      started_at: facts.startedAtMs ?? row.started_at,
       disk_lost: facts.diskLost ? 1 : 0,
       reboot_count: facts.rebootCount,
       accelerator: facts.accelerator,
@@ -96,6 +99,16 @@ async function recordDomain(
     .execute()
   tx.afterCommit(() => wakes.instance(row.instance_id))
   return true
+}
+
+/**
+ * What no honest node can say: a domain that ran did start, and from its disk; and nothing is gone that nobody asked to
+ * end. An agent that says so is broken or lies, and its word ends no guest.
+ */
+function contradicts(row: DomainTable, facts: DomainFacts): boolean {
+  if (facts.state === 'gone') return row.intent === 'run'
+  const ran = row.started_at !== null
+  return ran && (facts.state === 'failed' || facts.state === 'preparing' || facts.diskLost)
 }
 
 async function itemGeneration(tx: Tx, agentId: string, id: string): Promise<number> {
@@ -114,6 +127,7 @@ async function recordImageObject(
   wakes: Wakes,
   agent: AgentTable,
   observation: Observation<'image-object'>,
+  nowMs: number,
 ): Promise<boolean> {
   const facts: ImageObjectFacts = observation.facts
   const image = await tx.db
@@ -134,9 +148,10 @@ async function recordImageObject(
       })
       .where('id', '=', image.id)
       .execute()
-    await transitionImage(tx, image, 'inspected', null)
+    await transitionImage(tx, image, 'inspected', { nowMs, reason: null })
   } else {
-    await transitionImage(tx, image, 'refused', facts.message ?? 'The object is no usable image.')
+    const reason = facts.message ?? 'The object is no usable image.'
+    await transitionImage(tx, image, 'refused', { nowMs, reason })
   }
   tx.afterCommit(() => wakes.image(image.id))
   return true

@@ -151,6 +151,10 @@ export interface ImageTable {
   virtual_size_bytes: number | null
   sha256: string | null
   created_at: number
+  /** Of the request that last moved it; null where none is known. */
+  request_id: string | null
+  /** W3C trace context of that request. */
+  trace_parent: string | null
 }
 
 export interface InstanceTypeTable {
@@ -177,6 +181,8 @@ export interface AgentTable {
   undeclared: string
   silent_since: number | null
   joined_at: number
+  /** Since when the admin wants it empty; it is disabled as well. */
+  draining_since: number | null
 }
 
 export interface JoinTokenTable {
@@ -186,6 +192,8 @@ export interface JoinTokenTable {
   availability_zone: string
   expires_at: number
   used_by: string | null
+  /** SHA-256 of the public key that the token was used for. */
+  key_digest: string | null
 }
 
 export interface DesiredItemTable {
@@ -235,6 +243,10 @@ export interface InstanceTable {
   reboot_count: number
   console_count: number
   launched_at: number
+  /** Of the request that last moved it; null where none is known. */
+  request_id: string | null
+  /** W3C trace context of that request. */
+  trace_parent: string | null
 }
 
 export interface DomainTable {
@@ -289,6 +301,24 @@ export interface EventTable {
   action: string
   request_id: string
   resources: string
+  /** Of a transition, `action` is the lifecycle's event; null where this is an action. */
+  from_state: string | null
+  to_state: string | null
+  reason: string | null
+}
+
+/** Finds the events of a resource. */
+export interface EventResourceTable {
+  resource_id: string
+  event_id: string
+}
+
+/** What an agent last found on its host, as JSON of the contract's blob. */
+export interface InventoryTable {
+  agent_id: string
+  count: number
+  taken_at: number
+  body: string
 }
 
 export interface DecisionTable {
@@ -329,6 +359,8 @@ export interface Tables {
   client_token: ClientTokenTable
   tag: TagTable
   event: EventTable
+  event_resource: EventResourceTable
+  inventory: InventoryTable
   decision: DecisionTable
   console: ConsoleTable
 }

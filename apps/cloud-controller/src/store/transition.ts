@@ -6,6 +6,7 @@ import {
   type ImageEvent,
   type InstanceEvent,
 } from '@mallee/lifecycles'
+import { recordTransition } from './event-store.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, ImageTable, InstanceTable } from './tables.ts'
 
@@ -18,6 +19,9 @@ export async function transitionInstance(
     nowMs: number
     reason?: { code: string; message: string } | null
     desired?: InstanceTable['desired']
+    /** Of the request that asks for it; the one that moved the instance last where none does. */
+    requestId?: string
+    traceparent?: string | null
   },
 ): Promise<InstanceTable> {
   const state = instanceLifecycle.next(instance.state, event)
@@ -32,6 +36,8 @@ export async function transitionInstance(
     state_reason_message:
       options.reason === undefined ? instance.state_reason_message : (options.reason?.message ?? null),
     desired: options.desired ?? instance.desired,
+    request_id: options.requestId ?? instance.request_id,
+    trace_parent: options.requestId === undefined ? instance.trace_parent : (options.traceparent ?? null),
   }
   const result = await tx.db
     .updateTable('instance')
@@ -40,6 +46,16 @@ export async function transitionInstance(
     .where('generation', '=', instance.generation)
     .executeTakeFirst()
   assert(result.numUpdatedRows === 1n, `instance ${instance.id} moved under a transaction`)
+  await recordTransition(tx, {
+    nowMs: options.nowMs,
+    accountId: instance.account_id,
+    event,
+    requestId: changes.request_id,
+    resourceId: instance.id,
+    from: instance.state,
+    to: state,
+    reason: options.reason?.message ?? null,
+  })
   return { ...instance, ...changes }
 }
 
@@ -47,12 +63,29 @@ export async function transitionImage(
   tx: Tx,
   image: ImageTable,
   event: ImageEvent,
-  reason: string | null = image.state_reason,
+  options: { nowMs: number; reason?: string | null; requestId?: string },
 ): Promise<ImageTable> {
   const state = imageLifecycle.next(image.state, event)
   assert(state !== null, `image ${image.id} is ${image.state} and cannot take ${event}`)
-  await tx.db.updateTable('image').set({ state, state_reason: reason }).where('id', '=', image.id).execute()
-  return { ...image, state, state_reason: reason }
+  const changes = {
+    state,
+    state_reason: options.reason === undefined ? image.state_reason : options.reason,
+    request_id: options.requestId ?? image.request_id,
+  }
+  await tx.db.updateTable('image').set(changes).where('id', '=', image.id).execute()
+  if (state !== image.state) {
+    await recordTransition(tx, {
+      nowMs: options.nowMs,
+      accountId: image.account_id,
+      event,
+      requestId: changes.request_id,
+      resourceId: image.id,
+      from: image.state,
+      to: state,
+      reason: options.reason ?? null,
+    })
+  }
+  return { ...image, ...changes }
 }
 
 export async function transitionAgent(

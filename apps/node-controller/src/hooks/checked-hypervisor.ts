@@ -15,7 +15,9 @@ export function checkedHypervisor(
     reboot: (name) => hypervisor.reboot(name),
     reset: (name) => hypervisor.reset(name),
     destroy: (name) => hypervisor.destroy(name),
+    undefine: (name) => hypervisor.undefine(name),
     ended: (name) => hypervisor.ended(name),
+    inventory: () => hypervisor.inventory(),
     onHint: (callback) => hypervisor.onHint(callback),
     close: () => hypervisor.close(),
     async start(xml) {

@@ -50,6 +50,8 @@ describe('remove', () => {
     expect(plan({ intent }, {}, 'running').step).toBe('shutdown')
     expect(plan({ intent }, { shutdownAskedAtMs: 0 }, 'running', 4000).step).toBe('wait')
     expect(plan({ intent }, { shutdownAskedAtMs: 0 }, 'running', 5000).step).toBe('destroy')
+    // The clock was set back since: that does not prolong the grace.
+    expect(plan({ intent }, { shutdownAskedAtMs: 600_000 }, 'running', 1000).step).toBe('destroy')
   })
   test('removes what is left, and says so until the item goes', () => {
     expect(plan({ intent }, { startIntentAtMs: 1 }).step).toBe('remove')

@@ -80,7 +80,9 @@ function planEnd(item: DomainItem, note: DomainNote, live: LiveDomain, nowMs: nu
   if (live.state !== 'running' || item.graceMs === 0) return { step: 'destroy' }
   if (note.shutdownAskedAtMs === undefined) return { step: 'shutdown' }
   const leftMs = note.shutdownAskedAtMs + item.graceMs - nowMs
-  return leftMs > 0 ? { step: 'wait', againMs: Math.min(leftMs, 500) } : { step: 'destroy' }
+  // More than the whole grace is left only where the clock was set back, and a clock prolongs nobody's end.
+  const asked = leftMs > 0 && leftMs <= item.graceMs
+  return asked ? { step: 'wait', againMs: Math.min(leftMs, 500) } : { step: 'destroy' }
 }
 
 function ended(

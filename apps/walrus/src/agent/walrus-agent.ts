@@ -4,6 +4,7 @@ import type { DesiredItem, WalrusFingerprint } from '@mallee/agent-contract'
 import {
   AgentLoop,
   CloudClient,
+  InventoryKeeper,
   keepCertificate,
   Ledger,
   type AgentIdentity,
@@ -13,6 +14,7 @@ import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
 import type { Index } from '../index/tables.ts'
+import { walrusInventory } from './walrus-inventory.ts'
 
 const fingerprintEveryMs = 15_000
 /** Below this much room walrus still reads and deletes, and says that it is not well. */
@@ -37,6 +39,7 @@ export class WalrusAgent {
   private readonly ledger: Ledger
   private readonly loop: AgentLoop
   private readonly inspector: ImageInspector
+  private readonly inventory: InventoryKeeper
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
   private fingerprint: WalrusFingerprint
@@ -47,8 +50,16 @@ export class WalrusAgent {
     this.ledger = ledger
     this.fingerprint = fingerprint
     const { index, blobs, clock, log } = options
+    const cloud = options.cloud ?? this.dial(options.identity)
+    this.inventory = new InventoryKeeper({
+      ledger,
+      source: walrusInventory({ index, blobs, ledger }),
+      send: (blob) => cloud.inventory(blob),
+      clock,
+      log,
+    })
     this.loop = new AgentLoop({
-      cloud: options.cloud ?? this.dial(options.identity),
+      cloud,
       ledger,
       log,
       clock,
@@ -85,7 +96,7 @@ export class WalrusAgent {
   async stop(): Promise<void> {
     if (this.watching) clearInterval(this.watching)
     this.stopping.abort()
-    await Promise.all([this.loop.stop(), this.inspector.stop()])
+    await Promise.all([this.loop.stop(), this.inspector.stop(), this.inventory.stop()])
     await this.client?.close()
   }
 
@@ -124,6 +135,7 @@ export class WalrusAgent {
       })
     }
     this.inspector.refresh()
+    this.inventory.refresh()
   }
 
   private async look(): Promise<void> {

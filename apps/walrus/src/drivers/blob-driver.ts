@@ -38,5 +38,11 @@ export interface BlobDriver {
   remove(id: string): Promise<void>
   /** Every blob that exists, in no order. */
   list(): AsyncIterable<string>
+  /** When the bytes came to be, in milliseconds; null where there is no such blob. */
+  changedAtMs(id: string): Promise<number | null>
+  /** What was begun, is no longer being written and was never finished. */
+  listUnfinished(): Promise<{ id: string; changedAtMs: number }[]>
+  /** Harmless where there is none; never one that is being written. */
+  removeUnfinished(id: string): Promise<void>
   space(): Promise<Space>
 }

@@ -33,6 +33,32 @@ export class BlobKeeper {
     return this.driver.space()
   }
 
+  list(): AsyncIterable<string> {
+    return this.driver.list()
+  }
+
+  changedAtMs(id: string): Promise<number | null> {
+    return this.driver.changedAtMs(id)
+  }
+
+  listUnfinished(): Promise<{ id: string; changedAtMs: number }[]> {
+    return this.driver.listUnfinished()
+  }
+
+  removeUnfinished(id: string): Promise<void> {
+    return this.driver.removeUnfinished(id)
+  }
+
+  /** Whether somebody still reads it. */
+  isHeld(id: string): boolean {
+    return this.pins.has(id)
+  }
+
+  /** Removes bytes of which the caller knows that no row names them and nobody reads them; unlike `forget` it rejects. */
+  removeNow(id: string): Promise<void> {
+    return this.driver.remove(id)
+  }
+
   /** Keeps the bytes until the returned function is called; calling it twice is harmless. */
   pin(ids: readonly string[]): () => void {
     for (const id of ids) this.pins.set(id, (this.pins.get(id) ?? 0) + 1)

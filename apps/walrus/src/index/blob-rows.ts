@@ -18,6 +18,25 @@ export async function allBlobIds(db: Reader): Promise<Set<string>> {
   return new Set((await db.selectFrom('blob').select('id').execute()).map((row) => row.id))
 }
 
+/** Rows of bytes that no object and no part of an upload names. */
+export async function unnamedBlobIds(db: Reader): Promise<string[]> {
+  const rows = await db
+    .selectFrom('blob')
+    .select('id')
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb.selectFrom('segment').select('segment.size').whereRef('segment.blob_id', '=', 'blob.id'),
+        ),
+      ),
+    )
+    .where((eb) =>
+      eb.not(eb.exists(eb.selectFrom('part').select('part.size').whereRef('part.blob_id', '=', 'blob.id'))),
+    )
+    .execute()
+  return rows.map((row) => row.id)
+}
+
 /** Drops those of the blobs that nothing names any more, and answers which: their bytes may go after the commit. */
 export async function dropUnnamedBlobs(tx: Tx, ids: readonly string[]): Promise<string[]> {
   const dropped: string[] = []

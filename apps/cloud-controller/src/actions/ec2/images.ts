@@ -74,6 +74,8 @@ export const registerImage = defineEc2Action('RegisterImage', {
         virtual_size_bytes: null,
         sha256: null,
         created_at: ctx.nowMs,
+        request_id: ctx.requestId,
+        trace_parent: ctx.traceparent,
       }
       await tx.db.insertInto('image').values(row).execute()
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'image', [row.id]))
@@ -254,7 +256,7 @@ export const deregisterImage = defineEc2Action('DeregisterImage', {
       const image = await tx.db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirst()
       if (!image || image.account_id !== ctx.caller.accountId || image.state === 'deregistered')
         throw invalidAmiIdNotFound([input.ImageId])
-      await transitionImage(tx, image, 'deregisterAsked')
+      await transitionImage(tx, image, 'deregisterAsked', { nowMs: ctx.nowMs, requestId: ctx.requestId })
       await deleteTagsOf(tx, id)
       tx.touch(id)
       tx.afterCommit(() => ctx.wakes.image(id))

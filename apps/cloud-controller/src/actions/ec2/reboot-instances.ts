@@ -17,6 +17,8 @@ export const rebootInstances = defineEc2Action('RebootInstances', {
         await updateInstance(tx, instance.id, {
           reboot_count: instance.reboot_count + 1,
           generation: instance.generation + 1,
+          request_id: ctx.requestId,
+          trace_parent: ctx.traceparent,
         })
         tx.touch(instance.id)
         tx.afterCommit(() => ctx.wakes.instance(instance.id))

@@ -1,5 +1,5 @@
 import type { Ec2Input } from '@mallee/ec2-api'
-import { insufficientInstanceCapacity } from '@mallee/ec2-api'
+import { idempotentInstanceTerminated, insufficientInstanceCapacity } from '@mallee/ec2-api'
 import { nodeSnapshots } from '../../store/agent-store.ts'
 import { withClientToken } from '../../store/client-token-store.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
@@ -64,6 +64,7 @@ export const runInstances = defineEc2Action('RunInstances', {
     })
     return ctx.read(async (db) => {
       const instances = await db.selectFrom('instance').selectAll().where('id', 'in', ids).execute()
+      if (instances.length === 0) throw idempotentInstanceTerminated() // and forgotten since the first call
       const rows = await readInstanceRows(db, ctx.caller.accountId, instances)
       return reservationViews(rows, ctx.settings.region)[0]!
     })
@@ -186,6 +187,8 @@ async function insertInstance(
       reboot_count: 0,
       console_count: 0,
       launched_at: ctx.nowMs,
+      request_id: ctx.requestId,
+      trace_parent: ctx.traceparent,
     })
     .execute()
   await tx.db

@@ -15,6 +15,8 @@ export const terminateInstances = defineEc2Action('TerminateInstances', {
         const after = await transitionInstance(tx, instance, 'terminateAsked', {
           nowMs: ctx.nowMs,
           desired: 'terminated',
+          requestId: ctx.requestId,
+          traceparent: ctx.traceparent,
           ...(instanceLifecycle.isTerminal(instance.state)
             ? {}
             : {

@@ -17,8 +17,12 @@ export interface HypervisorDriver {
   reset(name: string): Promise<void>
   /** Ends the domain. Success when there is none. */
   destroy(name: string): Promise<void>
+  /** Forgets a stored definition. Success when there is none; a domain that runs goes on. */
+  undefine(name: string): Promise<void>
   /** How a domain that is no more ended, from the hypervisor's own evidence; null where there is none. */
   ended(name: string): Promise<EndReason | null>
+  /** Everything of ours that is there, running or not; what others made on this machine is left out. */
+  inventory(): Promise<HypervisorInventory>
   /** Something happened to this domain: a hint to look again, never a fact. Returns the way to stop listening. */
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
@@ -31,6 +35,15 @@ export interface LiveDomain {
   /** `ending` covers shutdown in progress and crashed: neither runs nor is gone. */
   readonly state: 'running' | 'paused' | 'ending'
 }
+
+export interface HypervisorInventory {
+  readonly domains: readonly { readonly name: string; readonly state: LiveDomain['state'] | 'shutoff' }[]
+  /** QEMU processes, whether the hypervisor knows of them or not. */
+  readonly processes: readonly { readonly name: string; readonly pid: number }[]
+}
+
+/** How we name domains; one that is named so may still be somebody else's. */
+export const domainName = /^i-[0-9a-f]{8,17}$/
 
 export interface HypervisorFingerprint {
   readonly hypervisor: string

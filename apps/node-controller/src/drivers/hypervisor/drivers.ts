@@ -14,6 +14,7 @@ export const hypervisorDrivers: Readonly<Record<NodeControllerConfig['hypervisor
     return new LibvirtDriver({
       socket: config.hypervisor.socket,
       logDir: config.hypervisor.logDir,
+      instancesDir: config.instancesDir,
       log,
       ...capacity(config),
     })

@@ -6,7 +6,12 @@ import type { VpcItem } from '@mallee/agent-contract'
  * domain, under the name that `port` gives; everything that speaks of a tap therefore stands before the tap does.
  */
 export interface NetworkDriver {
-  fingerprint(): Promise<{ readonly network: string; readonly problems: readonly string[] }>
+  fingerprint(): Promise<{
+    readonly network: string
+    /** The node's own address on its uplink, by which other machines find its guests; null where there is none. */
+    readonly address: string | null
+    readonly problems: readonly string[]
+  }>
   /** Makes the host's network as the items say. Idempotent; when it resolves, DHCP and rules are in force. */
   apply(network: readonly VpcItem[]): Promise<void>
   /** The bridge and tap of an interface; pure. Tap names fit IFNAMSIZ (15 characters). */
@@ -15,6 +20,10 @@ export interface NetworkDriver {
   askerAt(address: string): string | null
   /** Where the metadata server of this node must listen. */
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  /** Everything of ours that stands, each part with the owner that these items name for it. Changes nothing. */
+  inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]>
+  /** Removes a part that these items do not own; rejects where they do, or where it is in use. */
+  removeStray(part: Pick<NetworkPart, 'kind' | 'id'>, network: readonly VpcItem[]): Promise<void>
   /** Removes everything that `apply` made. */
   removeAll(): Promise<void>
   close(): Promise<void>
@@ -25,4 +34,12 @@ export interface NetworkPort {
   readonly tap: string
   /** Bytes; null leaves the guest's default. */
   readonly mtu: number | null
+}
+
+export interface NetworkPart {
+  readonly kind: 'tap' | 'bridge' | 'router' | 'dhcp' | 'firewall-port'
+  /** Its name on this host. */
+  readonly id: string
+  /** An interface's, a subnet's or a VPC's id; null for a stray. */
+  readonly owner: string | null
 }

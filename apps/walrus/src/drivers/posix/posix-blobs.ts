@@ -1,5 +1,5 @@
 import { constants, type Dirent } from 'node:fs'
-import { mkdir, open, opendir, readdir, rm, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, opendir, readdir, rm, stat, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
@@ -14,6 +14,8 @@ export class PosixBlobs implements BlobDriver {
   readonly name = 'posix'
   private readonly dir: string
   private readonly random: Random
+  /** Being written at this moment. */
+  private readonly writing = new Set<string>()
 
   private constructor(dir: string, random: Random) {
     this.dir = dir
@@ -35,8 +37,15 @@ export class PosixBlobs implements BlobDriver {
   async create(): Promise<BlobWriter> {
     const id = newToken('', 32, this.random).toLowerCase()
     const temporary = path.join(this.dir, 'incoming', id)
-    const handle = await open(temporary, 'wx', 0o600)
-    return new PosixWriter({ id, handle, temporary, file: this.fileOf(id) })
+    this.writing.add(id)
+    try {
+      const handle = await open(temporary, 'wx', 0o600)
+      const onClosed = () => this.writing.delete(id)
+      return new PosixWriter({ id, handle, temporary, file: this.fileOf(id), onClosed })
+    } catch (error) {
+      this.writing.delete(id)
+      throw error
+    }
   }
 
   async *read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
@@ -76,6 +85,27 @@ export class PosixBlobs implements BlobDriver {
     }
   }
 
+  changedAtMs(id: string): Promise<number | null> {
+    return changedAtMs(this.fileOf(id))
+  }
+
+  async listUnfinished(): Promise<{ id: string; changedAtMs: number }[]> {
+    const found: { id: string; changedAtMs: number }[] = []
+    const dir = path.join(this.dir, 'incoming')
+    for (const id of await readdir(dir)) {
+      if (this.writing.has(id)) continue
+      const changed = await changedAtMs(path.join(dir, id))
+      if (changed !== null) found.push({ id, changedAtMs: changed })
+    }
+    return found
+  }
+
+  async removeUnfinished(id: string): Promise<void> {
+    if (id !== path.basename(id) || this.writing.has(id))
+      throw new TypeError('not the id of something unfinished')
+    await rm(path.join(this.dir, 'incoming', id), { force: true })
+  }
+
   async space(): Promise<Space> {
     const found = await statfs(this.dir)
     return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize }
@@ -98,6 +128,15 @@ export class PosixBlobs implements BlobDriver {
         cause: error,
       })
     }
+  }
+}
+
+async function changedAtMs(file: string): Promise<number | null> {
+  try {
+    return Math.floor((await stat(file)).mtimeMs)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
 

@@ -12,6 +12,7 @@ export class PosixWriter implements BlobWriter {
   private readonly handle: FileHandle
   private readonly temporary: string
   private readonly file: string
+  private readonly onClosed: () => void
   private gathered: Buffer[] = []
   private gatheredBytes = 0
   private sizeBytes = 0
@@ -20,11 +21,19 @@ export class PosixWriter implements BlobWriter {
   private crcBytes = 0
   private state: 'open' | 'finished' | 'discarded' = 'open'
 
-  constructor(options: { id: string; handle: FileHandle; temporary: string; file: string }) {
+  constructor(options: {
+    id: string
+    handle: FileHandle
+    temporary: string
+    file: string
+    /** Finished or given up: nobody writes any more. */
+    onClosed: () => void
+  }) {
     this.id = options.id
     this.handle = options.handle
     this.temporary = options.temporary
     this.file = options.file
+    this.onClosed = options.onClosed
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -52,6 +61,7 @@ export class PosixWriter implements BlobWriter {
       await folder.close()
     }
     this.state = 'finished'
+    this.onClosed()
     const blockCrcs = Buffer.alloc(this.crcs.length * 4)
     this.crcs.forEach((crc, index) => blockCrcs.writeUInt32BE(crc, index * 4))
     return { id: this.id, sizeBytes: this.sizeBytes, blockCrcs }
@@ -67,6 +77,7 @@ export class PosixWriter implements BlobWriter {
         if (error.code !== 'ENOENT') throw error
       })
     }
+    this.onClosed()
   }
 
   private checksum(chunk: Buffer): void {

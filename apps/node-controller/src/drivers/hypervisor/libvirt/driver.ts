@@ -3,9 +3,17 @@ import os from 'node:os'
 import { MiB, errorMessage, type Log } from '@mallee/base'
 import { connectLibvirt, LibvirtError, type DomainRef, type LibvirtConnection } from '@mallee/libvirt'
 import { fatal, passing } from '../../../node-error.ts'
-import type { EndReason, HypervisorDriver, HypervisorFingerprint, LiveDomain } from '../driver.ts'
+import type {
+  EndReason,
+  HypervisorDriver,
+  HypervisorFingerprint,
+  HypervisorInventory,
+  LiveDomain,
+} from '../driver.ts'
+import { domainName } from '../driver.ts'
 import { probeAccelerator, type Accelerator } from './accelerator.ts'
 import { readEndReason } from './ended-log.ts'
+import { findProcesses, isOurs } from './own-domains.ts'
 
 const callMs = 10_000
 /** A start stages nothing: what takes longer is a libvirtd that hangs. */
@@ -17,6 +25,8 @@ export interface LibvirtOptions {
   readonly socket: string
   /** libvirt's own folder of domain logs. */
   readonly logDir: string
+  /** Of all instances; a domain whose XML names it is ours. */
+  readonly instancesDir: string
   /** What the node may give away; physical figures where not set. */
   readonly vcpus: number
   readonly memoryMiB: number
@@ -100,8 +110,33 @@ export class LibvirtDriver implements HypervisorDriver {
     )
   }
 
+  async undefine(name: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) =>
+      connection.domainUndefine(domain, [], { timeoutMs: callMs }),
+    )
+  }
+
   ended(name: string): Promise<EndReason | null> {
     return readEndReason(this.options.logDir, name)
+  }
+
+  async inventory(): Promise<HypervisorInventory> {
+    const { instancesDir } = this.options
+    const domains = await this.with(async (connection) => {
+      const found: HypervisorInventory['domains'][number][] = []
+      for (const domain of await connection.listAllDomains([], { timeoutMs: callMs })) {
+        if (!domainName.test(domain.name)) continue
+        const xml = await connection.domainGetXmlDesc(domain, [], { timeoutMs: callMs }).catch(ignoreMissing)
+        const state = await connection.domainGetState(domain, { timeoutMs: callMs }).catch(ignoreMissing)
+        if (xml === undefined || !state || !isOurs(xml, instancesDir)) continue
+        found.push({
+          name: domain.name,
+          state: state.state === 'shutoff' ? 'shutoff' : liveState(state.state),
+        })
+      }
+      return found
+    })
+    return { domains, processes: await findProcesses(instancesDir) }
   }
 
   onHint(callback: (name: string | null) => void): () => void {

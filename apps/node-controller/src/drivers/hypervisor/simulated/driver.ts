@@ -1,8 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { writeAtomically } from '@mallee/agent-kit'
+import { writeAtomically } from '@mallee/base'
 import { fatal } from '../../../node-error.ts'
-import type { EndReason, HypervisorDriver, HypervisorFingerprint, LiveDomain } from '../driver.ts'
+import {
+  domainName,
+  type EndReason,
+  type HypervisorDriver,
+  type HypervisorFingerprint,
+  type LiveDomain,
+} from '../driver.ts'
 
 interface SimulatedState {
   domains: Record<string, 'running' | 'paused'>
@@ -106,7 +112,13 @@ export async function openSimulatedHypervisor(options: {
     reboot: (name) => Promise.resolve(host.hint(`reboot ${name}`)),
     reset: () => Promise.resolve(),
     destroy: (name) => host.end(name, 'destroyed'),
+    undefine: () => Promise.resolve(), // nothing is stored but what runs
     ended: async (name) => (await host.load()).ended[name] ?? null,
+    async inventory() {
+      const { domains } = await host.load()
+      const ours = Object.entries(domains).filter(([name]) => domainName.test(name))
+      return { domains: ours.map(([name, state]) => ({ name, state })), processes: [] }
+    },
     onHint: (callback) => host.onHint(callback),
     inject: (name, what) => host.end(name, what === 'crash' ? 'crashed' : 'shutdown'),
     close: () => host.settled(),

@@ -42,6 +42,11 @@ export class DhcpKeeper {
     }
   }
 
+  /** Subnets that have a folder here. */
+  list(): Promise<string[]> {
+    return readdir(this.dir).catch(() => [])
+  }
+
   async stopAllBut(wanted: ReadonlyMap<string, unknown>): Promise<void> {
     for (const id of await readdir(this.dir).catch(() => [])) {
       if (wanted.has(id)) continue

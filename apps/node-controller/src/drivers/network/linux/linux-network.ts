@@ -1,12 +1,13 @@
 import { digestOf, errorMessage, parseCidr, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
-import { passing } from '../../../node-error.ts'
-import type { NetworkDriver, NetworkPort } from '../driver.ts'
+import { fatal, passing } from '../../../node-error.ts'
+import type { NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
 import type { Commands } from './commands.ts'
 import { DhcpKeeper } from './dhcp-keeper.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
+import { idleTaps, networkParts, parseFirewallTaps } from './inventory.ts'
 import { linkChanges, routerLinks, routerSettings, type ObservedNode } from './links.ts'
-import { bridgeName, metadataHost, metadataPort, routeProtocol, tapName } from './names.ts'
+import { bridgeName, metadataHost, metadataPort, routeProtocol, tableName, tapName } from './names.ts'
 import { emptyRuleset, nodeRuleset } from './node-ruleset.ts'
 import { assignNumbers, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
 import { listRouters } from './own-netns.ts'
@@ -80,7 +81,7 @@ export class LinuxNetwork implements NetworkDriver {
 
   async fingerprint() {
     await this.inTurn(() => (this.problems.length > 0 ? this.prepare() : this.keepFiltering()))
-    return { network: 'linux', problems: this.problems }
+    return { network: 'linux', address: this.nodeAddress, problems: this.problems }
   }
 
   port(vpc: VpcItem, interfaceId: string): NetworkPort {
@@ -112,6 +113,28 @@ export class LinuxNetwork implements NetworkDriver {
       this.believed = null
       this.believed = { digest, plan, ...(await this.establish(plan, before)) }
     })
+  }
+
+  inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]> {
+    return this.inTurn(() => this.look(network))
+  }
+
+  /** A stray tap goes by itself if nothing holds it; anything else goes by making the network true anew. */
+  async removeStray(part: Pick<NetworkPart, 'kind' | 'id'>, network: readonly VpcItem[]): Promise<void> {
+    await this.inTurn(async () => {
+      const found = (await this.look(network)).find(
+        (entry) => entry.kind === part.kind && entry.id === part.id,
+      )
+      if (!found) return
+      if (found.owner !== null) throw fatal('NotStray', `${part.id} belongs to ${found.owner}.`)
+      this.believed = null
+      if (part.kind !== 'tap') return
+      const { commands } = this.options
+      if (!idleTaps(await commands.ipJson(['link', 'show'])).has(part.id))
+        throw fatal('InUse', `A process holds the tap ${part.id}.`)
+      await commands.ip([`link del ${part.id}`])
+    })
+    if (part.kind !== 'tap') await this.apply(network)
   }
 
   removeAll(): Promise<void> {
@@ -165,6 +188,16 @@ export class LinuxNetwork implements NetworkDriver {
     if ((await commands.readSysctl(callsFilter)) === '1') return
     log.error({}, `${callsFilter} was turned off, which opens every security group; it is turned on again`)
     await commands.sysctl({ [callsFilter]: 1 })
+  }
+
+  private async look(network: readonly VpcItem[]): Promise<NetworkPart[]> {
+    const { commands, routerPrefix } = this.options
+    const { links, routers } = await this.observe()
+    const sets = await commands
+      .run('nft', ['-j', 'list', 'set', 'bridge', tableName, 'taps'])
+      .catch(() => '{}') // no table, no ports
+    const standing = { links, routers, dhcp: await this.dhcp.list(), firewallTaps: parseFirewallTaps(sets) }
+    return networkParts(standing, network, routerPrefix)
   }
 
   private async observe(): Promise<ObservedNode> {

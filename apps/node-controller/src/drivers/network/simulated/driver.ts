@@ -1,24 +1,58 @@
 import type { VpcItem } from '@mallee/agent-contract'
-import type { NetworkDriver } from '../driver.ts'
+import { fatal } from '../../../node-error.ts'
+import type { NetworkDriver, NetworkPart } from '../driver.ts'
 
 /** A network without packets, for scale and fault tests; names ports as the real driver would. */
-export function createSimulatedNetwork(): NetworkDriver {
+export interface SimulatedNetwork extends NetworkDriver {
+  /** Something stands that nobody applied. */
+  plant(vpc: VpcItem): void
+}
+
+export function createSimulatedNetwork(): SimulatedNetwork {
   let applied: readonly VpcItem[] = []
+  let strays: VpcItem[] = []
   return {
-    fingerprint: () => Promise.resolve({ network: 'simulated', problems: [] }),
+    fingerprint: () => Promise.resolve({ network: 'simulated', address: null, problems: [] }),
     async apply(network) {
       applied = structuredClone(network) as VpcItem[]
     },
     port(vpc, interfaceId) {
       const entry = vpc.interfaces.find((candidate) => candidate.interfaceId === interfaceId)
       const subnet = vpc.subnets.find((candidate) => candidate.subnetId === entry?.subnetId)
-      return { bridge: `br${subnet?.tag ?? 0}`, tap: `vn${interfaceId.slice(-12)}`, mtu: null }
+      return { bridge: bridgeOf(subnet?.tag ?? 0), tap: tapOf(interfaceId), mtu: null }
     },
     askerAt: (address) =>
       applied.flatMap((vpc) => vpc.interfaces).find((entry) => entry.privateIp === address)?.interfaceId ??
       null,
     metadataAddress: { host: '127.0.0.1', port: 0 },
+    inventory: (network) => Promise.resolve(partsOf([...applied, ...strays], network)),
+    async removeStray(part, network) {
+      const found = partsOf([...applied, ...strays], network).find(
+        (entry) => entry.kind === part.kind && entry.id === part.id,
+      )
+      if (found && found.owner !== null) throw fatal('NotStray', `${part.id} belongs to ${found.owner}.`)
+      applied = structuredClone(network) as VpcItem[]
+      strays = []
+    },
+    plant: (vpc) => void strays.push(vpc),
     removeAll: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
+}
+
+const bridgeOf = (tag: number) => `br${tag}`
+const tapOf = (interfaceId: string) => `vn${interfaceId.slice(-12)}`
+
+function partsOf(standing: readonly VpcItem[], network: readonly VpcItem[]): NetworkPart[] {
+  const owners = new Map(
+    network.flatMap((vpc) => [
+      ...vpc.subnets.map((subnet) => [bridgeOf(subnet.tag), subnet.subnetId] as const),
+      ...vpc.interfaces.map((entry) => [tapOf(entry.interfaceId), entry.interfaceId] as const),
+    ]),
+  )
+  const names = standing.flatMap((vpc) => [
+    ...vpc.subnets.map((subnet) => ['bridge', bridgeOf(subnet.tag)] as const),
+    ...vpc.interfaces.map((entry) => ['firewall-port', tapOf(entry.interfaceId)] as const),
+  ])
+  return names.map(([kind, id]) => ({ kind, id, owner: owners.get(id) ?? null }))
 }
