@@ -2,6 +2,8 @@ import { startPrivatePostgres, whyNoPostgres } from '@mallee/testkit'
 import { checkStages } from './check.ts'
 import { packaged, runStage, type Stage, type StageResult } from './stage.ts'
 
+const script = (...words: string[]) => [process.execPath, '--disable-warning=ExperimentalWarning', ...words]
+
 /**
  * Everything, in the order that fails soonest: what reads only the source, what runs in one process, what needs the
  * real daemons. `./mallee test NAME…` runs only the stages of these names.
@@ -24,19 +26,12 @@ const stages: Stage[] = [
       'apps/cloud-controller/test/http',
     ),
   },
-  {
-    name: 'system',
-    command: [process.execPath, '--disable-warning=ExperimentalWarning', 'test/system/first-light.ts'],
-  },
-  {
-    name: 'system-tls',
-    command: [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      'test/system/first-light.ts',
-      '--tls',
-    ],
-  },
+  { name: 'system', command: script('test/system/first-light.ts') },
+  // Once more over TLS, with the daemons in one process.
+  { name: 'system-tls', command: script('test/system/first-light.ts', '--tls', '--one-process') },
+  { name: 'machines', command: script('test/system/machines.ts') },
+  { name: 'upgrade', command: script('test/system/upgrade.ts') },
+  { name: 'compose', command: script('test/compose/compose.ts') },
 ]
 
 const wanted = process.argv.slice(2)

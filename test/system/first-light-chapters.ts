@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { assert } from '@mallee/base'
 import { until, type Guest, type TestHost } from '@mallee/testkit'
@@ -218,7 +218,9 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
 
   async 'daemons that die cost no guest'(story) {
     const before = three.map((guest) => qemuOf(guest.id))
-    for (const daemon of ['supervisor', 'cloud-controller', 'node-controller', 'libvirtd', 'walrus']) {
+    const together = existsSync(`${story.host.stateDir}/run/mallee.pid`)
+    const ours = together ? ['mallee'] : ['cloud-controller', 'node-controller', 'walrus']
+    for (const daemon of ['supervisor', 'libvirtd', ...ours]) {
       const pid = pidOf(story.host.stateDir, daemon)
       process.kill(pid, 'SIGKILL')
       await until(`${daemon} is back`, 30, async () => pidOf(story.host.stateDir, daemon) !== pid)
@@ -389,3 +391,13 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
     assert(disks.trim().split('\n').length === 1, `disks: ${disks}`)
   },
 }
+
+/** Those that do not depend on how the daemons are run or reached are not told twice. */
+export const toldOnce: ReadonlySet<string> = new Set([
+  'a reboot boots the same guest',
+  'the admin’s stylesheet and hook shape the next domain',
+  'a stylesheet that fails fails the launch and leaves nothing',
+  'the documented edit to legacy IDE boots from IDE',
+  'a stylesheet that knows no disk format gets a raw disk, and boots',
+  'launches are shared with two simulated nodes, and explain tells why',
+])

@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
-import { chapters } from './first-light-chapters.ts'
+import { chapters, toldOnce } from './first-light-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
 /**
  * The whole story with the real daemons and an unmodified aws: a bare state folder, one command, guests that boot, get
  * their address by DHCP, read their metadata, run their owner's script and let him in; daemons that die while guests
- * live; and nothing left at the end. With --tls every call goes over TLS with the cloud's own authority. Everything happens in a network namespace of the test's own.
+ * live; and nothing left at the end. With --tls every call goes over TLS with the cloud's own authority, with
+ * --one-process the daemons share a process. Everything happens in a network namespace of the test's own.
  */
 const tls = process.argv.includes('--tls')
+const oneProcess = process.argv.includes('--one-process')
 const host = new TestHost()
 const story = new Chapters()
 
@@ -17,7 +19,15 @@ await host.open()
 try {
   let sshLine = ''
   const up = await story.tell('up settles ready and prints an ssh line that logs in', async () => {
-    sshLine = (await host.mallee('up', '--detach', '--port-base', String(host.portBase))).trim()
+    sshLine = (
+      await host.mallee(
+        'up',
+        '--detach',
+        '--port-base',
+        String(host.portBase),
+        ...(oneProcess ? ['--one-process'] : []),
+      )
+    ).trim()
     assert(sshLine.startsWith('ssh '), `no ssh line but ${sshLine}`)
     const [file, ...args] = sshLine.split(' ')
     const said = await host.must(file!, [...args, 'hostname'])
@@ -27,7 +37,8 @@ try {
   })
   if (up) {
     const client = await CloudClient.connect(host, { tls })
-    for (const [name, work] of Object.entries(chapters)) await story.tell(name, () => work({ host, client }))
+    for (const [name, work] of Object.entries(chapters))
+      if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))
   }
   if (story.failed > 0)
     process.stdout.write(
