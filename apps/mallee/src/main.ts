@@ -9,6 +9,7 @@ import { runDown } from './commands/down.ts'
 import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
 import { runFsck } from './commands/fsck.ts'
+import { runHistory } from './commands/history.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
@@ -46,6 +47,7 @@ const commands: Record<string, Command> = {
     run: runFsck,
     help: 'whether everything is as the record says [--repair [--orphan i-…]] [--grace SECONDS] [--json]',
   },
+  history: { run: runHistory, help: 'ID: what happened to an instance, an image or any other resource [--json]' },
   test: { run: runTest, help: 'everything that CI runs' },
 }
 

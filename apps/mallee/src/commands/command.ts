@@ -11,7 +11,7 @@ export interface Command {
 
 type Options = NonNullable<ParseArgsConfig['options']>
 
-/** Parses a subcommand's arguments; every one of them takes `--state DIR`. */
+/** Parses a subcommand's arguments; every one of them takes `--state DIR`, or MALLEE_STATE. */
 export function parseCommand<const O extends Options>(
   args: string[],
   options: O,
@@ -26,7 +26,8 @@ export function parseCommand<const O extends Options>(
     })
     const count = parsed.positionals.length
     if (count < positionals.least || count > positionals.most) throw new Error('wrong number of arguments')
-    const state = (parsed.values as { state?: string }).state ?? defaultStateDir
+    const state =
+      (parsed.values as { state?: string }).state ?? process.env['MALLEE_STATE'] ?? defaultStateDir
     return { values: parsed.values, positionals: parsed.positionals, stateDir: path.resolve(state) }
   } catch (error) {
     throw new MalleeError({
