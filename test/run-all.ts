@@ -31,6 +31,7 @@ const stages: Stage[] = [
   { name: 'system-tls', command: script('test/system/first-light.ts', '--tls', '--one-process') },
   { name: 'machines', command: script('test/system/machines.ts') },
   { name: 'upgrade', command: script('test/system/upgrade.ts') },
+  { name: 'docs', command: script('test/docs/docs.ts') },
   { name: 'compose', command: script('test/compose/compose.ts') },
 ]
 

@@ -47,7 +47,10 @@ const commands: Record<string, Command> = {
     run: runFsck,
     help: 'whether everything is as the record says [--repair [--orphan i-…]] [--grace SECONDS] [--json]',
   },
-  history: { run: runHistory, help: 'ID: what happened to an instance, an image or any other resource [--json]' },
+  history: {
+    run: runHistory,
+    help: 'ID: what happened to an instance, an image or any other resource [--json]',
+  },
   test: { run: runTest, help: 'everything that CI runs' },
 }
 

@@ -1,12 +1,17 @@
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
+import { createLog } from '@mallee/service-kit'
 import { joinedConfigFile, joinedFile } from '../host/joined.ts'
 import { openMachine, type Machine } from '../host/machine.ts'
+import { Supervisor } from '../host/supervisor.ts'
 import { removeNodeHost } from '../host/node-host.ts'
 import { choicesFile, repositoryRoot } from '../layout.ts'
-import { run } from '../program.ts'
+import { run, succeeds } from '../program.ts'
+import { waitFor } from '../wait-for.ts'
 import { parseCommand, step } from './command.ts'
 import { stopAll } from './down.ts'
+
+const libvirtdMs = 30_000
 
 /**
  * Removes what the state folder made of this machine; of a cloud everything: daemons, guests, namespaces, links, routes,
@@ -37,9 +42,29 @@ export async function runDestroy(args: string[]): Promise<void> {
 /** On a machine that joined: our domains and our part of its network go, everything else of it stays. */
 async function removeGuests(machine: Machine): Promise<void> {
   if (machine.joined?.kind !== 'node') return
+  await ensureLibvirtd(machine)
   const script = path.join(repositoryRoot, 'apps/node-controller/src/remove-main.ts')
   const config = joinedConfigFile(machine.stateDir, 'node')
   await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, config])
+}
+
+/** Guests may run although libvirtd does not: where it is ours to run, it is started to end them. */
+async function ensureLibvirtd(machine: Machine): Promise<void> {
+  const specs = machine.specs.filter((spec) => spec.name === 'libvirtd')
+  if (specs.length === 0) return
+  const log = createLog({ name: 'destroy', level: 'error' })
+  const options = { specs, runDir: machine.file('run'), logDir: machine.file('log'), log }
+  const supervisor = new Supervisor(options)
+  const running = supervisor.run()
+  try {
+    await waitFor(() => succeeds('virsh', ['-c', 'qemu:///system', 'version']), {
+      timeoutMs: libvirtdMs,
+      failure: `libvirtd does not start; see ${machine.file('log', 'libvirtd.log')}`,
+    })
+  } finally {
+    supervisor.stop()
+    await running
+  }
 }
 
 /** The choices go last, so that a removal that failed can be repeated; a folder that is a mount point stays, empty. */
