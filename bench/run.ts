@@ -1,7 +1,9 @@
+import { acceptedLaunchesBench } from './accepted-launches.ts'
 import { runInstancesBench } from './run-instances.ts'
 
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
+  'accepted-launches': acceptedLaunchesBench,
   'run-instances': runInstancesBench,
 }
 

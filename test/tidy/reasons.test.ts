@@ -8,7 +8,7 @@ const source = (...parts: string[]) =>
   readFileSync(path.join(root, 'apps/cloud-controller/src', ...parts), 'utf8')
 
 test('every reason for which a node is refused is explained to the administrator', () => {
-  const [, union = ''] = /export type RefusalReason =([^]*?)\n\n/.exec(source('scheduler/plan-placement.ts'))!
+  const [, union = ''] = /export type RefusalReason =([^]*?)\n\n/.exec(source('scheduler/judge-node.ts'))!
   const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map((match) => match[1]!)
   expect(reasons.length).toBeGreaterThan(5)
   expect(reasons.filter((reason) => !page.includes(`\`${reason}\``))).toEqual([])
@@ -19,9 +19,7 @@ test('every kind of finding of fsck is explained to the administrator', () => {
     (name) => name.startsWith('check-') && !name.endsWith('.test.ts'),
   )
   const codes = files.flatMap((name) =>
-    [...source('fsck', name).matchAll(/'((?:I\d+|R|S|A)(?:-[a-z-]+)?)'/g)].map(
-      (match) => match[1]!.split('-')[0]!,
-    ),
+    [...source('fsck', name).matchAll(/'((?:I\d+|R|S|A))\.[a-z-]+'/g)].map((match) => match[1]!),
   )
   expect(codes.length).toBeGreaterThan(5)
   expect([...new Set(codes)].filter((code) => !page.includes(`| \`${code}\` |`))).toEqual([])

@@ -18,6 +18,7 @@ import {
   ensureDoorCertificate,
   keepDoorCertificate,
 } from './identity/door-certificate.ts'
+import { Capacity } from './store/capacity.ts'
 import { openKeyring, type Keyring } from './identity/keyring.ts'
 import { cloudFigures, type CloudFigures } from './metrics/cloud-figures.ts'
 import { registerRecordGauges } from './metrics/record-gauges.ts'
@@ -71,6 +72,7 @@ export interface CloudControllerDependencies {
 
 /** What the doors and the loops share. */
 interface Parts extends ReconcilerContext {
+  readonly capacity: Capacity
   readonly authority: KeyAndCertificate
   readonly waiters: PollWaiters
   readonly queues: Record<string, ReconcilerQueue>
@@ -129,6 +131,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     figures,
     tracer,
     settings: settingsOf(config),
+    capacity: new Capacity(config.database.engine),
     keyring: openKeyring(path.join(config.stateDir, 'keyring.json')),
     authority: await openAuthority(config.stateDir, clock.now()),
     record: figures.measured(await openRecord(config.database, figures.onCommit)),

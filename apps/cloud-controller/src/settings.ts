@@ -1,4 +1,4 @@
-import type { PlacementPolicy } from './scheduler/plan-placement.ts'
+import type { PlacementPolicy } from './scheduler/judge-node.ts'
 
 /** What is the same for the whole cloud and does not change while it runs. */
 export interface CloudSettings {

@@ -85,7 +85,14 @@ export class CloudUnderTest {
   async call(
     action: string,
     parameters: Record<string, string | number | boolean> = {},
-    options: { as?: Credentials; service?: string; version?: string; now?: Date } = {},
+    options: {
+      as?: Credentials
+      service?: string
+      version?: string
+      now?: Date
+      /** Sent unsigned, as clients send traceparent. */
+      headers?: Record<string, string>
+    } = {},
   ): Promise<Answer> {
     const form = new URLSearchParams({ Action: action, Version: options.version ?? '2016-11-15' })
     for (const [name, value] of Object.entries(parameters)) form.append(name, String(value))
@@ -106,7 +113,7 @@ export class CloudUnderTest {
     const response = await this.cloud.door.inject({
       method: 'POST',
       url: '/',
-      headers: { ...headers, ...signed },
+      headers: { ...headers, ...signed, ...options.headers },
       payload: body,
     })
     return answerOf(response)

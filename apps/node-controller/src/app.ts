@@ -1,15 +1,17 @@
 import type { Log } from '@mallee/base'
 import { keepCertificate } from '@mallee/agent-kit'
-import type { Service } from '@mallee/service-kit'
+import { startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
 import { adoptDomains } from './adopt-domains.ts'
 import type { NodeControllerConfig } from './config.ts'
 import { startMetadataServer } from './metadata/metadata-server.ts'
 import { wasForgotten } from './give-up.ts'
+import { nodeReadiness } from './metrics/node-figures.ts'
 import { NodeLoops } from './node-loops.ts'
 import { openNodeParts, type NodeParts } from './node-parts.ts'
 
 export { nodeControllerSchema, type NodeControllerConfig } from './config.ts'
 
+export { nodeFigures, registerNodeGauges } from './metrics/node-figures.ts'
 export { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
 
 /** Runs the node controller: one agent, its drivers, and the loops that bring them to what the cloud wants. */
@@ -34,12 +36,14 @@ export async function startNodeController(
     signal: stopping.signal,
   })
   loops.start()
+  const health = config.health ? await serveHealth(config.health, parts, loops) : null
   return {
     address: null,
     async close() {
       stopping.abort()
       await loops.stop()
       await metadata?.close()
+      await health?.close()
       await parts.close()
     },
   }
@@ -56,6 +60,16 @@ function idleForEver(log: Log): Service {
       return Promise.resolve()
     },
   }
+}
+
+function serveHealth(listen: HealthListen, parts: NodeParts, loops: NodeLoops) {
+  const { figures, hypervisor, log } = parts
+  return startHealthServer({
+    listen,
+    metrics: figures.metrics,
+    ready: () => nodeReadiness({ hypervisor, problems: () => loops.problems() }),
+    log,
+  })
 }
 
 /** The metadata service answers from the ledger: it goes on while the cloud controller is away. */

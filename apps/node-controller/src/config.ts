@@ -1,3 +1,5 @@
+import { healthListenSchema, tracingSchema, type HealthListen, type TracingConfig } from '@mallee/service-kit'
+
 /** Settings of one node controller; unknown ones are refused at start. */
 export interface NodeControllerConfig {
   /** Identity and ledger of the agent. */
@@ -33,6 +35,10 @@ export interface NodeControllerConfig {
   readonly hookTimeoutMs: number
   /** Images that no instance needs are kept up to this size, in GiB. */
   readonly imageCacheGiB: number
+  /** Where a monitor may ask for figures; nowhere where absent. */
+  readonly health?: HealthListen
+  /** Where OpenTelemetry traces go; nowhere where absent. */
+  readonly tracing?: TracingConfig
   readonly logLevel: string
 }
 
@@ -99,6 +105,8 @@ export const nodeControllerSchema = {
     tbCacheMiB: { ...positive, default: 64 },
     hookTimeoutMs: { ...positive, default: 30_000 },
     imageCacheGiB: { type: 'integer', minimum: 0, default: 20 },
+    health: healthListenSchema,
+    tracing: tracingSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

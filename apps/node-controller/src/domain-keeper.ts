@@ -1,7 +1,9 @@
 import { errorMessage, minuteMs, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, DomainFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
+import type { Span, Tracer } from '@mallee/service-kit'
 import type { HypervisorDriver, LiveDomain } from './drivers/hypervisor/driver.ts'
+import type { NodeFigures } from './metrics/node-figures.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
 import { isPassing } from './node-error.ts'
 import { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
@@ -39,6 +41,9 @@ export class DomainKeeper {
     log: Log
     accelerator: () => DomainFacts['accelerator']
     observe: (item: Item, facts: DomainFacts) => void
+    tracer?: Tracer
+    /** Told how long each step of a launch took, for figures. */
+    onLaunchStep?: NodeFigures['launchStep']
   }
   private readonly workers = new Map<string, { again: boolean; done: Promise<void> }>()
   private readonly timers = new Map<string, () => void>()
@@ -120,7 +125,7 @@ export class DomainKeeper {
         this.later(item, step.againMs)
         return false
       case 'prepare-and-start':
-        await this.prepareAndStart(item, note)
+        await this.traced('prepare and start', item, (span) => this.prepareAndStart(item, note, span))
         return true
       case 'note-end':
         await this.setNote(item, { endReason: (await hypervisor.ended(name)) ?? 'lost' })
@@ -135,7 +140,7 @@ export class DomainKeeper {
         return true
       case 'destroy':
         this.deps.log.info(
-          { instanceId: name, state: live?.state, intent: item.body.intent },
+          { ...about(item), state: live?.state, intent: item.body.intent },
           'ending the domain',
         )
         await hypervisor.destroy(name)
@@ -150,7 +155,7 @@ export class DomainKeeper {
     }
   }
 
-  private async prepareAndStart(item: Item, note: DomainNote): Promise<void> {
+  private async prepareAndStart(item: Item, note: DomainNote, span: Span | null): Promise<void> {
     const { clock, hypervisor, network, preparer, log } = this.deps
     if (item.body.incarnation > 1 && !(await preparer.hasDisk(item.body))) {
       this.deps.observe(item, {
@@ -170,21 +175,49 @@ export class DomainKeeper {
     const beganMs = clock.now()
     const since = () => clock.now() - beganMs
     const [[xml, preparedMs], networkMs] = await Promise.all([
-      preparer.prepare(item.body, ports, this.stopping.signal).then((text) => [text, since()] as const),
-      network.standing(interfaceIds).then(since),
+      this.traced(
+        'prepare',
+        item,
+        () =>
+          preparer.prepare(item.body, ports, this.stopping.signal).then((text) => [text, since()] as const),
+        span,
+      ),
+      this.traced('network', item, () => network.standing(interfaceIds).then(since), span),
     ])
     if (this.deps.ledger.get('domain', item.id)?.body.intent !== 'run') return
     // The intent before the deed: after this line the domain counts as started, whatever happens to us.
     await this.setNote(item, { startIntentAtMs: clock.now(), rebootCount: item.body.rebootCount })
     try {
-      await hypervisor.start(xml)
+      const startingMs = clock.now()
+      await this.traced('start', item, () => hypervisor.start(xml), span)
+      this.deps.onLaunchStep?.('start', (clock.now() - startingMs) / 1000)
     } catch (error) {
       if (!isPassing(error)) await this.setNote(item, { failure: errorMessage(error) })
       throw error
     }
     await this.setNote(item, { startedAtMs: clock.now() })
-    const { instanceId, incarnation } = item.body
-    log.info({ instanceId, incarnation, preparedMs, networkMs, startedMs: since() }, 'started')
+    const startedMs = since()
+    log.info(
+      { ...about(item), incarnation: item.body.incarnation, preparedMs, networkMs, startedMs },
+      'started',
+    )
+    this.deps.onLaunchStep?.('prepare', preparedMs / 1000)
+    this.deps.onLaunchStep?.('network', networkMs / 1000)
+    this.deps.onLaunchStep?.('whole', startedMs / 1000)
+  }
+
+  /** A part of the trace that the request began; without one, or without a collector, just the work. */
+  private traced<T>(
+    name: string,
+    item: Item,
+    work: (span: Span | null) => Promise<T>,
+    parent: Span | null = null,
+  ): Promise<T> {
+    const { tracer } = this.deps
+    if (!tracer) return work(null)
+    const context = parent ? parent.traceparent : (item.body.traceparent ?? null)
+    const fields = { instance_id: item.body.instanceId, request_id: item.body.requestId ?? '' }
+    return tracer.trace(`agent: ${name}`, context, fields, work)
   }
 
   private async reboot(item: Item): Promise<void> {
@@ -199,10 +232,10 @@ export class DomainKeeper {
       stopListening()
       this.timers.delete(`reboot ${instanceId}`)
       if (rebooted) return
-      log.warn({ instanceId }, 'the guest did not reboot when asked; it is reset')
+      log.warn(about(item), 'the guest did not reboot when asked; it is reset')
       void hypervisor
         .reset(instanceId)
-        .catch((error: unknown) => log.warn({ err: error, instanceId }, 'no reset'))
+        .catch((error: unknown) => log.warn({ err: error, ...about(item) }, 'no reset'))
     })
     this.timers.set(`reboot ${instanceId}`, () => {
       cancel()
@@ -213,7 +246,7 @@ export class DomainKeeper {
   /** What may pass is tried again for a while; what cannot succeed is said, and the launch fails. */
   private async trouble(item: Item, error: unknown): Promise<void> {
     const { clock, log } = this.deps
-    const fields = { err: error, instanceId: item.body.instanceId, intent: item.body.intent }
+    const fields = { err: error, ...about(item), intent: item.body.intent }
     const note = this.note(item)
     const sinceMs = note.troubleSinceMs ?? clock.now()
     const starting = item.body.intent === 'run' && note.startIntentAtMs === undefined
@@ -273,6 +306,12 @@ export class DomainKeeper {
     }
   }
 }
+
+/** The thread through the logs: the instance, and the request that it is all about. */
+const about = (item: Item) => ({
+  instanceId: item.body.instanceId,
+  request_id: item.body.requestId ?? null,
+})
 
 function noteName(itemId: string): string {
   return `domain ${itemId}`

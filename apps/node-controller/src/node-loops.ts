@@ -63,6 +63,8 @@ export class NodeLoops {
       log,
       accelerator: () => this.fingerprint.accelerator,
       observe: (item, facts) => this.observeDomain(item, facts),
+      tracer: parts.tracer,
+      onLaunchStep: parts.figures.launchStep,
     })
   }
 
@@ -79,6 +81,11 @@ export class NodeLoops {
   /** The network stands again before anything else: guests that run need their DHCP and their rules. */
   async restoreNetwork(): Promise<void> {
     await this.networkKeeper.refresh().catch(() => {}) // said to the cloud and to the log by the keeper
+  }
+
+  /** What stands in a launch's way, as the cloud was last told. */
+  problems(): readonly string[] {
+    return this.fingerprint.problems
   }
 
   start(): void {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { must, type Log } from '@mallee/base'
+import { Metrics, Tracer } from '@mallee/service-kit'
 import { CloudClient, Ledger, obtainIdentity, type AgentIdentity } from '@mallee/agent-kit'
 import type { NodeControllerConfig } from './config.ts'
 import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
@@ -10,6 +11,7 @@ import { networkDrivers } from './drivers/network/drivers.ts'
 import { NcHooks } from './hooks/nc-hooks.ts'
 import { ImageCache } from './images/image-cache.ts'
 import { walrusFetcher } from './images/walrus-client.ts'
+import { nodeFigures, registerNodeGauges, type NodeFigures } from './metrics/node-figures.ts'
 import type { GuestPreparer } from './steps/guest-preparer.ts'
 import { LibvirtPreparer } from './steps/libvirt-preparer.ts'
 import { simulatedPreparer } from './steps/simulated-preparer.ts'
@@ -26,11 +28,16 @@ export interface NodeParts {
   readonly network: NetworkDriver
   readonly preparer: GuestPreparer
   readonly cache: ImageCache
+  readonly figures: NodeFigures
+  readonly tracer: Tracer
   close(): Promise<void>
 }
 
 export async function openNodeParts(config: NodeControllerConfig, log: Log): Promise<NodeParts> {
+  const figures = nodeFigures(new Metrics().ofProcess())
+  const tracer = new Tracer({ service: 'node-controller', config: config.tracing, log })
   const hooks = new NcHooks({
+    onRun: figures.hook,
     dir: path.join(config.customDir, 'nc-hooks'),
     home: '',
     timeoutMs: config.hookTimeoutMs,
@@ -39,7 +46,7 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
   await hooks.run('euca-nc-pre-init')
   const identity = must(await obtainIdentity(config, { log }), 'the identity')
   const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: identity.key, log })
-  const hypervisor = await hypervisorDrivers[config.hypervisor.driver](config, log)
+  const hypervisor = figures.measured(await hypervisorDrivers[config.hypervisor.driver](config, log))
   const network = await networkDrivers[config.network.driver](config, log)
   const walrus = walrusFetcher({ url: config.walrusUrl, identity })
   const cache = new ImageCache({ dir: config.imagesDir, fetch: walrus.fetch, log })
@@ -51,7 +58,10 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     key: identity.key,
     certificate: identity.certificate,
   })
+  registerNodeGauges(figures.metrics, { hypervisor, imagesDir: config.imagesDir })
   return {
+    figures,
+    tracer,
     config,
     log,
     identity,
@@ -64,6 +74,7 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     preparer: preparerOf(config, { cache, hooks, hypervisor, log }),
     async close() {
       await Promise.all([hypervisor.close(), network.close(), walrus.close(), client.close()])
+      await tracer.close()
     },
   }
 }

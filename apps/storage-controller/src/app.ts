@@ -10,7 +10,7 @@ import {
   obtainIdentity,
   type InventorySource,
 } from '@mallee/agent-kit'
-import type { Service } from '@mallee/service-kit'
+import { Metrics, startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
 import type { StorageControllerConfig } from './config.ts'
 
 export { storageControllerSchema, type StorageControllerConfig } from './config.ts'
@@ -65,16 +65,26 @@ export async function startStorageController(
     signal: stopping.signal,
   })
   loop.start()
+  const health = config.health ? await serveHealth(config.health, () => fingerprint, log) : null
   return {
     address: null,
     async close() {
       clearInterval(timer)
+      await health?.close()
       stopping.abort()
       await loop.stop()
       await inventory.stop()
       await client.close()
     },
   }
+}
+
+function serveHealth(listen: HealthListen, fingerprint: () => Record<string, unknown>, log: Log) {
+  const metrics = new Metrics().ofProcess()
+  metrics.gauge('storage_free_bytes', 'Bytes that are free where volumes will lie.', [], (gauge) =>
+    gauge.set(Number(fingerprint()['freeBytes'])),
+  )
+  return startHealthServer({ listen, metrics, ready: () => Promise.resolve({ storage: null }), log })
 }
 
 /** It holds no volumes yet, so it has nothing to say and nothing to remove. */

@@ -1,3 +1,5 @@
+import { healthListenSchema, type HealthListen } from '@mallee/service-kit'
+
 /** Settings of one storage controller; unknown ones are refused at start. */
 export interface StorageControllerConfig {
   /** Identity and ledger of the agent. */
@@ -6,6 +8,8 @@ export interface StorageControllerConfig {
   readonly cloudUrl: string
   readonly joinTokenFile: string
   readonly name: string
+  /** Where a monitor may ask for figures; nowhere where absent. */
+  readonly health?: HealthListen
   readonly logLevel: string
 }
 
@@ -21,6 +25,7 @@ export const storageControllerSchema = {
     cloudUrl: { type: 'string', pattern: '^https://' },
     joinTokenFile: text,
     name: text,
+    health: healthListenSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import { obtainIdentity, type AgentIdentity, type Cloud } from '@mallee/agent-kit'
-import { SharedListener, type Service } from '@mallee/service-kit'
+import { Metrics, SharedListener, startHealthServer, type Readiness, type Service } from '@mallee/service-kit'
 import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
 import type { BlobDriver } from './drivers/blob-driver.ts'
@@ -15,9 +15,12 @@ import { AccessKeys } from './identity/access-keys.ts'
 import { allBlobIds } from './index/blob-rows.ts'
 import { openIndex } from './index/open-index.ts'
 import type { Index } from './index/tables.ts'
+import { registerWalrusGauges, walrusFigures, walrusReadiness } from './metrics/walrus-figures.ts'
 import { createHttpServer } from './listener.ts'
 
 export { walrusSchema, type WalrusConfig } from './config.ts'
+
+export { registerWalrusGauges, walrusFigures } from './metrics/walrus-figures.ts'
 
 /** Longest wait for downloads and uploads under way when walrus stops. */
 const closeGraceMs = 5_000
@@ -28,6 +31,9 @@ export interface Walrus {
   readonly listener: SharedListener
   readonly index: Index
   readonly blobs: BlobKeeper
+  readonly metrics: Metrics
+  /** What stands in the way of serving. */
+  ready(): Promise<Readiness>
   /** Becomes an agent: by the identity it has, or by waiting for its join token. */
   join(): Promise<void>
   close(): Promise<void>
@@ -36,6 +42,8 @@ export interface Walrus {
 export interface WalrusDependencies {
   readonly log: Log
   readonly clock?: Clock
+  /** Figures of the process that this runs in; a registry of its own where not given. */
+  readonly metrics?: Metrics
   /** In tests: a cloud without a socket. */
   readonly cloud?: Cloud
   /** In tests: faults of the disk. */
@@ -49,7 +57,9 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const giveUpFolder = await claimFolder(config.dataDir, clock)
   const index = await openIndex(path.join(config.dataDir, 'index.db'))
   const driver = await PosixBlobs.open(config.dataDir)
-  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log })
+  const figures = walrusFigures(deps.metrics ?? new Metrics())
+  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log, onBytes: figures })
+  registerWalrusGauges(figures.metrics, { index, blobs })
   const known = await index.read(allBlobIds)
   const swept = await blobs.sweep((id) => known.has(id))
   if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
@@ -66,6 +76,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
     clock,
     random: systemRandom,
     log,
+    figures,
   })
   const { door, listener } = await openDoor(s3, keys)
   const stopping = new AbortController()
@@ -75,6 +86,8 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
     listener,
     index,
     blobs,
+    metrics: figures.metrics,
+    ready: () => walrusReadiness({ index, keys }),
     async join() {
       const identity = await obtainIdentity(config, { log, clock, signal: stopping.signal })
       if (!identity) return
@@ -141,7 +154,10 @@ async function openDoor(s3: S3Door, keys: AccessKeys) {
 
 /** Runs walrus on its port. It listens before it has joined, and says that it is not ready. */
 export async function startWalrus(config: WalrusConfig, deps: { log: Log }): Promise<Service> {
-  const walrus = await buildWalrus(config, deps)
+  const walrus = await buildWalrus(config, { metrics: new Metrics().ofProcess(), ...deps })
+  const health = config.health
+    ? await startHealthServer({ ...walrus, ...deps, metrics: walrus.metrics, listen: config.health })
+    : null
   const address = await walrus.listener.listen(config.listen)
   const joining = walrus.join()
   joining.catch((error: unknown) => {
@@ -153,6 +169,7 @@ export async function startWalrus(config: WalrusConfig, deps: { log: Log }): Pro
   return {
     address,
     async close() {
+      await health?.close()
       await walrus.close()
       await joining
     },

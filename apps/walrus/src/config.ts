@@ -1,3 +1,5 @@
+import { healthListenSchema, type HealthListen } from '@mallee/service-kit'
+
 /** Settings of one walrus; unknown ones are refused at start. */
 export interface WalrusConfig {
   /** The agent's own folder: its identity and its ledger. */
@@ -12,6 +14,8 @@ export interface WalrusConfig {
   /** Plain HTTP and TLS on one port. */
   readonly listen: { readonly host: string; readonly port: number }
   readonly region: string
+  /** Where a monitor may ask for figures; nowhere where absent. */
+  readonly health?: HealthListen
   readonly logLevel: string
 }
 
@@ -34,6 +38,7 @@ export const walrusSchema = {
       properties: { host: text, port: { type: 'integer', minimum: 0, maximum: 65_535 } },
     },
     region: { type: 'string', pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$' },
+    health: healthListenSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

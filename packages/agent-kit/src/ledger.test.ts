@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -77,4 +77,18 @@ test('a half-written temporary file is no harm', async () => {
   await ledger.accept(set(1, [domain('i-1/1')]))
   await writeFile(path.join(dir, 'desired.json.new'), '{"revision":9,"ite')
   expect((await open()).revision).toBe(1)
+})
+
+test('a set that could not be kept does not count', async () => {
+  const ledger = await open()
+  await ledger.accept(set(1, [domain('i-1/1')]))
+  await mkdir(path.join(dir, 'desired.json.new')) // in the way of the file
+  await expect(ledger.accept(set(2, []))).rejects.toThrow('EISDIR')
+  expect([ledger.revision, ledger.list('domain').length]).toEqual([1, 1])
+})
+
+test('what an earlier life was writing is thrown away', async () => {
+  await writeFile(path.join(dir, 'notes.json.new'), '{"half')
+  await open()
+  expect(await readdir(dir)).toEqual(['starts.json'])
 })

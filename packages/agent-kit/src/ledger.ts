@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { assert, type Log, writeAtomically } from '@mallee/base'
+import { assert, removeUnfinished, type Log, writeAtomically } from '@mallee/base'
 import type { DesiredItem, DesiredResponse, ItemBody, ItemKind } from '@mallee/agent-contract'
 
 /**
@@ -26,6 +26,7 @@ export class Ledger {
 
   static async open(options: { dir: string; privateKey: string; log: Log }): Promise<Ledger> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    await removeUnfinished(options.dir)
     const sealKey = Buffer.from(hkdfSync('sha256', options.privateKey, '', 'mallee ledger', 32))
     const ledger = new Ledger(options.dir, sealKey)
     await ledger.load(options.log)
@@ -62,12 +63,13 @@ export class Ledger {
       assert(body && body.digest === entry.digest, `the body of ${key} did not come with the set`)
       next.set(key, { ...body, generation: entry.generation } as DesiredItem)
     }
-    this.items = next
-    this.currentRevision = set.revision
+    // Kept before it counts: notes must never be of a set that a death here would take back.
     await this.save('desired.json', {
       revision: set.revision,
       items: [...next.values()].map((item) => this.seal(item)),
     })
+    this.items = next
+    this.currentRevision = set.revision
     return true
   }
 

@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
-import { errorMessage, systemClock, type Clock, type Log } from '@mallee/base'
+import { errorMessage, removeUnfinished, systemClock, type Clock, type Log } from '@mallee/base'
 import { loadIdentity, type AgentIdentity } from './identity.ts'
 import { joinCloud } from './join-cloud.ts'
 
@@ -21,6 +21,7 @@ export async function obtainIdentity(
 ): Promise<AgentIdentity | null> {
   const { log, signal } = deps
   const clock = deps.clock ?? systemClock
+  await removeUnfinished(config.dir)
   const present = await loadIdentity(config.dir)
   if (present) return { ...present, cloudUrl: config.cloudUrl }
   let said = false

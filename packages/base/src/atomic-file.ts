@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Writes whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder. */
@@ -22,4 +22,10 @@ export async function writeAtomically(
   } finally {
     await folder.close()
   }
+}
+
+/** What a process that died was still writing into this folder; its owner throws it away at its start. */
+export async function removeUnfinished(dir: string): Promise<void> {
+  const names = await readdir(dir).catch(() => []) // no folder, nothing unfinished
+  for (const name of names) if (name.endsWith('.new')) await rm(path.join(dir, name), { force: true })
 }

@@ -15,4 +15,4 @@ export {
 } from './ipv4.ts'
 export { silentLog, type Log } from './log.ts'
 export { canonicalJson, digestOf } from './canonical-json.ts'
-export { writeAtomically } from './atomic-file.ts'
+export { removeUnfinished, writeAtomically } from './atomic-file.ts'

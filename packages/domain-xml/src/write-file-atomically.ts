@@ -1,5 +1,7 @@
-/** Files that are either the old or the new one, whole, whatever stops the machine in between. */
-import { randomUUID } from 'node:crypto'
+/**
+ * Files that are either the old or the new one, whole, whatever stops the machine in between. A file has one writer; the
+ * name of what it has not finished is always the same, so that the next write takes the place of what a death left.
+ */
 import { link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
@@ -26,9 +28,9 @@ export async function writeFileAtomically(
   options: WriteOptions = {},
 ) {
   const folder = dirname(path)
-  const fresh = join(folder, `.${basename(path)}.${randomUUID()}`)
+  const fresh = join(folder, `.${basename(path)}.new`)
   try {
-    const handle = await open(fresh, 'wx', options.mode ?? 0o644)
+    const handle = await openAnew(fresh, options.mode ?? 0o644)
     try {
       await handle.writeFile(data)
       await handle.sync()
@@ -44,9 +46,16 @@ export async function writeFileAtomically(
   await syncFolder(folder)
 }
 
+/** Removed first, because the mode is given only to a file that is new. */
+async function openAnew(path: string, mode: number) {
+  await rm(path, { force: true })
+  return open(path, 'wx', mode)
+}
+
 /** A second name for the file first, so that it is never without one. */
 async function keep(path: string, keptPath: string): Promise<void> {
-  const second = join(dirname(path), `.${basename(keptPath)}.${randomUUID()}`)
+  const second = join(dirname(path), `.${basename(keptPath)}.new`)
+  await rm(second, { force: true })
   try {
     await link(path, second)
     await rename(second, keptPath)

@@ -5,6 +5,8 @@ export interface FrontDoorConfig {
   readonly walrus: Service
   /** PEM file with the key and chain shown to who wants TLS; read again when it changes. Without it, HTTP only. */
   readonly tlsFile?: string
+  /** Where a monitor may ask for figures; nowhere where absent. */
+  readonly health?: { readonly host: string; readonly port: number }
   readonly logLevel: string
 }
 
@@ -21,7 +23,14 @@ type Members = Readonly<Record<string, unknown>>
 
 /** Throws an Error that says what is wrong; unknown members are refused. */
 export function parseFrontDoorConfig(value: unknown): FrontDoorConfig {
-  const top = members(value, 'the configuration', ['listen', 'cloud', 'walrus', 'tlsFile', 'logLevel'])
+  const top = members(value, 'the configuration', [
+    'listen',
+    'cloud',
+    'walrus',
+    'tlsFile',
+    'health',
+    'logLevel',
+  ])
   const logLevel = top['logLevel'] ?? 'info'
   if (typeof logLevel !== 'string' || !logLevels.includes(logLevel))
     throw new Error(`logLevel must be one of ${logLevels.join(', ')}`)
@@ -35,6 +44,7 @@ export function parseFrontDoorConfig(value: unknown): FrontDoorConfig {
         : service(cloud, 'cloud', tlsFile),
     walrus: service(top['walrus'], 'walrus', tlsFile),
     ...(tlsFile === undefined ? {} : { tlsFile }),
+    ...(top['health'] === undefined ? {} : { health: hostAndPort(top['health'], 'health') }),
     logLevel,
   }
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Log } from '@mallee/base'
 import { SharedListener } from '@mallee/service-kit'
 import { chooseUpstream } from './choose-upstream.ts'
+import type { FrontDoorFigures } from './front-door-figures.ts'
 import type { FrontDoorConfig } from './config.ts'
 import { forwardRequest } from './forward-request.ts'
 import { framingFault } from './forwarded-headers.ts'
@@ -28,8 +29,11 @@ export interface FrontDoor {
  * because signatures are over them. It holds no state, and no key but that of its own certificate, which the cloud
  * controller issues: HTTP and TLS come in on the same port, the first byte decides.
  */
-export function createFrontDoor(config: FrontDoorConfig, deps: { log: Log }): FrontDoor {
-  const { log } = deps
+export function createFrontDoor(
+  config: FrontDoorConfig,
+  deps: { log: Log; figures?: FrontDoorFigures },
+): FrontDoor {
+  const { log, figures } = deps
   const upstreams = openUpstreams(config)
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
@@ -40,7 +44,7 @@ export function createFrontDoor(config: FrontDoorConfig, deps: { log: Log }): Fr
     insecureHTTPParser: false,
   })
   const onRequest = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) =>
-    serve({ request, response, expectsContinue, upstreams, log })
+    serve({ request, response, expectsContinue, upstreams, log, figures })
   server.on('request', (request, response) => onRequest(request, response, false))
   server.on('checkContinue', (request, response) => onRequest(request, response, true))
   server.on('upgrade', (_request, socket) => socket.destroy())
@@ -75,6 +79,7 @@ function serve(visit: {
   expectsContinue: boolean
   upstreams: Upstreams
   log: Log
+  figures: FrontDoorFigures | undefined
 }): void {
   const { request, response, log } = visit
   const url = request.url ?? '/'
@@ -92,5 +97,6 @@ function serve(visit: {
     return answer(request, response, badRequest(wrong))
   }
   const upstream = chooseUpstream({ method: request.method ?? 'GET', url, headers: request.headers })
+  visit.figures?.forwarded(upstream, response)
   forwardRequest({ ...visit, upstream, requestId: randomUUID() })
 }

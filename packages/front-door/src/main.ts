@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
 import type { Log } from '@mallee/base'
 import { parseFrontDoorConfig } from './config.ts'
+import { Metrics, startHealthServer } from '@mallee/service-kit'
+import { frontDoorFigures } from './front-door-figures.ts'
 import { createFrontDoor } from './front-door.ts'
 
 const file = process.argv[2]
@@ -23,14 +25,24 @@ const fail = (error: unknown) => {
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 
-const door = createFrontDoor(config, { log })
+const metrics = new Metrics().ofProcess()
+const door = createFrontDoor(config, { log, figures: frontDoorFigures(metrics) })
 const address = await door.listen(config.listen)
+const health = config.health
+  ? await startHealthServer({
+      listen: config.health,
+      metrics,
+      ready: () => Promise.resolve({ door: null }), // it listens, or this would not be reached
+      log,
+    })
+  : null
 log.info({ address }, 'ready')
 if (process.send) process.send({ ready: true, address })
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     log.info({}, 'stopping')
+    void health?.close()
     void door.close().then(() => process.exit(0))
   })
 }

@@ -65,16 +65,25 @@ async function runSerializable<DB, T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const wakes: (() => void)[] = []
+    const aborts: (() => void)[] = []
     try {
       const value = await runInsideTransaction(kind, () =>
         db
           .transaction()
           .setIsolationLevel('serializable')
-          .execute((tx) => work({ kind, db: tx, afterCommit: (callback) => wakes.push(callback) })),
+          .execute((tx) =>
+            work({
+              kind,
+              db: tx,
+              afterCommit: (callback) => wakes.push(callback),
+              afterAbort: (callback) => aborts.push(callback),
+            }),
+          ),
       )
       for (const wake of wakes) wake()
       return value
     } catch (error) {
+      for (const abort of aborts) abort()
       if (attempt >= maxAttempts || !againStates.has((error as { code?: string }).code ?? '')) throw error
     }
   }

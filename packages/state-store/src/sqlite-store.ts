@@ -98,22 +98,38 @@ class SqliteStore<DB> implements StateStore<DB> {
   }
 
   private async drain(): Promise<void> {
-    await Promise.resolve() // lets callers of the same turn join the first commit
-    while (this.waiting.length > 0) await this.commitTogether(this.waiting.splice(0, maxShared))
+    while (this.waiting.length > 0) {
+      await this.gather()
+      await this.commitTogether(this.waiting.splice(0, maxShared))
+    }
     this.running = null
+  }
+
+  /**
+   * Statements on this store never leave the turn that they began in, so nobody else gets on while a commit is under
+   * way: requests that have arrived meanwhile are let through to their transactions before the next one.
+   */
+  private async gather(): Promise<void> {
+    let before = 0
+    while (this.waiting.length > before && this.waiting.length < maxShared) {
+      before = this.waiting.length
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   private async commitTogether(batch: Waiting[]): Promise<void> {
     const answers: (() => void)[] = []
     const wakes: (() => void)[] = []
+    const aborts: (() => void)[] = []
     try {
       await sql`begin immediate`.execute(this.writer)
-      for (const entry of batch) answers.push(await this.runOne(entry, wakes))
+      for (const entry of batch) answers.push(await this.runOne(entry, wakes, aborts))
       const startedMs = performance.now()
       await sql`commit`.execute(this.writer)
       this.onCommit({ seconds: (performance.now() - startedMs) / 1000, transactions: batch.length })
     } catch (error) {
       await sql`rollback`.execute(this.writer).catch(() => {})
+      for (const abort of aborts) abort()
       for (const entry of batch) entry.reject(error)
       return
     }
@@ -121,7 +137,7 @@ class SqliteStore<DB> implements StateStore<DB> {
     for (const wake of wakes) wake()
   }
 
-  private async runOne(entry: Waiting, wakes: (() => void)[]): Promise<() => void> {
+  private async runOne(entry: Waiting, wakes: (() => void)[], aborts: (() => void)[]): Promise<() => void> {
     const mine: (() => void)[] = []
     await sql`savepoint one`.execute(this.writer)
     try {
@@ -129,6 +145,7 @@ class SqliteStore<DB> implements StateStore<DB> {
         kind: entry.kind,
         db: this.writer,
         afterCommit: (callback: () => void) => mine.push(callback),
+        afterAbort: (callback: () => void) => aborts.push(callback),
       }
       const value = await runInsideTransaction(entry.kind, () => entry.work(tx))
       await sql`release one`.execute(this.writer)

@@ -12,6 +12,11 @@ export interface StoreTransaction<DB> {
   readonly db: Kysely<DB>
   /** Called after the outer commit, in order, and never when the transaction fails. */
   afterCommit(callback: () => void): void
+  /**
+   * Called when what the transaction read of others may never have been: the commit that it shared with them failed. Not
+   * called for its own failure, which undoes nothing but its own writes.
+   */
+  afterAbort(callback: () => void): void
 }
 
 export interface StateStore<DB> {

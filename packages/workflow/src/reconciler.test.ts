@@ -124,3 +124,42 @@ test('stopped means stopped', async () => {
   await queue.idle()
   expect(passed).toEqual(['a'])
 })
+
+test('a loop that knows when time changes something scans then, and tells how late its passes were', async () => {
+  const delays: number[] = []
+  const seen: { name: string; waitedSeconds: number; failed: boolean }[] = []
+  let nowMs = 1000
+  const clock = {
+    now: () => nowMs,
+    after: (delayMs: number) => {
+      delays.push(delayMs)
+      return () => {}
+    },
+    sleep: () => Promise.resolve(),
+  }
+  const queue = new ReconcilerQueue({
+    reconciler: {
+      name: 'timed',
+      everyMs: 60_000,
+      nextScanMs: () => 1234,
+      list: async () => {
+        nowMs += 10
+        return ['a']
+      },
+      async reconcile() {
+        nowMs += 5
+        return { settled: true }
+      },
+    },
+    clock,
+    log: silentLog,
+    onPass: (pass) => seen.push(pass),
+  })
+  expect(queue.status().stopped).toBe(true)
+  queue.start()
+  await queue.idle()
+  expect(delays).toEqual([1234])
+  expect(seen).toEqual([{ reconciler: 'timed', name: 'a', seconds: 0.005, waitedSeconds: 0, failed: false }])
+  expect(queue.status()).toMatchObject({ lagMs: 0, lastScanAtMs: 1010, passSinceMs: null, stopped: false })
+  await queue.stop()
+})

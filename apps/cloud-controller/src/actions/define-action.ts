@@ -2,6 +2,7 @@ import type { Log, Random } from '@mallee/base'
 import type { Ec2Input, Ec2Output, Ec2TypedAction } from '@mallee/ec2-api'
 import type { Caller } from '../identity/caller.ts'
 import type { Keyring } from '../identity/keyring.ts'
+import type { Capacity } from '../store/capacity.ts'
 import type { CloudSettings } from '../settings.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { Wakes } from '../wakes.ts'
@@ -18,6 +19,7 @@ export interface ActionContext {
   readonly random: Random
   readonly settings: CloudSettings
   readonly keyring: Keyring
+  readonly capacity: Capacity
   readonly wakes: Wakes
   /** Reads what is committed. */
   read<T>(work: (db: Reader) => Promise<T>): Promise<T>

@@ -10,9 +10,10 @@ import type { CloudSettings } from '../settings.ts'
 import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { listAgents, nodeSnapshots } from '../store/agent-store.ts'
+import { registerHistory } from './history-route.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
-import { judge, type DecisionRecord } from '../scheduler/plan-placement.ts'
+import { judge, type DecisionRecord } from '../scheduler/judge-node.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 
@@ -83,6 +84,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   })
   registerAgentsAdmin(app, deps)
   registerFsck(app, deps)
+  registerHistory(app, deps)
   app.get('/admin/v1/status', () => status(deps))
   app.post('/admin/v1/accounts', async (request) => {
     const body = checked(newAccount, request.body)

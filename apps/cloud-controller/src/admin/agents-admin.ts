@@ -4,7 +4,7 @@ import { MalleeError, newUuid, formatIpv4, type Clock, type Log } from '@mallee/
 import type { StateStore } from '@mallee/state-store'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
-import { findAgent, instancesOn } from '../store/agent-store.ts'
+import { findAgent, instancesOn, noteCapacity } from '../store/agent-store.ts'
 import { updateDomain } from '../store/instance-store.ts'
 import { recordEvent } from '../store/event-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -37,6 +37,7 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
       const agent = await findAgent(tx.db, request.params.name)
       await transitionAgent(tx, agent, 'enableAsked')
       await tx.db.updateTable('agent').set({ draining_since: null }).where('id', '=', agent.id).execute()
+      await noteCapacity(tx, agent.id)
       await note(deps, tx, 'EnableAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),
@@ -58,6 +59,7 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
         .set({ draining_since: agent.draining_since ?? deps.clock.now() })
         .where('id', '=', agent.id)
         .execute()
+      await noteCapacity(tx, agent.id)
       await note(deps, tx, 'DrainAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),

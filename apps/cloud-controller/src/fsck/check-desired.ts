@@ -34,10 +34,12 @@ interface Wanted {
 
 function whatIsWanted(rows: RecordRows): Wanted {
   const alive = rows.instances.filter((row) => row.state !== 'terminated')
-  const ids = new Set(alive.map((row) => row.id))
+  const present = new Map(alive.map((row) => [row.id, row.incarnation]))
   return {
     domains: new Set(
-      rows.domains.filter((row) => ids.has(row.instance_id)).map((row) => `${row.node_id} ${row.id}`),
+      rows.domains
+        .filter((row) => present.get(row.instance_id) === row.incarnation)
+        .map((row) => `${row.node_id} ${row.id}`),
     ),
     vpcs: new Set(alive.map((row) => `${row.node_id} ${row.vpc_id}`)),
     images: new Set(rows.images.map((row) => row.id)),

@@ -23,6 +23,7 @@ import type { Keyring } from '../identity/keyring.ts'
 import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
+import { noteCapacity } from '../store/agent-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
 import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
@@ -193,8 +194,10 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
       silent_since: null,
       joined_at: nowMs,
       draining_since: null,
+      usage_revision: 0,
     }
     await tx.db.insertInto('agent').values(row).execute()
+    await noteCapacity(tx, row.id)
     await tx.db
       .updateTable('join_token')
       .set({ used_by: row.id, key_digest: keyDigest })

@@ -134,11 +134,21 @@ async function funnel(
   const startedMs = visit.deps.clock.now()
   try {
     const answer = await work()
-    visit.log.info({ status: answer.status, durationMs: visit.deps.clock.now() - startedMs }, 'answered')
+    const { action } = visit.seen
+    visit.log.info(
+      { action, status: answer.status, durationMs: visit.deps.clock.now() - startedMs },
+      'answered',
+    )
     return { ...answer, code: 'Success' }
   } catch (thrown) {
     const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
-    const fields = { status: error.status, code: error.code, durationMs: visit.deps.clock.now() - startedMs }
+    const { action } = visit.seen
+    const fields = {
+      action,
+      status: error.status,
+      code: error.code,
+      durationMs: visit.deps.clock.now() - startedMs,
+    }
     if (error.status >= 500 && !(thrown instanceof AwsError))
       visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')

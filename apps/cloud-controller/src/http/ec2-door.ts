@@ -67,6 +67,7 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
     random: deps.random ?? systemRandom,
     settings: deps.settings,
     keyring: deps.keyring,
+    capacity: deps.capacity,
     wakes: deps.wakes,
     read: (work) => deps.record.read(work),
     transaction: (work) =>
@@ -77,6 +78,7 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
             const own: ActionTransaction = {
               kind: tx.kind,
               db: tx.db,
+              afterAbort: (callback: () => void) => tx.afterAbort(callback),
               afterCommit: (callback) => tx.afterCommit(callback),
               touch: (...ids) => resources.push(...ids),
             }

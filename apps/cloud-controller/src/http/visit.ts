@@ -1,6 +1,7 @@
 import type { Clock, Log, Random } from '@mallee/base'
 import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
+import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudFigures } from '../metrics/cloud-figures.ts'
 import type { CloudSettings } from '../settings.ts'
@@ -11,6 +12,7 @@ import type { RawRequest } from './raw-request.ts'
 export interface DoorDependencies {
   readonly record: StateStore<Tables>
   readonly keyring: Keyring
+  readonly capacity: Capacity
   readonly settings: CloudSettings
   readonly wakes: Wakes
   readonly clock: Clock

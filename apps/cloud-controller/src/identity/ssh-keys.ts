@@ -48,6 +48,7 @@ export async function createKey(type: 'rsa' | 'ed25519', comment: string): Promi
 /** Reads what ImportKeyPair accepts: an OpenSSH line, SSH2 (RFC 4716), or DER or PEM of an RSA key. Null if none of them. */
 export function readPublicKey(material: Uint8Array): PublicKey | null {
   const text = Buffer.from(material).toString('latin1').trim()
+  if (text.includes('PRIVATE KEY')) return null // Node.js would take its public half, and its owner would never know
   try {
     const blob = blobOfText(text)
     if (blob) return ofBlob(blob)

@@ -3,7 +3,7 @@ import type { Metrics } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
 import type { ReconcilerStatus } from '@mallee/workflow'
 import type { Presence } from '../presence.ts'
-import type { NodeSnapshot } from '../scheduler/plan-placement.ts'
+import type { NodeSnapshot } from '../scheduler/judge-node.ts'
 import { listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import type { Tables } from '../store/tables.ts'
 
@@ -53,7 +53,7 @@ function registerCounts(metrics: Metrics, record: StateStore<Tables>): void {
         .groupBy(['state', 'instance_type'])
         .execute(),
     )
-    for (const row of rows) gauge.set({ state: row.state, type: row.instance_type }, Number(row.count))
+    for (const row of rows) gauge.labels({ state: row.state, type: row.instance_type }).set(Number(row.count))
   })
   metrics.gauge('images', 'Images by state.', ['state'], async (gauge) => {
     gauge.reset()
@@ -64,7 +64,7 @@ function registerCounts(metrics: Metrics, record: StateStore<Tables>): void {
         .groupBy('state')
         .execute(),
     )
-    for (const row of rows) gauge.set({ state: row.state }, Number(row.count))
+    for (const row of rows) gauge.labels({ state: row.state }).set(Number(row.count))
   })
   metrics.gauge('event_rows', 'Rows of the audit trail.', [], async (gauge) => {
     const row = await record.read((db) =>

@@ -1,3 +1,4 @@
+import { noteCapacity } from '../store/agent-store.ts'
 import type { Reconciler } from '@mallee/workflow'
 import { recordTransition } from '../store/event-store.ts'
 import type { Tx } from '../store/record.ts'
@@ -40,7 +41,10 @@ export function agentsReconciler(ctx: ReconcilerContext): Reconciler {
           .where('id', '=', id)
           .where('silent_since', silent ? 'is' : 'is not', null)
           .executeTakeFirst()
-        if (result.numUpdatedRows > 0n) await recordPresence(ctx, tx, id, silent)
+        if (result.numUpdatedRows > 0n) {
+          await noteCapacity(tx, id)
+          await recordPresence(ctx, tx, id, silent)
+        }
         return { settled: true }
       }),
   }

@@ -36,8 +36,7 @@ export async function domainItem(
   const tags = (await readTags(db, instance.account_id, [instance.id])).get(instance.id) ?? []
   const primary = interfaces.find((entry) => entry.device_index === 0)
   return {
-    requestId: instance.request_id,
-    traceparent: instance.trace_parent,
+    ...causeOf(instance),
     intent: domain.intent,
     instanceId: instance.id,
     incarnation: domain.incarnation,
@@ -70,6 +69,14 @@ export async function domainItem(
     interfaces: interfaces.map((entry) => guestInterface(entry, subnet.cidr, vpc.cidr)),
     metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
     tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),
+  }
+}
+
+/** Left out where unknown, so that rows from before that was known make the very items they made. */
+export function causeOf(row: { request_id: string | null; trace_parent: string | null }) {
+  return {
+    ...(row.request_id === null ? {} : { requestId: row.request_id }),
+    ...(row.trace_parent === null ? {} : { traceparent: row.trace_parent }),
   }
 }
 

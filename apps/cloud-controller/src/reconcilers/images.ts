@@ -1,6 +1,7 @@
 import type { Reconciler } from '@mallee/workflow'
 import { listAgents } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
+import { causeOf } from './domain-item.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
 /**
@@ -38,8 +39,7 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
               bucket: image.bucket,
               key: image.object_key,
               kind: image.kind,
-              requestId: image.request_id,
-              traceparent: image.trace_parent,
+              ...causeOf(image),
             }
             await putDesired(tx, ctx.wakes, { agentId: agent.id, kind: 'image-object', id, body })
           }

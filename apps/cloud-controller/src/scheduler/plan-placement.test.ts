@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  decisionSentence,
-  planPlacement,
-  type NodeSnapshot,
-  type PlacementRequest,
-} from './plan-placement.ts'
+import { decisionSentence, type NodeSnapshot, type PlacementRequest } from './judge-node.ts'
+import { planPlacement } from './plan-placement.ts'
 
 const node = (nodeId: string, changes: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
   nodeId,

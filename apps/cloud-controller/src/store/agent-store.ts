@@ -1,8 +1,9 @@
 import type { NodeFingerprint } from '@mallee/agent-contract'
-import type { NodeSnapshot } from '../scheduler/plan-placement.ts'
+import type { NodeSnapshot } from '../scheduler/judge-node.ts'
 import { MalleeError } from '@mallee/base'
+import { sql } from 'kysely'
 import { useByNode } from './instance-store.ts'
-import type { Reader } from './record.ts'
+import type { Reader, Tx } from './record.ts'
 import type { AgentTable, InstanceTable } from './tables.ts'
 
 export function listAgents(db: Reader, kind?: AgentTable['kind']): Promise<AgentTable[]> {
@@ -40,6 +41,49 @@ export function instancesOn(db: Reader, nodeId: string): Promise<InstanceTable[]
     .execute()
 }
 
+/** Nodes that changed, in what the scheduler looks at, after a revision; forgotten ones too. */
+export function loadNodes(db: Reader, since: number): Promise<AgentTable[]> {
+  return db
+    .selectFrom('agent')
+    .selectAll()
+    .where('usage_revision', '>', since)
+    .where('kind', '=', 'node')
+    .execute()
+}
+
+/** Says that something the scheduler looks at has changed. */
+export async function noteCapacity(tx: Tx, agentId: string): Promise<void> {
+  await tx.db
+    .updateTable('agent')
+    .set({ usage_revision: sql<number>`(select coalesce(max(usage_revision), 0) + 1 from agent)` })
+    .where('id', '=', agentId)
+    .execute()
+}
+
+/** One node as the scheduler sees it. One that never reported has no capacity. */
+export function nodeSnapshotOf(
+  agent: AgentTable,
+  fingerprint: NodeFingerprint | null,
+  used: NodeSnapshot['used'],
+): NodeSnapshot {
+  return {
+    nodeId: agent.id,
+    name: agent.name,
+    availabilityZone: agent.availability_zone,
+    enabled: agent.state === 'enabled',
+    draining: agent.draining_since !== null,
+    silent: agent.silent_since !== null || fingerprint === null,
+    healthy: fingerprint?.healthy ?? false,
+    architecture: fingerprint?.architecture ?? 'x86_64',
+    capacity: {
+      vcpus: fingerprint?.vcpus ?? 0,
+      memoryMiB: fingerprint?.memoryMiB ?? 0,
+      diskGiB: fingerprint?.diskGiB ?? 0,
+    },
+    used,
+  }
+}
+
 /** Every node as the scheduler sees it. One that never reported has no capacity. */
 export async function nodeSnapshots(db: Reader): Promise<NodeSnapshot[]> {
   const agents = await listAgents(db, 'node')
@@ -48,21 +92,6 @@ export async function nodeSnapshots(db: Reader): Promise<NodeSnapshot[]> {
     .filter((agent) => agent.state !== 'forgotten')
     .map((agent) => {
       const fingerprint = agent.fingerprint ? (JSON.parse(agent.fingerprint) as NodeFingerprint) : null
-      return {
-        nodeId: agent.id,
-        name: agent.name,
-        availabilityZone: agent.availability_zone,
-        enabled: agent.state === 'enabled',
-        draining: agent.draining_since !== null,
-        silent: agent.silent_since !== null || fingerprint === null,
-        healthy: fingerprint?.healthy ?? false,
-        architecture: fingerprint?.architecture ?? 'x86_64',
-        capacity: {
-          vcpus: fingerprint?.vcpus ?? 0,
-          memoryMiB: fingerprint?.memoryMiB ?? 0,
-          diskGiB: fingerprint?.diskGiB ?? 0,
-        },
-        used: use.get(agent.id) ?? { vcpus: 0, memoryMiB: 0, diskGiB: 0 },
-      }
+      return nodeSnapshotOf(agent, fingerprint, use.get(agent.id) ?? { vcpus: 0, memoryMiB: 0, diskGiB: 0 })
     })
 }

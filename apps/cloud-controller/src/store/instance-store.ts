@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Reader, Tx } from './record.ts'
 import type { DomainTable, InstanceTable } from './tables.ts'
 
@@ -40,6 +41,9 @@ export async function updateDomain(
 ): Promise<void> {
   await tx.db.updateTable('domain').set(changes).where('id', '=', id).execute()
 }
+
+/** For a row that begins or ceases to use its node: those who keep sums in memory read it again. */
+export const nextUsageRevision = sql<number>`(select coalesce(max(usage_revision), 0) + 1 from instance)`
 
 export interface NodeUse {
   readonly vcpus: number

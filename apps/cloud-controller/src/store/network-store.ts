@@ -1,30 +1,47 @@
-import { MalleeError, blockSize, newId, parseCidr, type Random } from '@mallee/base'
+import { MalleeError, blockSize, newId, parseCidr, type Ipv4Block, type Random } from '@mallee/base'
 import type { Reader, Tx } from './record.ts'
 import type { AddressTable, NetworkInterfaceTable, SubnetTable } from './tables.ts'
 
 /** The first four addresses and the last of a subnet are AWS's own; ours are the gateway and the DNS server. */
 const reservedAtStart = 4
 
-/** Lowest free addresses of a subnet, in one read; the unique key is what really claims them. */
+/** Free addresses of a subnet; the unique key is what really claims them. */
 export async function freeAddresses(db: Reader, subnet: SubnetTable, count: number): Promise<number[]> {
   const block = parseCidr(subnet.cidr)!
-  const rows = await db
-    .selectFrom('network_interface')
-    .select('private_ip')
-    .where('subnet_id', '=', subnet.id)
-    .execute()
-  const used = new Set(rows.map((row) => row.private_ip))
-  const free: number[] = []
-  const last = block.base + blockSize(block) - 1
-  for (let address = block.base + reservedAtStart; address < last && free.length < count; address += 1) {
-    if (!used.has(address)) free.push(address)
-  }
+  const own = () => db.selectFrom('network_interface').where('subnet_id', '=', subnet.id)
+  const highest = await own()
+    .select((eb) => eb.fn.max('private_ip').as('address'))
+    .executeTakeFirst()
+  const free = await takeFree(block, count, highest?.address ?? null, async () =>
+    (await own().select('private_ip').execute()).map((row) => row.private_ip),
+  )
   if (free.length < count) {
     throw new MalleeError({
       code: 'InsufficientFreeAddressesInSubnet',
       publicMessage: `The specified subnet does not have enough free addresses to satisfy the request.`,
     })
   }
+  return free
+}
+
+/**
+ * Addresses behind the highest that is taken, which costs one look at an index; only when a block has been gone through
+ * once, the lowest gaps. So an address that was just given back is not at once somebody else's. May be fewer than asked.
+ */
+async function takeFree(
+  block: Ipv4Block,
+  count: number,
+  highest: number | null,
+  readTaken: () => Promise<number[]>,
+): Promise<number[]> {
+  const first = block.base + reservedAtStart
+  const last = block.base + blockSize(block) - 1
+  const next = Math.max(first, (highest ?? 0) + 1)
+  if (next + count <= last) return Array.from({ length: count }, (_none, index) => next + index)
+  const taken = new Set(await readTaken())
+  const free: number[] = []
+  for (let address = first; address < last && free.length < count; address += 1)
+    if (!taken.has(address)) free.push(address)
   return free
 }
 
@@ -65,7 +82,7 @@ export async function insertInterface(
 }
 
 /**
- * Lends public addresses of the pool, the lowest free ones. Fewer than asked where the pool is empty: an instance
+ * Lends public addresses of the pool. Fewer than asked where the pool is empty: an instance
  * without a public address still runs, as Eucalyptus had it.
  */
 export async function claimPublicAddresses(
@@ -79,27 +96,22 @@ export async function claimPublicAddresses(
   },
 ): Promise<AddressTable[]> {
   const block = parseCidr(options.pool)!
-  const used = new Set(
+  const highest = await tx.db
+    .selectFrom('address')
+    .select((eb) => eb.fn.max('public_ip').as('address'))
+    .executeTakeFirst()
+  // The first addresses are the link between the machine and its node.
+  const free = await takeFree(block, options.interfaceIds.length, highest?.address ?? null, async () =>
     (await tx.db.selectFrom('address').select('public_ip').execute()).map((row) => row.public_ip),
   )
-  const rows: AddressTable[] = []
-  const last = block.base + blockSize(block) - 1
-  // The first addresses are the link between the machine and its node.
-  for (
-    let address = block.base + reservedAtStart;
-    address < last && rows.length < options.interfaceIds.length;
-    address += 1
-  ) {
-    if (used.has(address)) continue
-    rows.push({
-      public_ip: address,
-      account_id: options.accountId,
-      interface_id: options.interfaceIds[rows.length]!,
-      allocation_id: null,
-      association_id: newId('association', options.random),
-      created_at: options.nowMs,
-    })
-  }
+  const rows: AddressTable[] = free.map((address, index) => ({
+    public_ip: address,
+    account_id: options.accountId,
+    interface_id: options.interfaceIds[index]!,
+    allocation_id: null,
+    association_id: newId('association', options.random),
+    created_at: options.nowMs,
+  }))
   if (rows.length > 0) await tx.db.insertInto('address').values(rows).execute()
   return rows
 }

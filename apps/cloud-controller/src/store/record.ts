@@ -4,6 +4,7 @@ import { openPostgresStore, openSqliteStore } from '@mallee/state-store'
 import { firstLight } from './migrations/0001-first-light.ts'
 import { history } from './migrations/0002-history.ts'
 import { machines } from './migrations/0003-machines.ts'
+import { usage } from './migrations/0004-usage.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -11,7 +12,7 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight, history, machines]
+export const migrations = [firstLight, history, machines, usage]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 

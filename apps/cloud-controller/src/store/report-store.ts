@@ -8,6 +8,7 @@ import {
 } from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
+import { noteCapacity } from './agent-store.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable } from './tables.ts'
 
@@ -28,15 +29,17 @@ export async function recordReport(
   nowMs: number,
 ): Promise<{ accepted: boolean; dropped: string[] }> {
   if (report.sequence <= agent.sequence) return { accepted: false, dropped: [] }
+  const fingerprint = JSON.stringify(report.fingerprint)
   await tx.db
     .updateTable('agent')
     .set({
       sequence: report.sequence,
-      fingerprint: JSON.stringify(report.fingerprint),
+      fingerprint,
       undeclared: JSON.stringify(report.undeclared),
     })
     .where('id', '=', agent.id)
     .execute()
+  if (fingerprint !== agent.fingerprint) await noteCapacity(tx, agent.id)
   const dropped: string[] = []
   for (const observation of report.observations as Observation[]) {
     const known =

@@ -183,6 +183,8 @@ export interface AgentTable {
   joined_at: number
   /** Since when the admin wants it empty; it is disabled as well. */
   draining_since: number | null
+  /** Grows with every change of what the scheduler looks at. */
+  usage_revision: number
 }
 
 export interface JoinTokenTable {
@@ -247,6 +249,8 @@ export interface InstanceTable {
   request_id: string | null
   /** W3C trace context of that request. */
   trace_parent: string | null
+  /** Grows when the instance begins or ceases to use its node and its account's quota. */
+  usage_revision: number
 }
 
 export interface DomainTable {

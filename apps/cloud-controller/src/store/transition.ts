@@ -7,6 +7,8 @@ import {
   type InstanceEvent,
 } from '@mallee/lifecycles'
 import { recordTransition } from './event-store.ts'
+import { noteCapacity } from './agent-store.ts'
+import { nextUsageRevision } from './instance-store.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, ImageTable, InstanceTable } from './tables.ts'
 
@@ -41,7 +43,7 @@ export async function transitionInstance(
   }
   const result = await tx.db
     .updateTable('instance')
-    .set(changes)
+    .set(instanceLifecycle.isTerminal(state) ? { ...changes, usage_revision: nextUsageRevision } : changes)
     .where('id', '=', instance.id)
     .where('generation', '=', instance.generation)
     .executeTakeFirst()
@@ -70,7 +72,6 @@ export async function transitionImage(
   const changes = {
     state,
     state_reason: options.reason === undefined ? image.state_reason : options.reason,
-    request_id: options.requestId ?? image.request_id,
   }
   await tx.db.updateTable('image').set(changes).where('id', '=', image.id).execute()
   if (state !== image.state) {
@@ -78,7 +79,7 @@ export async function transitionImage(
       nowMs: options.nowMs,
       accountId: image.account_id,
       event,
-      requestId: changes.request_id,
+      requestId: options.requestId ?? image.request_id,
       resourceId: image.id,
       from: image.state,
       to: state,
@@ -96,5 +97,6 @@ export async function transitionAgent(
   const state = agentLifecycle.next(agent.state, event)
   assert(state !== null, `agent ${agent.id} is ${agent.state} and cannot take ${event}`)
   await tx.db.updateTable('agent').set({ state }).where('id', '=', agent.id).execute()
+  await noteCapacity(tx, agent.id)
   return { ...agent, state }
 }

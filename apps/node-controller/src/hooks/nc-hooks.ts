@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Log } from '@mallee/base'
+import { stopwatch } from '@mallee/service-kit'
 import { fatal } from '../node-error.ts'
 
 /** The eight events of Eucalyptus' node controller, unchanged since its version 3.1. */
@@ -29,17 +30,32 @@ export class NcHooks {
   private readonly home: string
   private readonly timeoutMs: number
   private readonly log: Log
+  private readonly onRun: (event: HookEvent, outcome: 'ok' | 'veto', seconds: number) => void
 
-  constructor(options: { dir: string; home: string; timeoutMs: number; log: Log }) {
+  constructor(options: {
+    dir: string
+    home: string
+    timeoutMs: number
+    log: Log
+    /** Told of each run, for figures. */
+    onRun?: (event: HookEvent, outcome: 'ok' | 'veto', seconds: number) => void
+  }) {
+    this.onRun = options.onRun ?? (() => {})
     this.dir = options.dir
     this.home = options.home
     this.timeoutMs = options.timeoutMs
     this.log = options.log
   }
 
-  async run(event: HookEvent, parameter = '', about: { instanceId?: string } = {}): Promise<void> {
+  async run(
+    event: HookEvent,
+    parameter = '',
+    about: { instanceId?: string; request_id?: string | null } = {},
+  ): Promise<void> {
     for (const file of await this.executables()) {
+      const seconds = stopwatch()
       const result = await this.runOne(file, [event, this.home, parameter])
+      this.onRun(event, result.ok ? 'ok' : 'veto', seconds())
       const fields = { hook: path.basename(file), event, ...about, output: result.output }
       if (result.ok) this.log.info(fields, 'hook ran')
       else {

@@ -6,7 +6,12 @@ import type { Log } from '@mallee/base'
 import { fatal } from '../node-error.ts'
 
 /** Fetches an artifact's bytes from walrus as a stream. */
-export type FetchArtifact = (artifact: Artifact, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>
+export type FetchArtifact = (
+  artifact: Artifact,
+  signal: AbortSignal,
+  /** Of the launch that needs it, for the other side's log. */
+  requestId?: string | null,
+) => Promise<AsyncIterable<Uint8Array>>
 
 /**
  * Images on the node by their content: one file per digest, written whole and checked before it has its name, never
@@ -37,7 +42,7 @@ export class ImageCache {
   }
 
   /** The path of the artifact's bytes; downloads them when they are not here. */
-  async ensure(artifact: Artifact): Promise<string> {
+  async ensure(artifact: Artifact, requestId: string | null = null): Promise<string> {
     const file = this.pathOf(artifact)
     if (await isWhole(file, artifact.sizeBytes)) {
       const now = new Date()
@@ -46,7 +51,7 @@ export class ImageCache {
     }
     let download = this.downloads.get(file)
     if (!download) {
-      download = this.download(artifact, file).finally(() => this.downloads.delete(file))
+      download = this.download(artifact, file, requestId).finally(() => this.downloads.delete(file))
       this.downloads.set(file, download)
     }
     return download
@@ -73,7 +78,7 @@ export class ImageCache {
     return removed
   }
 
-  private async download(artifact: Artifact, file: string): Promise<string> {
+  private async download(artifact: Artifact, file: string, requestId: string | null): Promise<string> {
     const part = `${file}.part`
     const cancel = new AbortController()
     try {
@@ -81,7 +86,7 @@ export class ImageCache {
       let size = 0
       const handle = await open(part, 'w', 0o644)
       try {
-        for await (const chunk of await this.fetch(artifact, cancel.signal)) {
+        for await (const chunk of await this.fetch(artifact, cancel.signal, requestId)) {
           size += chunk.length
           if (size > artifact.sizeBytes) break
           hash.update(chunk)
@@ -95,7 +100,7 @@ export class ImageCache {
         throw fatal('ImageMismatch', `The bytes of ${artifact.imageId} are not those that were registered.`)
       }
       await rename(part, file)
-      this.log.info({ imageId: artifact.imageId, sizeBytes: size }, 'image fetched')
+      this.log.info({ imageId: artifact.imageId, request_id: requestId, sizeBytes: size }, 'image fetched')
       return file
     } catch (error) {
       cancel.abort()

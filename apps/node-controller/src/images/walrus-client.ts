@@ -20,13 +20,17 @@ export function walrusFetcher(options: { url: string; identity: AgentIdentity })
     connections: 4,
   })
   return {
-    async fetch(artifact, signal) {
+    async fetch(artifact, signal, requestId) {
       const path = `/${encodeURIComponent(artifact.bucket)}/${artifact.key.split('/').map(encodeURIComponent).join('/')}`
-      const response = await request(new URL(path, options.url), { method: 'GET', dispatcher, signal }).catch(
-        (error: unknown) => {
-          throw passing('WalrusAway', 'Walrus does not answer.', error)
-        },
-      )
+      const response = await request(new URL(path, options.url), {
+        method: 'GET',
+        dispatcher,
+        signal,
+        // So that walrus' log speaks of the launch too.
+        ...(requestId ? { headers: { 'x-mallee-cause': requestId } } : {}),
+      }).catch((error: unknown) => {
+        throw passing('WalrusAway', 'Walrus does not answer.', error)
+      })
       if (response.statusCode === 200) return response.body
       await response.body.dump()
       const sentence = `Walrus answered ${response.statusCode} for the image ${artifact.imageId}.`

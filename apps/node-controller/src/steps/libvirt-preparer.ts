@@ -48,16 +48,16 @@ export class LibvirtPreparer implements GuestPreparer {
   async prepare(item: DomainItem, ports: readonly NetworkPort[]): Promise<string> {
     const files = this.files(item)
     await mkdir(files.dir, { recursive: true, mode: 0o750 })
-    const imagePath = await this.deps.cache.ensure(item.machine)
-    await this.linkBootFile(item.kernel, files.kernelLink)
-    await this.linkBootFile(item.ramdisk, files.ramdiskLink)
+    const imagePath = await this.deps.cache.ensure(item.machine, item.requestId)
+    await this.linkBootFile(item.kernel, files.kernelLink, item.requestId)
+    await this.linkBootFile(item.ramdisk, files.ramdiskLink, item.requestId)
     const raw = await fileExists(rawCopyPath(files.dir))
     if (!raw) {
       await ensureOverlay({ instanceDir: files.dir, image: item.machine, imagePath, diskGiB: item.diskGiB })
       await relink(overlayPath(files.dir), files.rootLink)
     }
     await this.writeXml(item, files, ports, raw ? 'raw' : 'qcow2')
-    await this.deps.hooks.run('euca-nc-pre-boot', files.dir, { instanceId: item.instanceId })
+    await this.deps.hooks.run('euca-nc-pre-boot', files.dir, aboutItem(item))
     return readFile(files.libvirtXml, 'utf8')
   }
 
@@ -71,10 +71,10 @@ export class LibvirtPreparer implements GuestPreparer {
     const { dir } = this.files(item)
     if (!(await fileExists(dir))) return
     try {
-      await this.deps.hooks.run('euca-nc-pre-clean', dir, { instanceId: item.instanceId })
+      await this.deps.hooks.run('euca-nc-pre-clean', dir, aboutItem(item))
     } catch (error) {
       this.deps.log.warn(
-        { instanceId: item.instanceId, dir, reason: errorMessage(error) },
+        { ...aboutItem(item), dir, reason: errorMessage(error) },
         'a hook keeps the files of the instance',
       )
       await rename(dir, `${dir}.kept`)
@@ -123,10 +123,7 @@ export class LibvirtPreparer implements GuestPreparer {
         `The domain of ${item.instanceId} has no disk ${rootDevice(item, this.deps.virtio)}.`,
       )
     if (root.driverType === 'qcow2') return
-    this.deps.log.info(
-      { instanceId: item.instanceId },
-      'the stylesheet names no disk format: making a raw disk',
-    )
+    this.deps.log.info(aboutItem(item), 'the stylesheet names no disk format: making a raw disk')
     await relink(await ensureRawCopy({ instanceDir: files.dir }), files.rootLink)
     await this.transform(item, files, ports, 'raw')
   }
@@ -164,8 +161,12 @@ export class LibvirtPreparer implements GuestPreparer {
     }
   }
 
-  private async linkBootFile(artifact: Artifact | null, link: string): Promise<void> {
-    if (artifact) await relink(await this.deps.cache.ensure(artifact), link)
+  private async linkBootFile(
+    artifact: Artifact | null,
+    link: string,
+    requestId: string | null | undefined,
+  ): Promise<void> {
+    if (artifact) await relink(await this.deps.cache.ensure(artifact, requestId), link)
   }
 }
 
@@ -176,3 +177,6 @@ async function relink(target: string, link: string): Promise<void> {
   await symlink(target, `${link}.new`)
   await rename(`${link}.new`, link)
 }
+
+/** The thread through the logs: the instance, and the request that it is all about. */
+const aboutItem = (item: DomainItem) => ({ instanceId: item.instanceId, request_id: item.requestId ?? null })

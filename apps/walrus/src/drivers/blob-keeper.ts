@@ -8,11 +8,18 @@ import type { Blob, BlobDriver, BlobWriter, Space } from './blob-driver.ts'
 export class BlobKeeper {
   private readonly driver: BlobDriver
   private readonly log: Log
+  private readonly onBytes: { written(bytes: number): void; read(bytes: number): void }
   private readonly pins = new Map<string, number>()
   private readonly doomed = new Set<string>()
   private readonly removals = new Set<Promise<void>>()
 
-  constructor(options: { driver: BlobDriver; log: Log }) {
+  constructor(options: {
+    driver: BlobDriver
+    log: Log
+    /** Told of bytes that were stored and read, for figures. */
+    onBytes?: { written(bytes: number): void; read(bytes: number): void }
+  }) {
+    this.onBytes = options.onBytes ?? { written() {}, read() {} }
     this.driver = options.driver
     this.log = options.log
   }
@@ -21,12 +28,24 @@ export class BlobKeeper {
     return this.driver.name
   }
 
-  create(): Promise<BlobWriter> {
-    return this.driver.create()
+  async create(): Promise<BlobWriter> {
+    const writer = await this.driver.create()
+    return {
+      write: (chunk) => writer.write(chunk),
+      finish: async () => {
+        const blob = await writer.finish()
+        this.onBytes.written(blob?.sizeBytes ?? 0)
+        return blob
+      },
+      discard: () => writer.discard(),
+    }
   }
 
-  read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
-    return this.driver.read(blob, start, end)
+  async *read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of this.driver.read(blob, start, end)) {
+      this.onBytes.read(chunk.length)
+      yield chunk
+    }
   }
 
   space(): Promise<Space> {

@@ -15,8 +15,10 @@ import { refuseUnknown } from '../actions/refuse-unknown.ts'
 import { s3Actions } from '../actions/s3-actions.ts'
 import type { S3Answer } from '../actions/s3-context.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { stopwatch } from '@mallee/service-kit'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { authenticate } from '../identity/authenticate.ts'
+import type { WalrusFigures } from '../metrics/walrus-figures.ts'
 import type { Index } from '../index/tables.ts'
 import { readForNode, type NodeReads } from './node-reads.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
@@ -33,6 +35,7 @@ export interface S3DoorDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly figures: WalrusFigures
 }
 
 /**
@@ -54,7 +57,9 @@ export class S3Door {
     const requestId = newUuid(this.deps.random)
     const raw = rawRequest(request)
     const startedMs = this.deps.clock.now()
-    const log = this.deps.log.child({ requestId })
+    const cause = causeOf(raw.headers['x-mallee-cause'])
+    const log = this.deps.log.child({ request_id: requestId, ...(cause ? { cause_request_id: cause } : {}) })
+    const seconds = stopwatch()
     const visit = { raw, requestId, log, operation: '', continued: false }
     const said = (fields: object) => ({
       operation: visit.operation,
@@ -66,12 +71,14 @@ export class S3Door {
       const response = this.encoder.encode(visit.operation, answer.output)
       settleBody(raw, reply, visit.continued)
       log.info(said({ status: answer.status ?? response.status }), 'answered')
+      this.deps.figures.request({ operation: visit.operation, code: 'Success', seconds: seconds() })
       return sendAnswer(reply, { requestId, answer, response, isHead: raw.method === 'HEAD' })
     } catch (thrown) {
       const error = thrown instanceof AwsError ? thrown : toS3Error(thrown)
       const fields = said({ status: error.status, code: error.code })
       if (error.status >= 500) log.error({ ...fields, err: thrown }, 'failed')
       else log.info({ ...fields, reason: error.message }, 'refused')
+      this.deps.figures.request({ operation: visit.operation, code: error.code, seconds: seconds() })
       settleBody(raw, reply, visit.continued)
       return sendError(reply, { requestId, error, raw })
     }
@@ -125,4 +132,11 @@ export class S3Door {
     const document = this.decoder.needsBody(operation) ? await body.document() : undefined
     return this.decoder.decode({ operation, address, query, headers: raw.headers, body: document })
   }
+}
+
+/** The request that this one is a part of, where a node says so; anything but a request id of ours is not logged. */
+function causeOf(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(header)
+    ? header
+    : null
 }

@@ -79,11 +79,22 @@ export class ImageInspector {
       const facts = await this.inspect(item)
       if (facts === null) return
       await this.ledger.setNote(notePrefix + item.id, { digest: item.digest, facts } satisfies Note)
-      this.log.info({ imageId: item.id, state: facts.state, reason: facts.message }, 'inspected')
+      this.log.info(
+        {
+          imageId: item.id,
+          request_id: item.body.requestId ?? null,
+          state: facts.state,
+          reason: facts.message,
+        },
+        'inspected',
+      )
       this.observe(item, facts)
     } catch (error) {
       // A disk that does not answer says nothing about the image: look again.
-      this.log.warn({ imageId: item.id, reason: errorMessage(error) }, 'could not be inspected yet')
+      this.log.warn(
+        { imageId: item.id, request_id: item.body.requestId ?? null, reason: errorMessage(error) },
+        'could not be inspected yet',
+      )
       await this.clock.sleep(retryMs, this.stopping.signal)
       this.again = true
     }

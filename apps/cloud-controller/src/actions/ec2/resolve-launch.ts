@@ -17,7 +17,7 @@ import {
 } from '@mallee/ec2-api'
 import { isWellFormedId } from '@mallee/base'
 import type { MetadataOptions } from '@mallee/agent-contract'
-import type { PlacementRequest } from '../../scheduler/plan-placement.ts'
+import type { PlacementRequest } from '../../scheduler/judge-node.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { ImageTable, SubnetTable, TagTable } from '../../store/tables.ts'
@@ -199,21 +199,16 @@ function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']
 
 /** Checked in the claiming transaction: two launches at once cannot both take the last of it. */
 export async function claimInstanceQuota(ctx: ActionContext, tx: Tx, launching: Launch): Promise<void> {
-  const row = await tx.db
-    .selectFrom('instance')
-    .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number>('vcpus').as('vcpus')])
-    .where('account_id', '=', ctx.caller.accountId)
-    .where('state', '!=', 'terminated')
-    .executeTakeFirstOrThrow()
+  const use = await ctx.capacity.accountUse(tx, ctx.caller.accountId)
   const wanted = launching.request.minCount
   const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
-  if (Number(row.count) + wanted > instances) {
+  if (use.instances + wanted > instances) {
     throw instanceLimitExceeded(
-      `You have requested more instances (${Number(row.count) + wanted}) than your current instance limit of ${instances} allows.`,
+      `You have requested more instances (${use.instances + wanted}) than your current instance limit of ${instances} allows.`,
     )
   }
   const vcpus = await quotaOf(tx.db, ctx.caller.accountId, 'vcpus')
-  if (Number(row.vcpus ?? 0) + wanted * launching.request.vcpus > vcpus) {
+  if (use.vcpus + wanted * launching.request.vcpus > vcpus) {
     throw vcpuLimitExceeded(
       `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
     )

@@ -1,13 +1,13 @@
 import type { Ec2Input } from '@mallee/ec2-api'
 import { idempotentInstanceTerminated, insufficientInstanceCapacity } from '@mallee/ec2-api'
-import { nodeSnapshots } from '../../store/agent-store.ts'
 import { withClientToken } from '../../store/client-token-store.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
 import { putTags } from '../../store/tag-store.ts'
 import type { NetworkInterfaceTable } from '../../store/tables.ts'
 import { newId, newUuid } from '@mallee/base'
-import { decisionSentence, planPlacement, type Placement } from '../../scheduler/plan-placement.ts'
+import { nextUsageRevision } from '../../store/instance-store.ts'
+import { decisionSentence, type Placement } from '../../scheduler/judge-node.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
@@ -122,9 +122,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
 
 async function place(tx: ActionTransaction, ctx: ActionContext, launching: Launch): Promise<Placement> {
   const cursor = await getSetting(tx.db, cursorSetting)
-  const placement = planPlacement({
+  const placement = await ctx.capacity.plan(tx, {
     request: launching.request,
-    nodes: await nodeSnapshots(tx.db),
     policy: ctx.settings.placementPolicy,
     cursor,
   })
@@ -189,6 +188,7 @@ async function insertInstance(
       launched_at: ctx.nowMs,
       request_id: ctx.requestId,
       trace_parent: ctx.traceparent,
+      usage_revision: nextUsageRevision,
     })
     .execute()
   await tx.db

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { writeAtomically } from '@mallee/base'
+import { removeUnfinished, writeAtomically } from '@mallee/base'
 import { fatal } from '../../../node-error.ts'
 import {
   domainName,
@@ -93,6 +93,7 @@ export async function openSimulatedHypervisor(options: {
   memoryMiB: number
 }): Promise<SimulatedHypervisor> {
   await mkdir(options.dir, { recursive: true })
+  await removeUnfinished(options.dir)
   const host = new SimulatedHost(path.join(options.dir, 'hypervisor.json'))
   const fingerprint: HypervisorFingerprint = {
     hypervisor: 'simulated',

@@ -4,12 +4,12 @@ import { adminCall, type CloudStatus } from './admin-client.ts'
 import { waitFor } from './wait-for.ts'
 
 /**
- * Buys the local agents of a composed cloud their join tokens: `compose-tokens.ts ADMIN-SOCKET DIR`. Each gets a file of
+ * Buys the local agents of a composed cloud their join tokens: `compose-tokens-main.ts ADMIN-SOCKET DIR`. Each gets a file of
  * its own, once; a marker remembers it, because an agent removes its token when it has joined.
  */
 const [socket, dir] = process.argv.slice(2)
 if (socket === undefined || dir === undefined) {
-  process.stderr.write('usage: compose-tokens.ts ADMIN-SOCKET DIR\n')
+  process.stderr.write('usage: compose-tokens-main.ts ADMIN-SOCKET DIR\n')
   process.exit(2)
 }
 const answerMs = 120_000

@@ -1,0 +1,65 @@
+import type { FastifyInstance } from 'fastify'
+import { MalleeError } from '@mallee/base'
+import type { StateStore } from '@mallee/state-store'
+import type { Reader } from '../store/record.ts'
+import type { EventTable, Tables } from '../store/tables.ts'
+
+/** One line of a resource's history. */
+export interface HistoryEntry {
+  readonly atMs: number
+  /** An action's name, or the lifecycle's word for what happened. */
+  readonly what: string
+  readonly kind: 'action' | 'transition'
+  /** The account, and the user where there was one; `cloud` for what the cloud did by itself. */
+  readonly by: string
+  readonly requestId: string | null
+  readonly from: string | null
+  readonly to: string | null
+  readonly reason: string | null
+}
+
+const mostEntries = 10_000
+
+/** What happened to any resource, by the event rows that name it; also to one that is long gone. */
+export function registerHistory(app: FastifyInstance, deps: { readonly record: StateStore<Tables> }): void {
+  app.get<{ Params: { id: string } }>('/admin/v1/history/:id', async (request) => {
+    const { id } = request.params
+    if (!/^[A-Za-z0-9._:/-]{1,200}$/.test(id))
+      throw new MalleeError({ code: 'BadRequest', publicMessage: 'This is not the id of a resource.' })
+    const entries = await deps.record.read((db) => historyOf(db, id))
+    if (entries.length === 0)
+      throw new MalleeError({ code: 'NotFound', publicMessage: `Nothing is known of ${id}.` })
+    return { id, entries }
+  })
+}
+
+async function historyOf(db: Reader, id: string): Promise<HistoryEntry[]> {
+  const rows = await db
+    .selectFrom('event')
+    .innerJoin('event_resource', 'event_resource.event_id', 'event.id')
+    .selectAll('event')
+    .where('event_resource.resource_id', '=', id)
+    .orderBy('event.at')
+    .orderBy('event.id')
+    .limit(mostEntries)
+    .execute()
+  const accounts = await db.selectFrom('account').select(['id', 'name']).execute()
+  const users = await db.selectFrom('user').select(['id', 'name']).execute()
+  const nameOf = new Map([...accounts, ...users].map((row) => [row.id, row.name]))
+  return rows.map((row) => entryOf(row, nameOf))
+}
+
+function entryOf(row: EventTable, nameOf: ReadonlyMap<string, string>): HistoryEntry {
+  const isTransition = row.to_state !== null
+  const name = (id: string) => nameOf.get(id) ?? id
+  return {
+    atMs: row.at,
+    what: row.action,
+    kind: isTransition ? 'transition' : 'action',
+    by: isTransition ? 'cloud' : `${name(row.account_id)}/${name(row.user_id)}`,
+    requestId: row.request_id === '' ? null : row.request_id,
+    from: row.from_state,
+    to: row.to_state,
+    reason: row.reason,
+  }
+}

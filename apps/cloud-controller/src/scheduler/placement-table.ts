@@ -1,0 +1,263 @@
+import type {
+  DecisionRecord,
+  Judgement,
+  NodeSnapshot,
+  Placement,
+  PlacementPolicy,
+  PlacementRequest,
+  RefusalReason,
+} from './judge-node.ts'
+import { judge } from './judge-node.ts'
+
+const bestKept = 10
+/** Requests differ in few ways (instance type, architecture); judgements of this many are kept. */
+const maxShapes = 64
+
+/** How every node is judged by requests of one shape, whatever zone they name; positions are those of the table. */
+interface Shape {
+  readonly fits: Float64Array
+  readonly refusals: (readonly RefusalReason[])[]
+  readonly roomByZone: Map<string, number>
+  readonly reasons: Map<RefusalReason, number>
+}
+
+/**
+ * All nodes, ready for placement: a change of one node costs one judgement for each shape of request that is in use, and
+ * a placement reads arrays of numbers. Pure but for its own memory; it decides what `planPlacement` documents.
+ */
+export class PlacementTable {
+  private readonly nodes = new Map<string, NodeSnapshot>()
+  private order: NodeSnapshot[] = []
+  private positions = new Map<string, number>()
+  private isSorted = true
+  private readonly shapes = new Map<string, Shape>()
+  private readonly nodesByZone = new Map<string, number>()
+
+  get size(): number {
+    return this.nodes.size
+  }
+
+  get(nodeId: string): NodeSnapshot | undefined {
+    return this.nodes.get(nodeId)
+  }
+
+  values(): Iterable<NodeSnapshot> {
+    return this.nodes.values()
+  }
+
+  set(node: NodeSnapshot): void {
+    const before = this.nodes.get(node.nodeId)
+    this.nodes.set(node.nodeId, node)
+    if (!before || before.availabilityZone !== node.availabilityZone) return this.unsort()
+    const position = this.positions.get(node.nodeId)
+    if (!this.isSorted || position === undefined) return
+    this.order[position] = node
+    for (const [key, shape] of this.shapes) rejudge(shape, position, before, node, requestOf(key))
+  }
+
+  delete(nodeId: string): void {
+    if (this.nodes.delete(nodeId)) this.unsort()
+  }
+
+  clear(): void {
+    this.nodes.clear()
+    this.unsort()
+  }
+
+  plan(options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null }): Placement {
+    this.sort()
+    const { request, policy, cursor } = options
+    const shape = this.shapeFor(request)
+    const zone = request.availabilityZone ?? roomiest(shape)
+    const room = zone === null ? 0 : (shape.roomByZone.get(zone) ?? 0)
+    const count = Math.min(request.maxCount, room)
+    const enough = zone !== null && count > 0 && count >= request.minCount
+    const nodeIds = enough ? this.choose(shape, { zone, count, policy, cursor }) : []
+    return {
+      nodeIds,
+      availabilityZone: enough ? zone : null,
+      decision: this.decisionOf(shape, { ...options, placed: nodeIds.length }),
+    }
+  }
+
+  private unsort(): void {
+    this.isSorted = false
+    this.shapes.clear()
+  }
+
+  private sort(): void {
+    if (this.isSorted) return
+    this.order = [...this.nodes.values()].toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+    this.positions = new Map(this.order.map((node, position) => [node.nodeId, position]))
+    this.nodesByZone.clear()
+    for (const { availabilityZone } of this.order)
+      this.nodesByZone.set(availabilityZone, (this.nodesByZone.get(availabilityZone) ?? 0) + 1)
+    this.isSorted = true
+  }
+
+  private shapeFor(request: PlacementRequest): Shape {
+    const key = JSON.stringify([request.architecture, request.vcpus, request.memoryMiB, request.diskGiB])
+    let shape = this.shapes.get(key)
+    this.shapes.delete(key)
+    if (!shape) {
+      shape = {
+        fits: new Float64Array(this.order.length),
+        refusals: Array.from({ length: this.order.length }, () => []),
+        roomByZone: new Map(),
+        reasons: new Map(),
+      }
+      const plain = requestOf(key)
+      this.order.forEach((node, position) => rejudge(shape!, position, null, node, plain))
+    }
+    this.shapes.set(key, shape) // last used, last in order
+    if (this.shapes.size > maxShapes) this.shapes.delete(this.shapes.keys().next().value!)
+    return shape
+  }
+
+  /** One node after the other as the policy says; what this plan takes counts, and nothing of it is kept. */
+  private choose(
+    shape: Shape,
+    options: { zone: string; count: number; policy: PlacementPolicy; cursor: string | null },
+  ): string[] {
+    const { zone, count, policy } = options
+    const taken = new Map<number, number>()
+    const open = (position: number) =>
+      this.order[position]!.availabilityZone === zone &&
+      shape.fits[position]! - (taken.get(position) ?? 0) > 0
+    const chosen: string[] = []
+    let cursor = options.cursor
+    while (chosen.length < count) {
+      const position =
+        policy === 'round-robin'
+          ? this.nextAfter(cursor, open)
+          : this.byLoad(policy, open, (at) => taken.get(at) ?? 0)
+      taken.set(position, (taken.get(position) ?? 0) + 1)
+      cursor = this.order[position]!.nodeId
+      chosen.push(cursor)
+    }
+    return chosen
+  }
+
+  private nextAfter(cursor: string | null, open: (position: number) => boolean): number {
+    const length = this.order.length
+    const start = cursor === null ? 0 : firstAfter(this.order, cursor)
+    for (let step = 0; step < length; step += 1) {
+      const position = (start + step) % length
+      if (open(position)) return position
+    }
+    throw new RangeError('no node is open')
+  }
+
+  /** The fullest node for pack, the emptiest for spread; each instance that this plan gave a node weighs more. */
+  private byLoad(
+    policy: 'pack' | 'spread',
+    open: (position: number) => boolean,
+    taken: (position: number) => number,
+  ): number {
+    let best = -1
+    let bestLoad = 0
+    for (let position = 0; position < this.order.length; position += 1) {
+      if (!open(position)) continue
+      const { used, capacity } = this.order[position]!
+      const load = used.memoryMiB / Math.max(1, capacity.memoryMiB) + taken(position)
+      if (best === -1 || (policy === 'pack' ? load > bestLoad : load < bestLoad)) {
+        best = position
+        bestLoad = load
+      }
+    }
+    return best
+  }
+
+  private decisionOf(
+    shape: Shape,
+    options: {
+      request: PlacementRequest
+      policy: PlacementPolicy
+      cursor: string | null
+      placed: number
+    },
+  ): DecisionRecord {
+    const { request, policy, cursor, placed } = options
+    const zone = request.availabilityZone
+    const elsewhere = zone === null ? 0 : this.order.length - (this.nodesByZone.get(zone) ?? 0)
+    const refusals: Partial<Record<RefusalReason, number>> = {}
+    for (const [reason, count] of shape.reasons) if (count > 0) refusals[reason] = count
+    if (elsewhere > 0) refusals['other-zone'] = elsewhere
+    return {
+      policy,
+      request,
+      considered: this.order.length,
+      placed,
+      refusals,
+      best: this.best(shape, zone),
+      cursor,
+    }
+  }
+
+  private best(shape: Shape, zone: string | null): Judgement[] {
+    const top: { position: number; fits: number }[] = []
+    for (let position = 0; position < this.order.length; position += 1) {
+      const isElsewhere = zone !== null && this.order[position]!.availabilityZone !== zone
+      const fits = isElsewhere ? 0 : shape.fits[position]!
+      if (top.length === bestKept && fits <= top[bestKept - 1]!.fits) continue
+      let at = top.length
+      while (at > 0 && top[at - 1]!.fits < fits) at -= 1
+      top.splice(at, 0, { position, fits })
+      if (top.length > bestKept) top.pop()
+    }
+    return top.map(({ position, fits }) => {
+      const node = this.order[position]!
+      const isElsewhere = zone !== null && node.availabilityZone !== zone
+      const refusals = [...shape.refusals[position]!, ...(isElsewhere ? (['other-zone'] as const) : [])]
+      return { nodeId: node.nodeId, name: node.name, refusals, fits }
+    })
+  }
+}
+
+function requestOf(key: string): PlacementRequest {
+  const [architecture, vcpus, memoryMiB, diskGiB] = JSON.parse(key) as [string, number, number, number]
+  return { minCount: 1, maxCount: 1, availabilityZone: null, architecture, vcpus, memoryMiB, diskGiB }
+}
+
+function rejudge(
+  shape: Shape,
+  position: number,
+  before: NodeSnapshot | null,
+  node: NodeSnapshot,
+  request: PlacementRequest,
+): void {
+  const zone = node.availabilityZone
+  const add = (reason: RefusalReason, by: number) =>
+    shape.reasons.set(reason, (shape.reasons.get(reason) ?? 0) + by)
+  if (before) for (const reason of shape.refusals[position]!) add(reason, -1)
+  const { fits, refusals } = judge(node, request)
+  for (const reason of refusals) add(reason, 1)
+  shape.roomByZone.set(zone, (shape.roomByZone.get(zone) ?? 0) + fits - shape.fits[position]!)
+  shape.fits[position] = fits
+  shape.refusals[position] = refusals
+}
+
+/** The zone with most room, the first by name of several; null where there is room in none. */
+function roomiest(shape: Shape): string | null {
+  let best: string | null = null
+  let most = 0
+  for (const [zone, room] of shape.roomByZone) {
+    if (room > most || (room === most && room > 0 && best !== null && zone < best)) {
+      best = zone
+      most = room
+    }
+  }
+  return best
+}
+
+/** The position of the first node whose id is greater, by halving. */
+function firstAfter(order: readonly NodeSnapshot[], nodeId: string): number {
+  let low = 0
+  let high = order.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (order[middle]!.nodeId > nodeId) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -1,0 +1,62 @@
+import type { Metrics, Readiness } from '@mallee/service-kit'
+import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { AccessKeys } from '../identity/access-keys.ts'
+import type { Index } from '../index/tables.ts'
+
+/** What walrus counts while it works. */
+export interface WalrusFigures {
+  readonly metrics: Metrics
+  /** `operation` is the router's name of it, or `unknown`; `code` one of S3's. */
+  request(request: { operation: string; code: string; seconds: number }): void
+  written(bytes: number): void
+  read(bytes: number): void
+}
+
+export function walrusFigures(metrics: Metrics): WalrusFigures {
+  const requests = metrics.histogram(
+    's3_request_duration_seconds',
+    'Requests at the S3 door, until their answer began.',
+    ['operation', 'code'],
+  )
+  const written = metrics.counter('s3_bytes_received_total', 'Bytes of objects and parts that were stored.')
+  const read = metrics.counter('s3_bytes_sent_total', 'Bytes of objects that were read for somebody.')
+  return {
+    metrics,
+    request: ({ seconds, operation, code }) =>
+      requests.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
+    written: (bytes) => written.inc(bytes),
+    read: (bytes) => read.inc(bytes),
+  }
+}
+
+/** Figures that are looked up when a monitor asks. */
+export function registerWalrusGauges(metrics: Metrics, sources: { index: Index; blobs: BlobKeeper }): void {
+  const { index, blobs } = sources
+  const sum = (of: 'object' | 'blob') =>
+    index.read((db) =>
+      db
+        .selectFrom(of)
+        .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('bytes')])
+        .executeTakeFirstOrThrow(),
+    )
+  metrics.gauge('s3_objects', 'Objects in all buckets.', [], async (gauge) =>
+    gauge.set(Number((await sum('object')).count)),
+  )
+  metrics.gauge('s3_stored_bytes', 'Bytes that objects and parts take.', [], async (gauge) =>
+    gauge.set(Number((await sum('blob')).bytes ?? 0)),
+  )
+  metrics.gauge('s3_free_bytes', 'Bytes that are free where objects lie.', [], async (gauge) =>
+    gauge.set((await blobs.space()).freeBytes),
+  )
+}
+
+/** Walrus is ready when it knows whom to believe and its index answers. */
+export async function walrusReadiness(sources: { index: Index; keys: AccessKeys }): Promise<Readiness> {
+  const index = await sources.index
+    .read((db) => db.selectFrom('bucket').select('name').limit(1).execute())
+    .then(
+      () => null,
+      () => 'the index does not answer',
+    )
+  return { index, keys: sources.keys.known ? null : 'no access keys came from the cloud yet' }
+}
