@@ -28,7 +28,7 @@ export class BenchCloud {
     this.credentials = credentials
   }
 
-  static async open(options: { loops: boolean; nodes: number; publicPool?: string }): Promise<BenchCloud> {
+  static async open(options: { loops: boolean; nodes: number; zones?: number }): Promise<BenchCloud> {
     const dir = await mkdtemp('/tmp/mallee-bench-')
     const config: CloudControllerConfig = {
       stateDir: dir,
@@ -38,8 +38,8 @@ export class BenchCloud {
       admin: { host: '127.0.0.1', port: 0 },
       adminSocket: path.join(dir, 'admin.sock'),
       region: 'us-east-1',
-      availabilityZones: ['us-east-1a'],
-      publicPool: options.publicPool ?? '10.0.0.0/16',
+      availabilityZones: ['us-east-1a', 'us-east-1b', 'us-east-1c'].slice(0, options.zones ?? 1),
+      publicPool: '10.0.0.0/16',
       placementPolicy: 'round-robin',
       endpoint: 'http://127.0.0.1:8773',
       pollSeconds: 60,
@@ -51,11 +51,11 @@ export class BenchCloud {
     if (options.loops) cloud.start()
     const text = await readFile(path.join(dir, 'credentials.json'), 'utf8')
     const bench = new BenchCloud(cloud, dir, JSON.parse(text) as BenchCredentials)
-    await bench.plant(options.nodes)
+    await bench.plant(options.nodes, options.zones ?? 1)
     return bench
   }
 
-  private async plant(nodes: number): Promise<void> {
+  private async plant(nodes: number, zones: number): Promise<void> {
     const { accountId } = this.credentials
     await this.cloud.record.transaction('action', async (tx) => {
       await tx.db.updateTable('quota').set({ value: 1_000_000 }).execute()
@@ -86,7 +86,7 @@ export class BenchCloud {
         })
         .execute()
       for (let index = 0; index < nodes; index += 1)
-        await tx.db.insertInto('agent').values(nodeRow(index)).execute()
+        await tx.db.insertInto('agent').values(nodeRow(index, zones)).execute()
     })
   }
 
@@ -109,7 +109,7 @@ export class BenchCloud {
   }
 }
 
-function nodeRow(index: number) {
+function nodeRow(index: number, zones: number) {
   const fingerprint = {
     vcpus: 10_000,
     memoryMiB: 10_000_000,
@@ -128,7 +128,7 @@ function nodeRow(index: number) {
     id: newId('agent', systemRandom),
     kind: 'node' as const,
     name: `node-${index}`,
-    availability_zone: 'us-east-1a',
+    availability_zone: `us-east-1${'abc'[index % zones]}`,
     state: 'enabled' as const,
     revision: 1,
     sent_revision: 1,

@@ -1,9 +1,13 @@
 import { acceptedLaunchesBench } from './accepted-launches.ts'
+import { describeInstancesBench } from './describe-instances.ts'
+import { placementsBench } from './placements.ts'
 import { runInstancesBench } from './run-instances.ts'
 
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'accepted-launches': acceptedLaunchesBench,
+  'describe-instances': describeInstancesBench,
+  placements: placementsBench,
   'run-instances': runInstancesBench,
 }
 

@@ -36,6 +36,8 @@ import { openRecord } from './store/record.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
 
+export { judge as judgeNode, type NodeSnapshot } from './scheduler/judge-node.ts'
+export { PlacementTable } from './scheduler/placement-table.ts'
 export { cloudControllerSchema, type CloudControllerConfig } from './config.ts'
 
 /** Read at the public door at most; what is larger than a request may be is refused there, in the door's own words. */
