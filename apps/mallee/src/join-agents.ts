@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { writeAtomically } from '@mallee/base'
 import { adminCall } from './admin-client.ts'
 import { adminSocket } from './host/daemons.ts'
 import type { Layout } from './layout.ts'
@@ -21,6 +22,6 @@ export async function giveJoinTokens(layout: Layout): Promise<void> {
       availabilityZone: layout.choices.availabilityZones[0],
     })
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(file, token, { mode: 0o600 })
+    await writeAtomically(file, token)
   }
 }

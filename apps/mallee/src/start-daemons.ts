@@ -7,6 +7,7 @@ import { downMarker } from './commands/down.ts'
 import { step } from './commands/command.ts'
 import { installCustomisables } from './customisables.ts'
 import type { Machine } from './host/machine.ts'
+import { nodeEnvironment, nodeWords } from './host/node-words.ts'
 import { isAlive, readPidFile } from './host/pid-file.ts'
 import { repositoryRoot } from './layout.ts'
 import { waitFor } from './wait-for.ts'
@@ -36,8 +37,9 @@ export async function startSupervisor(machine: Machine): Promise<void> {
   step('starting the daemons')
   const output = openSync(machine.file('log', 'supervisor.log'), 'a', 0o640)
   const script = path.join(repositoryRoot, 'apps/mallee/src/supervisor-main.ts')
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, machine.stateDir], {
+  const child = spawn(nodeWords[0]!, [...nodeWords.slice(1), script, machine.stateDir], {
     detached: true,
+    env: { ...process.env, ...nodeEnvironment },
     stdio: ['ignore', output, output],
     cwd: '/',
   })

@@ -1,3 +1,5 @@
+import { flushCompileCache } from 'node:module'
+import { errorMessage } from '@mallee/base'
 import { createLog } from '@mallee/service-kit'
 import { downMarker } from './commands/down.ts'
 import { requireMachine } from './host/machine.ts'
@@ -10,6 +12,7 @@ import { Supervisor } from './host/supervisor.ts'
  * The supervisor as a process of its own: `supervisor-main.ts STATE-DIR [--alone]`. It may be killed at any moment:
  * daemons and guests do not notice, and its standby (or, with --alone, systemd) starts it again.
  */
+const againMs = 1_000
 const machine = requireMachine(process.argv[2] ?? '')
 const alone = process.argv.includes('--alone')
 const log = createLog({ name: 'supervisor' })
@@ -18,7 +21,7 @@ if (!claim) {
   log.info({}, 'another supervisor is at work')
   process.exit(0)
 }
-await writePidFile(machine.file('run', 'supervisor.pid'), process.pid)
+await withPatience('the pid file', () => writePidFile(machine.file('run', 'supervisor.pid'), process.pid))
 let standby: ProcessMark | null = null
 const supervisor = new Supervisor({
   specs: machine.specs,
@@ -35,12 +38,31 @@ const supervisor = new Supervisor({
     })
   },
 })
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop())
-await machine.prepare()
+let asked = false
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => {
+    asked = true
+    supervisor.stop()
+  })
+await withPatience('what the daemons stand on', () => (asked ? Promise.resolve() : machine.prepare()))
 const routes = machine.cloud ? new RouteKeeper({ layout: machine.cloud, log }) : null
 routes?.start()
+flushCompileCache()
 await supervisor.run()
 // Asked to end: the standby goes first, or it would undo it.
 await endProcess(standby, 0)
 await routes?.stop()
 process.exit(0)
+
+/** Nobody starts a supervisor again that ends before it has a standby: a full disk, say, is waited for. */
+async function withPatience(what: string, work: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      log.error({ reason: errorMessage(error) }, `${what} could not be made; will be tried again`)
+      await new Promise((resolve) => setTimeout(resolve, againMs))
+    }
+  }
+}

@@ -5,7 +5,7 @@ import type { Span, Tracer } from '@mallee/service-kit'
 import type { HypervisorDriver, LiveDomain } from './drivers/hypervisor/driver.ts'
 import type { NodeFigures } from './metrics/node-figures.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
-import { isPassing } from './node-error.ts'
+import { isPassing, namingFullDisk } from './node-error.ts'
 import { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
 import type { GuestPreparer } from './steps/guest-preparer.ts'
 
@@ -55,8 +55,8 @@ export class DomainKeeper {
 
   /** Looks at every item; returns at once. */
   refreshAll(): void {
+    void this.dropNotes() // first: a worker keeps the notes of its instance, and now few work
     for (const item of this.deps.ledger.list('domain')) this.refresh(item.body.instanceId)
-    void this.dropNotes()
   }
 
   refresh(instanceId: string): void {
@@ -244,8 +244,9 @@ export class DomainKeeper {
   }
 
   /** What may pass is tried again for a while; what cannot succeed is said, and the launch fails. */
-  private async trouble(item: Item, error: unknown): Promise<void> {
+  private async trouble(item: Item, thrown: unknown): Promise<void> {
     const { clock, log } = this.deps
+    const error = namingFullDisk(thrown)
     const fields = { err: error, ...about(item), intent: item.body.intent }
     const note = this.note(item)
     const sinceMs = note.troubleSinceMs ?? clock.now()

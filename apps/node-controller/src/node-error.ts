@@ -13,3 +13,9 @@ export function passing(code: string, publicMessage: string, cause?: unknown): M
 export function isPassing(error: unknown): boolean {
   return error instanceof MalleeError && error.retryable
 }
+
+/** Whoever writes on a full disk says so in a sentence for the tenant, without a path of the host. */
+export function namingFullDisk(error: unknown): unknown {
+  const full = ['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? '')
+  return full ? fatal('DiskFull', 'The node has no disk space left for the instance.', error) : error
+}

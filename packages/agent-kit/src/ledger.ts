@@ -87,11 +87,21 @@ export class Ledger {
     return [...this.notes.keys()].filter((name) => name.startsWith(prefix))
   }
 
-  /** Durable when it resolves. */
+  /** Durable when it resolves; when it rejects, the note is what it was: what was not kept was not noted. */
   async setNote(name: string, value: unknown): Promise<void> {
+    const before = this.notes.get(name)
+    this.putNote(name, value)
+    try {
+      await this.save('notes.json', Object.fromEntries(this.notes))
+    } catch (error) {
+      if (this.notes.get(name) === value) this.putNote(name, before)
+      throw error
+    }
+  }
+
+  private putNote(name: string, value: unknown): void {
     if (value === undefined) this.notes.delete(name)
     else this.notes.set(name, value)
-    await this.save('notes.json', Object.fromEntries(this.notes))
   }
 
   private async load(log: Log): Promise<void> {

@@ -1,21 +1,29 @@
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 
-/** Writes whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder. */
+/**
+ * Writes whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder. Where there is no room, the
+ * old file stays and nothing new does.
+ */
 export async function writeAtomically(
   file: string,
   content: string | Uint8Array,
   mode = 0o600,
 ): Promise<void> {
   const temporary = `${file}.new`
-  const handle = await open(temporary, 'w', mode)
   try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await open(temporary, 'w', mode)
+    try {
+      await handle.writeFile(content)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
-  await rename(temporary, file)
   const folder = await open(path.dirname(file), 'r')
   try {
     await folder.sync()

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type { Log } from '@mallee/base'
 
 export interface Service {
@@ -27,6 +28,8 @@ export async function runService(options: {
   process.on('unhandledRejection', fail)
   const service = await options.start()
   log.info({ address: service.address }, 'ready')
+  // What was compiled (and stripped of its types) serves the next start, also after a kill -9.
+  flushCompileCache()
   options.onReady?.(service)
   if (process.send) process.send({ ready: true, address: service.address })
   await new Promise<void>((resolve) => {

@@ -30,9 +30,12 @@ export function createLog(options: { name: string; level?: string; destination?:
   return pino(settings, options.destination ?? standardOutput()) as unknown as Log
 }
 
+/** Of lines that a full disk does not take, in bytes: these are written when there is room, later ones are dropped. */
+const heldLogBytes = 256 * 1024
+
 /** A disk that is full must cost log lines and not the daemon. */
 function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true })
+  const output = pino.destination({ dest: 1, sync: true, maxLength: heldLogBytes })
   output.on('error', () => {})
   return output
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { assert, must } from '@mallee/base'
 
@@ -57,6 +57,14 @@ function readOrCreate(file: string): KeyringFile {
   }
   const ring: KeyringFile = { current: 'k1', keys: { k1: randomBytes(32).toString('base64') } }
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  writeFileSync(file, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  // Under its name only when it is whole: half a keyring would stand in the way of every later start.
+  const fresh = `${file}.new`
+  try {
+    writeFileSync(fresh, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flush: true })
+    renameSync(fresh, file)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw error
+  }
   return ring
 }

@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { chmod, cp, link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import {
+  chmod,
+  copyFile,
+  cp,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { MalleeError } from '@mallee/base'
@@ -96,11 +108,15 @@ async function linkBlobs(from: string, to: string): Promise<void> {
     if (names.length === 0) continue
     await mkdir(path.join(to, shard), { recursive: true, mode: 0o700 })
     for (const name of names) {
-      await link(path.join(from, shard, name), path.join(to, shard, name)).catch(
-        (error: NodeJS.ErrnoException) => {
+      const [blob, staged] = [path.join(from, shard, name), path.join(to, shard, name)]
+      await link(blob, staged)
+        .catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EXDEV') throw error
+          return copyFile(blob, staged, constants.COPYFILE_EXCL) // walrus has a filesystem of its own
+        })
+        .catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error
-        },
-      )
+        })
     }
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { MalleeError, errorMessage } from '@mallee/base'
+import { mkdir, readdir } from 'node:fs/promises'
+import { MalleeError, errorMessage, writeAtomically } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
 import { readFormats, stepsFrom, writeFormats } from '../backup/formats.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
@@ -114,7 +114,7 @@ async function keepChoices(
   layoutOf(stateDir, choices) // refuses a pool that is none, before anything is made
   if (!present) await refuseForeignFolder(stateDir)
   await mkdir(stateDir, { recursive: true, mode: 0o755 })
-  await writeFile(choicesFile(stateDir), `${JSON.stringify(choices)}\n`)
+  await writeAtomically(choicesFile(stateDir), `${JSON.stringify(choices)}\n`, 0o644)
   return choices
 }
 

@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os'
 import path from 'node:path'
+import { nodeWords } from './node-words.ts'
 import { insideNode, libvirtSocket } from './node-host.ts'
 import type { Layout } from '../layout.ts'
 
@@ -28,7 +29,7 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
 /** The same daemons in one process, in the node's namespace. */
 function oneProcess(layout: Layout): DaemonSpec {
   const script = path.join(layout.root, 'apps/mallee/src/one-process-main.ts')
-  const words = [process.execPath, '--disable-warning=ExperimentalWarning', script, layout.stateDir]
+  const words = [...nodeWords, script, layout.stateDir]
   const within = ['nsenter', `--net=/run/netns/${layout.netns}`]
   return { name: 'mallee', graceMs: 12_000, command: () => Promise.resolve([...within, ...words]) }
 }
@@ -41,13 +42,7 @@ export function ours(
   within: readonly string[] = [],
 ): DaemonSpec {
   const script = path.join(at.root, workspace, 'src/main.ts')
-  const command = [
-    ...within,
-    process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    script,
-    path.join(at.stateDir, 'config', `${name}.json`),
-  ]
+  const command = [...within, ...nodeWords, script, path.join(at.stateDir, 'config', `${name}.json`)]
   return { name, graceMs: 12_000, command: () => Promise.resolve(command) }
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { newUuid } from '@mallee/base'
+import { newUuid, writeAtomically } from '@mallee/base'
 import type { Layout } from '../layout.ts'
 import { isAlive, readPidFile, writePidFile } from './pid-file.ts'
 import { run, succeeds } from '../program.ts'
@@ -81,14 +81,15 @@ async function ensureFolders(layout: Layout): Promise<void> {
     await mkdir(layout.file('host', name), { recursive: true, mode: 0o755 })
   const etc = layout.file('host', 'etc')
   const uuidFile = layout.file('host', 'host-uuid')
-  if (!existsSync(uuidFile)) await writeFile(uuidFile, newUuid())
+  if (!existsSync(uuidFile)) await writeAtomically(uuidFile, newUuid(), 0o644)
   const hostUuid = (await readFile(uuidFile, 'utf8')).trim()
   if (!existsSync(path.join(etc, 'libvirtd.conf'))) {
     if (existsSync('/etc/libvirt'))
       await cp('/etc/libvirt', etc, { recursive: true, force: false, errorOnExist: false })
-    await writeFile(path.join(etc, 'libvirtd.conf'), daemonConfig(hostUuid))
     await writeFile(path.join(etc, 'qemu.conf'), qemuConfig)
     await rm(path.join(etc, 'qemu', 'networks'), { recursive: true, force: true })
+    // The last of them, and whole: where it is, all are.
+    await writeAtomically(path.join(etc, 'libvirtd.conf'), daemonConfig(hostUuid), 0o644)
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { writeAtomically } from '@mallee/base'
 
 /** A process by its id and its start: an id alone may have been given to another since. */
 export interface ProcessMark {
@@ -40,8 +41,7 @@ export function readProcessMark(pid: number): ProcessMark {
 
 export async function writePidFile(file: string, pid: number): Promise<ProcessMark> {
   const mark = readProcessMark(pid)
-  await writeFile(`${file}.new`, JSON.stringify(mark), { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeAtomically(file, JSON.stringify(mark))
   return mark
 }
 

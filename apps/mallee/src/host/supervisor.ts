@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { errorMessage, type Log } from '@mallee/base'
 import type { DaemonSpec } from './daemons.ts'
+import { nodeEnvironment } from './node-words.ts'
 import { endProcess, isAlive, readPidFile, writePidFile, type ProcessMark } from './pid-file.ts'
 
 const lookEveryMs = 250
@@ -82,7 +83,11 @@ export class Supervisor {
     const [file, ...args] = await spec.command()
     const output = openSync(path.join(this.logDir, `${spec.name}.log`), 'a', 0o640)
     try {
-      const child = spawn(file!, args, { detached: true, stdio: ['ignore', output, output] })
+      const child = spawn(file!, args, {
+        detached: true,
+        stdio: ['ignore', output, output],
+        env: { ...process.env, ...nodeEnvironment },
+      })
       child.on('error', () => {})
       child.unref()
       if (child.pid === undefined) throw new Error(`${file} cannot be run`)

@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Log } from '@mallee/base'
+import { writeAtomically, type Log } from '@mallee/base'
 import type { Commands } from './commands.ts'
 import { dhcpFiles, seenAt, withoutForeignLeases, type DhcpFiles } from './dhcp-files.ts'
 import type { NetworkPlan, RouterPlan, SubnetPlan } from './plan.ts'
@@ -77,7 +77,7 @@ export class DhcpKeeper {
       await readFile(path.join(dir, 'leases'), 'utf8').catch(() => ''),
       files.leases,
     )
-    if (left !== null) await writeFile(path.join(dir, 'leases'), left)
+    if (left !== null) await writeAtomically(path.join(dir, 'leases'), left, 0o644)
     await this.start(dir, subnet, router)
   }
 
@@ -125,7 +125,6 @@ export class DhcpKeeper {
 /** Writes a file, whole, if its content is another; tells whether it was. */
 async function changed(file: string, content: string): Promise<boolean> {
   if ((await readFile(file, 'utf8').catch(() => null)) === content) return false
-  await writeFile(`${file}.new`, content, { mode: 0o644 })
-  await rename(`${file}.new`, file)
+  await writeAtomically(file, content, 0o644)
   return true
 }

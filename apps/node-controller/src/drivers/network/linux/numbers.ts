@@ -1,6 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { formatIpv4, parseCidr } from '@mallee/base'
+import { formatIpv4, parseCidr, writeAtomically } from '@mallee/base'
 import { identityRange, transitRange } from './names.ts'
 
 /**
@@ -75,7 +75,5 @@ export async function readNumbers(runDir: string): Promise<Numbers> {
 }
 
 export async function writeNumbers(runDir: string, numbers: Numbers): Promise<void> {
-  const fresh = `${fileOf(runDir)}.new`
-  await writeFile(fresh, JSON.stringify(numbers))
-  await rename(fresh, fileOf(runDir))
+  await writeAtomically(fileOf(runDir), JSON.stringify(numbers), 0o644)
 }

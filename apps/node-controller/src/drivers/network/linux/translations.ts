@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { writeAtomically } from '@mallee/base'
 import type { PortPlan, RouterPlan } from './plan.ts'
 
 /**
@@ -26,9 +27,7 @@ export async function readTranslations(runDir: string): Promise<Translations> {
 }
 
 export async function writeTranslations(runDir: string, translations: Translations): Promise<void> {
-  const fresh = `${fileOf(runDir)}.new`
-  await writeFile(fresh, JSON.stringify(translations))
-  await rename(fresh, fileOf(runDir))
+  await writeAtomically(fileOf(runDir), JSON.stringify(translations), 0o644)
 }
 
 /**
