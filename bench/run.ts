@@ -1,5 +1,7 @@
 import { acceptedLaunchesBench } from './accepted-launches.ts'
 import { describeInstancesBench } from './describe-instances.ts'
+import { heldPollsBench } from './held-polls.ts'
+import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
 import { runInstancesBench } from './run-instances.ts'
 
@@ -7,7 +9,9 @@ import { runInstancesBench } from './run-instances.ts'
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'accepted-launches': acceptedLaunchesBench,
   'describe-instances': describeInstancesBench,
+  'held-polls': heldPollsBench,
   placements: placementsBench,
+  'start-and-memory': startAndMemoryBench,
   'run-instances': runInstancesBench,
 }
 
