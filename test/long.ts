@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { longCrash } from './crash/long-crash.ts'
 import { realDozen } from './crash/real-dozen.ts'
 import { longSimulation } from './simulation/long-simulation.ts'
@@ -9,6 +10,8 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   simulation: longSimulation,
   crash: longCrash,
   'crash-real': realDozen,
+  outage: () => told('test/system/outage.ts'),
+  reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),
 }
 
 const name = process.argv[2] ?? ''
@@ -21,3 +24,10 @@ const beganMs = Date.now()
 const passed = await suite()
 process.stdout.write(`${passed ? 'ok  ' : 'FAIL'} ${name} (${Math.round((Date.now() - beganMs) / 1000)} s)\n`)
 process.exit(passed ? 0 : 1)
+
+/** A suite that is a script of its own. */
+function told(script: string, env: Record<string, string> = {}): Promise<boolean> {
+  const words = ['--disable-warning=ExperimentalWarning', script]
+  const { status } = spawnSync(process.execPath, words, { stdio: 'inherit', env: { ...process.env, ...env } })
+  return Promise.resolve(status === 0)
+}

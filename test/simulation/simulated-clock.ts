@@ -20,3 +20,25 @@ export class SimulatedClock implements Clock {
     return Promise.resolve()
   }
 }
+
+/** The clock of one machine: the true time and an error that may jump, both ways. */
+export class MachineClock implements Clock {
+  errorMs = 0
+  private readonly truth: SimulatedClock
+
+  constructor(truth: SimulatedClock) {
+    this.truth = truth
+  }
+
+  now(): number {
+    return this.truth.now() + this.errorMs
+  }
+
+  after(): () => void {
+    return this.truth.after()
+  }
+
+  sleep(): Promise<void> {
+    return this.truth.sleep()
+  }
+}

@@ -1,13 +1,15 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { silentLog, type Random } from '@mallee/base'
+import { silentLog, type Clock, type Random } from '@mallee/base'
 import type { DesiredResponse, Report } from '@mallee/agent-contract'
 import { signRequest } from '@mallee/aws-protocol'
 import { buildCloudController, type CloudController } from '@mallee/cloud-controller'
 import { createCertificateRequest } from '@mallee/pki'
-import type { SimulatedClock } from './simulated-clock.ts'
+import type { Guards } from './guards.ts'
+import { MachineClock, SimulatedClock } from './simulated-clock.ts'
+import { StoreFaults } from './store-faults.ts'
 
 export const nodeFingerprint = {
   vcpus: 32,
@@ -63,11 +65,17 @@ export async function makeTemplate(
   return { dir, nodeIds }
 }
 
-function credentialsIn(dir: string): { accountId: string; accessKeyId: string; secretAccessKey: string } {
-  return JSON.parse(readFileSync(path.join(dir, 'credentials.json'), 'utf8')) as never
+interface Credentials {
+  readonly accountId: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
 }
 
-function open(dir: string, clock: SimulatedClock, random: Random): Promise<CloudController> {
+function credentialsIn(dir: string): Credentials {
+  return JSON.parse(readFileSync(path.join(dir, 'credentials.json'), 'utf8')) as Credentials
+}
+
+function open(dir: string, clock: Clock, random: Random, guards?: Guards): Promise<CloudController> {
   return buildCloudController(
     {
       stateDir: dir,
@@ -90,32 +98,59 @@ function open(dir: string, clock: SimulatedClock, random: Random): Promise<Cloud
       log: silentLog,
       clock,
       random,
-      agentPeer: (request) => ({ kind: 'node', agentId: String(request.headers['x-test-peer']) }),
+      agentPeer: (request) => {
+        const claim = guards?.identityByCertificate === false && request.headers['x-test-claim']
+        return { kind: 'node', agentId: String(claim || request.headers['x-test-peer']) }
+      },
     },
   )
 }
 
 /** The real cloud controller, whose loops pass when the simulation says so. */
 export class SimulatedCloud {
-  readonly cloud: CloudController
+  readonly clock: MachineClock
+  readonly faults: StoreFaults
+  cloud!: CloudController
   private readonly dir: string
-  private readonly clock: SimulatedClock
+  private readonly credentials: Credentials
+  private readonly truth: SimulatedClock
+  private readonly random: Random
+  private readonly guards: Guards
 
-  private constructor(cloud: CloudController, dir: string, clock: SimulatedClock) {
-    this.cloud = cloud
-    this.dir = dir
-    this.clock = clock
+  private constructor(options: { dir: string; truth: SimulatedClock; random: Random; guards: Guards }) {
+    this.dir = options.dir
+    this.truth = options.truth
+    this.random = options.random
+    this.guards = options.guards
+    this.clock = new MachineClock(options.truth)
+    this.credentials = credentialsIn(options.dir)
+    this.faults = new StoreFaults({ answerBeforeCommit: !options.guards.answerAfterCommit })
   }
 
-  static async start(template: string, clock: SimulatedClock, random: Random): Promise<SimulatedCloud> {
-    const dir = await mkdtemp(path.join(fastDir, 'mallee-sim-'))
-    await cp(template, dir, { recursive: true })
-    return new SimulatedCloud(await open(dir, clock, random), dir, clock)
+  static async start(
+    template: string,
+    options: { truth: SimulatedClock; random: Random; guards: Guards },
+  ): Promise<SimulatedCloud> {
+    const dir = mkdtempSync(path.join(fastDir, 'mallee-sim-'))
+    copyFolder(template, dir)
+    const cloud = new SimulatedCloud({ ...options, dir })
+    await cloud.open()
+    return cloud
+  }
+
+  async open(): Promise<void> {
+    this.cloud = await open(this.dir, this.clock, this.random, this.guards)
+    this.faults.strike(this.cloud.record)
+  }
+
+  /** Ends the process, as it were: what is not in the record is forgotten. */
+  async close(): Promise<void> {
+    await this.cloud.close()
   }
 
   async stop(): Promise<void> {
     await this.cloud.close()
-    await rm(this.dir, { recursive: true, force: true })
+    rmSync(this.dir, { recursive: true, force: true })
   }
 
   async call(
@@ -129,10 +164,10 @@ export class SimulatedCloud {
     const signed = signRequest(
       { method: 'POST', rawPath: '/', headers, body },
       {
-        credentials: credentialsIn(this.dir),
+        credentials: this.credentials,
         region: 'us-east-1',
         service: 'ec2',
-        now: new Date(this.clock.now()),
+        now: new Date(this.truth.now()),
       },
     )
     const answer = await this.cloud.door.inject({
@@ -144,12 +179,13 @@ export class SimulatedCloud {
     return { status: answer.statusCode, body: answer.body }
   }
 
-  run(count: number): Promise<{ status: number; body: string }> {
+  run(count: number, clientToken: string): Promise<{ status: number; body: string }> {
     return this.call('RunInstances', {
       ImageId: imageId,
-      MinCount: 1,
+      MinCount: count,
       MaxCount: count,
       InstanceType: 't1.micro',
+      ClientToken: clientToken,
     })
   }
 
@@ -160,25 +196,39 @@ export class SimulatedCloud {
       headers: { 'x-test-peer': nodeId },
     })
     if (answer.statusCode === 204) return null
+    if (answer.statusCode !== 200 && answer.body.includes('InternalError')) return null // a failing store
     if (answer.statusCode !== 200) throw new Error(answer.body)
     return answer.json() as DesiredResponse
   }
 
-  async report(nodeId: string, report: Report): Promise<void> {
+  /** What an agent says; `claim` is who it says it is, which a cloud with its guards does not even read. */
+  async report(nodeId: string, report: Report, claim?: string): Promise<void> {
     const answer = await this.cloud.agentDoor.inject({
       method: 'POST',
       url: '/agent/v1/observed',
-      headers: { 'x-test-peer': nodeId },
+      headers: { 'x-test-peer': nodeId, ...(claim ? { 'x-test-claim': claim } : {}) },
       payload: report,
     })
-    if (answer.statusCode !== 200) throw new Error(answer.body)
+    if (answer.statusCode !== 200 && !answer.body.includes('InternalError')) throw new Error(answer.body)
   }
 
-  /** One pass of one loop over one of its names. */
+  /** The newest revision of every agent's set. */
+  async revisions(): Promise<Map<string, number>> {
+    const rows = await this.cloud.record.read((db) =>
+      db.selectFrom('agent').select(['id', 'revision']).execute(),
+    )
+    return new Map(rows.map((row) => [row.id, row.revision]))
+  }
+
+  /** One pass of one loop over one of its names; the loop of instances, which all hangs on, is the most frequent. */
   async pass(random: Random): Promise<void> {
-    const loop = this.cloud.loops[Math.floor(random.fraction() * this.cloud.loops.length)]!
+    const often = random.fraction() < 0.6
+    const any = this.cloud.loops[Math.floor(random.fraction() * this.cloud.loops.length)]!
+    const loop = often ? this.cloud.loops.find((one) => one.name === 'instances')! : any
     const names = (await loop.list()).toSorted()
-    if (names.length > 0) await loop.reconcile(names[Math.floor(random.fraction() * names.length)]!)
+    if (names.length === 0) return
+    // A pass that fails is tried again later, by the queue that runs it.
+    await loop.reconcile(names[Math.floor(random.fraction() * names.length)]!).catch(ofSimulation)
   }
 
   /** Every loop over everything, as the regular scans do. */
@@ -186,9 +236,20 @@ export class SimulatedCloud {
     for (const loop of this.cloud.loops)
       for (const name of (await loop.list()).toSorted()) await loop.reconcile(name)
   }
+}
 
-  instances() {
-    return this.cloud.record.read((db) => db.selectFrom('instance').selectAll().orderBy('id').execute())
+/** A fault that the simulation made is borne; any other is a finding. */
+function ofSimulation(error: unknown): void {
+  if (!(error instanceof Error && error.message.startsWith('simulated: '))) throw error
+}
+
+/** Files and folders, without the sockets and side files that a closed cloud does not need. */
+function copyFolder(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.isFile()) copyFileSync(path.join(from, entry.name), path.join(to, entry.name))
+    if (!entry.isDirectory()) continue
+    mkdirSync(path.join(to, entry.name))
+    copyFolder(path.join(from, entry.name), path.join(to, entry.name))
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Random } from '@mallee/base'
 import type { DesiredResponse, DomainFacts, DomainItem, Observation, Report } from '@mallee/agent-contract'
 import { planDomain, type DomainNote, type DomainStep } from '@mallee/node-controller'
+import type { Guards } from './guards.ts'
 import { nodeFingerprint } from './simulated-cloud.ts'
+import type { MachineClock } from './simulated-clock.ts'
 
 interface HeldItem {
   readonly id: string
@@ -11,27 +13,33 @@ interface HeldItem {
   readonly body: unknown
 }
 
-/** Guards that a node may be built without, to show that the simulation sees what they are for. */
-export interface Guards {
-  readonly ignoreOlderRevisions: boolean
-  readonly noteBeforeStart: boolean
-}
-
 interface Domain {
   /** `i-…/1`: under which item it was started. */
   readonly itemId: string
 }
 
+type Ending = 'shutdown' | 'crashed' | 'lost' | 'destroyed'
+
 /** One host with its node controller: the real plan, carried out on a host that exists only here. */
 export class SimulatedNode {
   readonly id: string
+  readonly clock: MachineClock
   readonly domains = new Map<string, Domain>()
   readonly disks = new Set<string>()
   /** How often each item's domain was started: never more than once. */
   readonly starts = new Map<string, number>()
+  /** Reboots that each running guest was given. */
+  readonly reboots = new Map<string, number>()
+  /** Messages and answers of it take this much longer. */
+  slowMs = 0
+  /** Without power until this moment of true time. */
+  downUntilMs = 0
+  readonly cut = { sets: false, reports: false }
   private readonly random: Random
   private readonly guards: Guards
-  private readonly endings = new Map<string, 'shutdown' | 'crashed' | 'lost' | 'destroyed'>()
+  private readonly onForcedEnd: (instanceId: string) => void
+  private readonly onHopeless: (instanceId: string) => void
+  private readonly endings = new Map<string, Ending>()
   /** The ledger: survives the agent's own death. */
   private revision = 0
   private items = new Map<string, HeldItem>()
@@ -40,10 +48,22 @@ export class SimulatedNode {
   /** What was said of each item; lost with the agent's memory. */
   private observed = new Map<string, Observation>()
 
-  constructor(options: { id: string; random: Random; guards: Guards }) {
+  constructor(options: {
+    id: string
+    clock: MachineClock
+    random: Random
+    guards: Guards
+    /** A live guest is being ended by its node. */
+    onForcedEnd: (instanceId: string) => void
+    /** A launch that this node cannot carry out, or a disk that it does not have any more. */
+    onHopeless: (instanceId: string) => void
+  }) {
     this.id = options.id
+    this.clock = options.clock
     this.random = options.random
     this.guards = options.guards
+    this.onForcedEnd = options.onForcedEnd
+    this.onHopeless = options.onHopeless
   }
 
   get heldRevision(): number {
@@ -72,19 +92,20 @@ export class SimulatedNode {
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** One step for one item; a crash may strike between the note and the deed, and then memory is lost. */
-  act(nowMs: number, crash: boolean): void {
+  /** A step or two for one item; a crash may strike between the note and the deed, and then memory is lost. */
+  act(crash: boolean): void {
     const items = this.domainItems()
     if (items.length === 0) return
     const item = items[Math.floor(this.random.fraction() * items.length)]!
-    this.step(item, nowMs, crash)
+    this.step(item, this.clock.now(), crash)
     if (crash) this.observed.clear()
+    else if (this.random.fraction() < 0.7) this.step(item, this.clock.now(), false)
   }
 
   /** Steps for every item until nothing is left to do. */
-  settle(nowMs: number): void {
+  settle(): void {
     for (let round = 0; round < 12; round += 1)
-      for (const item of this.domainItems()) this.step(item, nowMs + round * 1000, false)
+      for (const item of this.domainItems()) this.step(item, this.clock.now() + round * 1000, false)
   }
 
   private step(item: HeldItem, nowMs: number, crash: boolean): void {
@@ -93,18 +114,10 @@ export class SimulatedNode {
     const live = this.domains.has(body.instanceId)
       ? { name: body.instanceId, state: 'running' as const }
       : undefined
-    const step = planDomain({ item: body, note, live, nowMs })
-    this.take(item, body, note, step, nowMs, crash)
+    this.take(item, body, planDomain({ item: body, note, live, nowMs }), nowMs, crash)
   }
 
-  private take(
-    item: HeldItem,
-    body: DomainItem,
-    note: DomainNote,
-    step: DomainStep,
-    nowMs: number,
-    crash: boolean,
-  ): void {
+  private take(item: HeldItem, body: DomainItem, step: DomainStep, nowMs: number, crash: boolean): void {
     const keep = (changes: Partial<DomainNote>) =>
       this.notes.set(item.id, { ...this.notes.get(item.id), ...changes })
     switch (step.step) {
@@ -113,25 +126,20 @@ export class SimulatedNode {
       case 'wait':
         return
       case 'prepare-and-start':
-        if (body.incarnation > 1 && !this.disks.has(body.instanceId))
-          return this.observe(item, { state: 'ended', endReason: 'lost', diskLost: true })
-        this.disks.add(body.instanceId)
-        if (this.guards.noteBeforeStart) keep({ startIntentAtMs: nowMs, rebootCount: body.rebootCount })
-        if (crash) return
-        this.domains.set(body.instanceId, { itemId: item.id })
-        this.starts.set(item.id, (this.starts.get(item.id) ?? 0) + 1)
-        if (!this.guards.noteBeforeStart && this.random.fraction() < 0.3) return // it dies before it can write
-        keep({ startIntentAtMs: nowMs, startedAtMs: nowMs, rebootCount: body.rebootCount })
-        return
+        return this.start(item, body, nowMs, crash)
       case 'note-end':
         return void keep({ endReason: this.endings.get(body.instanceId) ?? 'lost' })
       case 'reboot':
-        return void keep({ rebootCount: body.rebootCount })
+        keep({ rebootCount: body.rebootCount })
+        this.reboots.set(body.instanceId, body.rebootCount)
+        return
       case 'shutdown':
+        this.onForcedEnd(body.instanceId)
         keep({ shutdownAskedAtMs: nowMs })
         if (this.random.fraction() < 0.5) this.end(body.instanceId, 'shutdown')
         return
       case 'destroy':
+        this.onForcedEnd(body.instanceId)
         return this.end(body.instanceId, 'destroyed')
       case 'release':
         return void keep({ released: true })
@@ -139,24 +147,38 @@ export class SimulatedNode {
         this.disks.delete(body.instanceId)
         return void keep({ removed: true })
     }
-    void note
+  }
+
+  private start(item: HeldItem, body: DomainItem, nowMs: number, crash: boolean): void {
+    const keep = (changes: Partial<DomainNote>) =>
+      this.notes.set(item.id, { ...this.notes.get(item.id), ...changes })
+    if (body.incarnation > 1 && !this.disks.has(body.instanceId)) {
+      this.onHopeless(body.instanceId)
+      keep({ failure: 'The disk of the instance is lost.' })
+      return this.observe(item, { state: 'ended', endReason: 'lost', diskLost: true })
+    }
+    if (body.incarnation === 1 && this.random.fraction() < 0.02) {
+      this.onHopeless(body.instanceId)
+      return void keep({ failure: 'The image is no image.' })
+    }
+    this.disks.add(body.instanceId)
+    const noted = { startIntentAtMs: nowMs, rebootCount: body.rebootCount }
+    if (this.guards.noteBeforeStart) keep(noted)
+    if (crash) return
+    this.domains.set(body.instanceId, { itemId: item.id })
+    this.reboots.set(body.instanceId, body.rebootCount)
+    this.starts.set(item.id, (this.starts.get(item.id) ?? 0) + 1)
+    if (!this.guards.noteBeforeStart && this.random.fraction() < 0.3) return // it dies before it can write
+    keep({ ...noted, startedAtMs: nowMs })
   }
 
   private observe(item: HeldItem, facts: Partial<DomainFacts> & { state: DomainFacts['state'] }): void {
-    const nothing: DomainFacts = {
-      state: 'preparing',
-      endReason: null,
-      message: null,
-      startedAtMs: null,
-      diskLost: false,
-      rebootCount: 0,
-      accelerator: null,
-    }
+    const rebootCount = this.notes.get(item.id)?.rebootCount ?? 0
     this.observed.set(item.id, {
       kind: 'domain',
       id: item.id,
       generation: item.generation,
-      facts: { ...nothing, ...facts },
+      facts: { ...nothing, rebootCount, ...facts },
     })
   }
 
@@ -172,13 +194,24 @@ export class SimulatedNode {
   }
 
   /** The guest, or the host under it, ends the domain by itself. */
-  end(instanceId: string, reason: 'shutdown' | 'crashed' | 'lost' | 'destroyed'): void {
+  end(instanceId: string, reason: Ending): void {
     if (this.domains.delete(instanceId)) this.endings.set(instanceId, reason)
   }
 
   /** The machine lost its power: disks remain, nothing else. */
-  restartHost(): void {
+  losePower(downUntilMs: number): void {
     for (const id of this.domains.keys()) this.end(id, 'lost')
     this.observed.clear()
+    this.downUntilMs = downUntilMs
   }
+}
+
+export const nothing: DomainFacts = {
+  state: 'preparing',
+  endReason: null,
+  message: null,
+  startedAtMs: null,
+  diskLost: false,
+  rebootCount: 0,
+  accelerator: null,
 }
