@@ -17,6 +17,10 @@ const stages: Stage[] = [
   { name: 'conformance', command: packaged('vitest', 'run', 'test/conformance') },
   { name: 'simulation', command: packaged('vitest', 'run', 'test/simulation') },
   {
+    name: 'crash',
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', 'test/crash/crash.ts'],
+  },
+  {
     name: 'postgres',
     // A marked tenth of the actions; the whole suite runs on SQLite above (DECISIONS 18).
     command: packaged(
