@@ -31,13 +31,20 @@ describe.each(units)('%s', (name) => {
     const named = [...start.matchAll(/\/opt\/mallee\/([\w./-]+)/g)].map((match) => match[1]!)
     const ours = named.filter((file) => !file.startsWith('.mallee/')) // that is fetched by ./mallee
     expect(ours.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
-    expect(settings).toContain('Restart=always')
+    expect(settings).toContain(name === 'mallee.service' ? 'Restart=on-failure' : 'Restart=always')
   })
 })
 
 test('what runs beside guests ends no other process when it is stopped', () => {
   for (const name of ['mallee.service', 'mallee-node-controller.service'])
     expect(settingsOf(name)).toContain('KillMode=process')
+})
+
+test('what makes namespaces has no mounts of its own, in which they would be lost with it', () => {
+  const mounts =
+    /^(?:Protect|Private|Inaccessible|ReadOnly|ReadWrite|Bind|Temporary|Mount|RootDir|RootImage|DynamicUser)/
+  for (const name of ['mallee.service', 'mallee-node-controller.service'])
+    expect(settingsOf(name).filter((line) => mounts.test(line))).toEqual([])
 })
 
 test.each(unprivileged)('%s holds no capability and sees no device', (name) => {

@@ -70,6 +70,8 @@ export interface HeldByAgent {
   readonly kind: string
   readonly name: string
   readonly silentSinceMs: number | null
+  /** Whether it speaks to the cloud; told of one agent only. */
+  readonly answers?: boolean
   readonly fingerprint: { readonly address?: string } | null
   readonly instances: readonly {
     readonly id: string

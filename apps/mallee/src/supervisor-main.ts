@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { errorMessage } from '@mallee/base'
 import { createLog } from '@mallee/service-kit'
@@ -16,12 +17,14 @@ const againMs = 1_000
 const machine = requireMachine(process.argv[2] ?? '')
 const alone = process.argv.includes('--alone')
 const log = createLog({ name: 'supervisor' })
-const claim = await claimSupervision(machine.stateDir)
+const claim = await claimSupervision(machine.stateDir, machine.file('run', 'supervisor.pid'))
 if (!claim) {
   log.info({}, 'another supervisor is at work')
-  process.exit(0)
+  process.exit(75) // for systemd: not done, try again later
 }
 await withPatience('the pid file', () => writePidFile(machine.file('run', 'supervisor.pid'), process.pid))
+// Said while a standby was starting us: whoever says it after this line sees our pid file.
+if (existsSync(downMarker(machine))) process.exit(0)
 let standby: ProcessMark | null = null
 const supervisor = new Supervisor({
   specs: machine.specs,
@@ -29,6 +32,7 @@ const supervisor = new Supervisor({
   logDir: machine.file('log'),
   log,
   everyLook() {
+    if (existsSync(downMarker(machine))) return supervisor.stop()
     if (alone || isAlive(standby)) return
     standby = startStandby({
       supervisorPid: process.pid,

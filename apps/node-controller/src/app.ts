@@ -4,7 +4,9 @@ import { startHealthServer, type HealthListen, type Service } from '@mallee/serv
 import { adoptDomains } from './adopt-domains.ts'
 import type { NodeControllerConfig } from './config.ts'
 import { startMetadataServer } from './metadata/metadata-server.ts'
-import { wasForgotten } from './give-up.ts'
+import { hypervisorDrivers } from './drivers/hypervisor/drivers.ts'
+import { networkDrivers } from './drivers/network/drivers.ts'
+import { giveUp, wasForgotten } from './give-up.ts'
 import { nodeReadiness } from './metrics/node-figures.ts'
 import { NodeLoops } from './node-loops.ts'
 import { openNodeParts, type NodeParts } from './node-parts.ts'
@@ -19,7 +21,7 @@ export async function startNodeController(
   config: NodeControllerConfig,
   deps: { log: Log },
 ): Promise<Service> {
-  if (await wasForgotten(config.dir)) return idleForEver(deps.log)
+  if (await wasForgotten(config.dir)) return stayForgotten(config, deps.log)
   const parts = await openNodeParts(config, deps.log)
   const loops = await NodeLoops.open(parts)
   await loops.restoreNetwork()
@@ -49,15 +51,20 @@ export async function startNodeController(
   }
 }
 
-/** A machine that the administrator declared dead starts nothing again by itself. */
-function idleForEver(log: Log): Service {
-  log.error({}, 'the cloud forgot this machine; destroy its state and join anew to use it again')
+/** A machine that the administrator declared dead starts nothing again, and ends what an earlier life did not get to. */
+async function stayForgotten(config: NodeControllerConfig, log: Log): Promise<Service> {
+  const hypervisor = await hypervisorDrivers[config.hypervisor.driver](config, log)
+  const network = await networkDrivers[config.network.driver](config, log)
+  const stopping = new AbortController()
   const alive = setInterval(() => {}, 2 ** 30)
+  const done = giveUp({ dir: config.dir, hypervisor, network, log, signal: stopping.signal })
   return {
     address: null,
-    close() {
+    async close() {
       clearInterval(alive)
-      return Promise.resolve()
+      stopping.abort()
+      await done
+      await Promise.all([hypervisor.close(), network.close()])
     },
   }
 }

@@ -1,40 +1,56 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { errorMessage, writeAtomically, type Log } from '@mallee/base'
-import type { Ledger } from '@mallee/agent-kit'
+import { errorMessage, systemClock, writeAtomically, type Log } from '@mallee/base'
 import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
 import type { NetworkDriver } from './drivers/network/driver.ts'
 
+const firstRetryMs = 500
+const longestRetryMs = 15_000
+
 /**
  * The cloud has answered that the administrator declared this machine dead: its instances are terminated there and their
- * addresses are free for others. So this side ends what it still runs and takes its network down; disks stay where they
- * are, for a human to look at. Only that one answer, over the cloud's own certificate, leads here: a silent, a restored
- * or a foreign cloud never does.
+ * addresses are free for others. So this side ends what it still runs and takes its network down, and tries until both
+ * are done; disks stay where they are, for a human to look at. Only that one answer, over the cloud's own certificate,
+ * leads here: a silent, a restored or a foreign cloud never does. A later start goes on with it.
  */
 export async function giveUp(deps: {
   dir: string
-  ledger: Ledger
+  hypervisor: HypervisorDriver
+  network: NetworkDriver
+  log: Log
+  signal: AbortSignal
+}): Promise<void> {
+  const { log, signal } = deps
+  let retryMs = firstRetryMs
+  while (!signal.aborted) {
+    try {
+      await writeAtomically(markerOf(deps.dir), `${new Date().toISOString()}\n`)
+      await endEverything(deps)
+      log.error(
+        {},
+        'this machine was forgotten by the cloud and does nothing more; destroy its state and join anew to use it again',
+      )
+      return
+    } catch (error) {
+      log.error({ reason: errorMessage(error) }, 'could not yet give up what runs here')
+      await systemClock.sleep(retryMs, signal)
+      retryMs = Math.min(retryMs * 2, longestRetryMs)
+    }
+  }
+}
+
+async function endEverything(deps: {
   hypervisor: HypervisorDriver
   network: NetworkDriver
   log: Log
 }): Promise<void> {
-  const { hypervisor, ledger, log, network } = deps
-  await writeAtomically(markerOf(deps.dir), `${new Date().toISOString()}\n`)
-  const ours = new Set(ledger.list('domain').map((item) => item.body.instanceId))
-  const live = await hypervisor.list()
-  for (const domain of live.filter((entry) => ours.has(entry.name))) {
-    try {
-      await hypervisor.destroy(domain.name)
-      log.warn({ instanceId: domain.name }, 'ended, because this machine was forgotten')
-    } catch (error) {
-      log.error({ instanceId: domain.name, reason: errorMessage(error) }, 'could not be ended')
-    }
+  const { hypervisor, log, network } = deps
+  for (const domain of (await hypervisor.inventory()).domains) {
+    if (domain.state === 'shutoff') continue
+    await hypervisor.destroy(domain.name)
+    log.warn({ instanceId: domain.name }, 'ended, because this machine was forgotten')
   }
   await network.apply([])
-  log.error(
-    {},
-    'this machine was forgotten by the cloud and does nothing more; destroy its state and join anew to use it again',
-  )
 }
 
 /** Whether the machine was forgotten in an earlier life. */

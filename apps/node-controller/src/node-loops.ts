@@ -26,6 +26,7 @@ export class NodeLoops {
   private readonly inventory: InventoryKeeper
   private readonly timers: NodeJS.Timeout[] = []
   private givenUp = false
+  private readonly stopping = new AbortController()
   private hooksVeto: string | null = null
   private fingerprint: NodeFingerprint
 
@@ -105,6 +106,7 @@ export class NodeLoops {
 
   /** Guests belong to libvirt: stopping us stops none of them. */
   async stop(): Promise<void> {
+    this.stopping.abort()
     for (const timer of this.timers) clearInterval(timer)
     await this.loop.stop()
     await this.domains.stop()
@@ -112,13 +114,11 @@ export class NodeLoops {
   }
 
   private async giveUp(): Promise<void> {
-    const { config, hypervisor, ledger, log, network } = this.parts
+    const { config, hypervisor, log, network } = this.parts
     for (const timer of this.timers) clearInterval(timer)
     this.givenUp = true
     await this.domains.stop()
-    await giveUp({ dir: config.dir, ledger, hypervisor, network, log }).catch((error: unknown) =>
-      log.error({ reason: errorMessage(error) }, 'could not give up what runs here'),
-    )
+    await giveUp({ dir: config.dir, hypervisor, network, log, signal: this.stopping.signal })
   }
 
   private refresh(): void {

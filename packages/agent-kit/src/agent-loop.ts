@@ -107,7 +107,10 @@ export class AgentLoop {
         }
       } catch (error) {
         if (this.stopping.signal.aborted) return
-        if (error instanceof MalleeError && error.code === 'Forgotten') return this.onForgotten()
+        if (error instanceof MalleeError && error.code === 'Forgotten') {
+          this.log.error({}, 'the cloud has forgotten this agent: it hears and says nothing more')
+          return this.onForgotten()
+        }
         this.log.warn({ reason: errorMessage(error) }, 'no desired set')
         await this.clock.sleep(backOffMs, this.stopping.signal)
         backOffMs = Math.min(backOffMs * 2, longestBackOffMs)

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -91,4 +91,16 @@ test('what an earlier life was writing is thrown away', async () => {
   await writeFile(path.join(dir, 'notes.json.new'), '{"half')
   await open()
   expect(await readdir(dir)).toEqual(['starts.json'])
+})
+
+test('a note that could not be kept was not made', async () => {
+  const ledger = await open()
+  await ledger.setNote('domain i-1/1', { prepared: true })
+  await symlink('/dev/full', path.join(dir, 'notes.json.new'))
+  await expect(ledger.setNote('domain i-1/1', { started: true })).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(ledger.note('domain i-1/1')).toEqual({ prepared: true })
+  await symlink('/dev/full', path.join(dir, 'notes.json.new'))
+  await expect(ledger.setNote('domain i-1/1', undefined)).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(ledger.noteNames('domain ')).toEqual(['domain i-1/1'])
+  expect((await open()).note('domain i-1/1')).toEqual({ prepared: true })
 })

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { assert, removeUnfinished, type Log, writeAtomically } from '@mallee/base'
+import { MalleeError, removeUnfinished, type Log, writeAtomically } from '@mallee/base'
 import type { DesiredItem, DesiredResponse, ItemBody, ItemKind } from '@mallee/agent-contract'
 
 /**
@@ -60,7 +60,15 @@ export class Ledger {
     for (const entry of set.index) {
       const key = itemKey(entry.kind, entry.id)
       const body = arrived.get(key) ?? this.items.get(key)
-      assert(body && body.digest === entry.digest, `the body of ${key} did not come with the set`)
+      if (body?.digest !== entry.digest) {
+        // What we hold is not what the cloud believes that we hold: the next poll asks for everything.
+        this.currentRevision = 0
+        throw new MalleeError({
+          code: 'BodyLacking',
+          publicMessage: `The body of ${key} did not come with the set.`,
+          retryable: true,
+        })
+      }
       next.set(key, { ...body, generation: entry.generation } as DesiredItem)
     }
     // Kept before it counts: notes must never be of a set that a death here would take back.

@@ -21,7 +21,7 @@ export async function writeAtomically(
     }
     await rename(temporary, file)
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {}) // the reason counts
     throw error
   }
   const folder = await open(path.dirname(file), 'r')

@@ -43,7 +43,12 @@ export function openUpstreams(config: FrontDoorConfig): Upstreams {
     useTls(tls) {
       const old = secure
       secure = { cloud: new TlsAgent({ ...settings, ...tls }), walrus: new TlsAgent({ ...settings, ...tls }) }
-      for (const agent of Object.values(old ?? {})) agent.destroy()
+      // What is under way ends on the old certificate; what is idle goes now.
+      for (const agent of Object.values(old ?? {})) {
+        agent.options.keepAlive = false
+        for (const sockets of Object.values(agent.freeSockets))
+          for (const socket of sockets ?? []) socket.destroy()
+      }
     },
     close() {
       for (const agent of [...Object.values(plain), ...Object.values(secure ?? {})]) agent.destroy()

@@ -9,6 +9,7 @@ export {
   renewAtMs,
   requestKeyDigest,
   signCertificateRequest,
+  verifyCertificateRequest,
   walrusServerName,
   type KeyAndCertificate,
   type Names,

@@ -146,6 +146,17 @@ const unreadable = (cause: unknown) =>
     cause,
   })
 
+/** Reads a request whose signature is by its own key; throws a MalleeError otherwise. */
+export async function verifyCertificateRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
+  try {
+    const request = new x509.Pkcs10CertificateRequest(pem)
+    if (!(await request.verify())) throw new Error('the signature does not fit its key')
+    return request
+  } catch (error) {
+    throw unreadable(error)
+  }
+}
+
 /** Signs an agent's request under the name that the cloud gives it; nothing but the key is taken from the request. */
 export async function signCertificateRequest(options: {
   authority: KeyAndCertificate
@@ -154,13 +165,7 @@ export async function signCertificateRequest(options: {
   names: Names
   nowMs: number
 }): Promise<string> {
-  let request: x509.Pkcs10CertificateRequest
-  try {
-    request = new x509.Pkcs10CertificateRequest(options.request)
-    if (!(await request.verify())) throw new Error('the signature does not fit its key')
-  } catch (error) {
-    throw unreadable(error)
-  }
+  const request = await verifyCertificateRequest(options.request)
   return sign({ ...options, publicKey: request.publicKey })
 }
 

@@ -1,5 +1,5 @@
 import type { Server as HttpServer } from 'node:http'
-import { createServer as createNetServer, type AddressInfo, type Server } from 'node:net'
+import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createSharedPort } from './shared-port.ts'
 
 /** What a door shows who wants TLS, in PEM. With `ca`, clients are asked for a certificate and it is checked by that. */
@@ -14,11 +14,17 @@ export class SharedListener {
   private readonly http: HttpServer
   private readonly outer: Server
   private inner: Server
+  /** All that are open, those that have not spoken yet too. */
+  private readonly sockets = new Set<Socket>()
 
   constructor(http: HttpServer) {
     this.http = http
     this.inner = createSharedPort({ http })
-    this.outer = createNetServer({ noDelay: true }, (socket) => this.inner.emit('connection', socket))
+    this.outer = createNetServer({ noDelay: true }, (socket) => {
+      this.sockets.add(socket)
+      socket.once('close', () => this.sockets.delete(socket))
+      this.inner.emit('connection', socket)
+    })
     // The connections come from another server; this starts the clock for their headers and the list of idle ones.
     http.emit('listening')
   }
@@ -45,7 +51,10 @@ export class SharedListener {
     })
     this.http.closeIdleConnections()
     const idle = setInterval(() => this.http.closeIdleConnections(), 100)
-    const grace = setTimeout(() => this.http.closeAllConnections(), graceMs)
+    const grace = setTimeout(() => {
+      this.http.closeAllConnections()
+      for (const socket of this.sockets) socket.destroy()
+    }, graceMs)
     await closed
     clearInterval(idle)
     clearTimeout(grace)

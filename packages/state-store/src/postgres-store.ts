@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { assert } from '@mallee/base'
+import { namingFullDisk } from './full-disk.ts'
 import { runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
 import type {
@@ -84,7 +85,8 @@ async function runSerializable<DB, T>(
       return value
     } catch (error) {
       for (const abort of aborts) abort()
-      if (attempt >= maxAttempts || !againStates.has((error as { code?: string }).code ?? '')) throw error
+      if (attempt >= maxAttempts || !againStates.has((error as { code?: string }).code ?? ''))
+        throw namingFullDisk(error)
     }
   }
 }

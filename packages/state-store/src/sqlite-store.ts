@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { assert } from '@mallee/base'
 import { cachedStatements } from './cached-statements.ts'
+import { namingFullDisk } from './full-disk.ts'
 import { assertNotNested, runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
 import type {
@@ -130,7 +131,7 @@ class SqliteStore<DB> implements StateStore<DB> {
     } catch (error) {
       await sql`rollback`.execute(this.writer).catch(() => {})
       for (const abort of aborts) abort()
-      for (const entry of batch) entry.reject(error)
+      for (const entry of batch) entry.reject(namingFullDisk(error))
       return
     }
     for (const answer of answers) answer()
@@ -152,9 +153,12 @@ class SqliteStore<DB> implements StateStore<DB> {
       wakes.push(...mine)
       return () => entry.resolve(value)
     } catch (error) {
-      await sql`rollback to one`.execute(this.writer)
+      // Without room SQLite undoes the whole transaction by itself; then there is no savepoint, and this is the reason.
+      await sql`rollback to one`.execute(this.writer).catch(() => {
+        throw error
+      })
       await sql`release one`.execute(this.writer)
-      return () => entry.reject(error)
+      return () => entry.reject(namingFullDisk(error))
     }
   }
 }

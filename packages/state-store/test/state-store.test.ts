@@ -152,3 +152,29 @@ test('a record of a newer version is refused', async () => {
   await expect(openSqliteStore({ file, migrations })).rejects.toThrow('newer version')
   await rm(dir, { recursive: true })
 })
+
+test('a transaction that finds no room is refused by name, whole, and those that share its commit with it', async () => {
+  const engine = await sqliteEngine()
+  const store = await engine.open()
+  const insert = (name: string) =>
+    store.transaction('action', (tx) => tx.db.insertInto('counter').values({ name, value: 0 }).execute())
+  try {
+    await store.transaction('action', (tx) => sql`pragma max_page_count = 1`.execute(tx.db)) // as large as it is now
+    const full = {
+      code: 'Unavailable',
+      retryable: true,
+      publicMessage: expect.stringContaining('disk space'),
+    }
+    const answers = await Promise.allSettled([insert('x'.repeat(100_000)), insert('y'.repeat(100_000))])
+    expect(answers.map((answer) => answer.status)).toEqual(['rejected', 'rejected'])
+    for (const answer of answers) expect((answer as PromiseRejectedResult).reason).toMatchObject(full)
+    await insert('small')
+    await store.transaction('action', (tx) => sql`pragma max_page_count = 100000`.execute(tx.db))
+    await insert('z'.repeat(100_000))
+    const rows = await store.read((db) => db.selectFrom('counter').select('name').execute())
+    expect(rows.map((row) => row.name[0])).toEqual(['s', 'z'])
+  } finally {
+    await store.close()
+    await engine.close()
+  }
+})

@@ -75,7 +75,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   app.setErrorHandler((error, _request, reply) => {
     const known = error instanceof MalleeError
     return reply
-      .code(known ? 400 : 500)
+      .code(known ? (error.retryable ? 503 : 400) : 500)
       .send(
         known
           ? { code: error.code, message: error.publicMessage }

@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv'
 import type { FastifyInstance } from 'fastify'
-import { MalleeError, newUuid, formatIpv4, type Clock, type Log } from '@mallee/base'
+import { MalleeError, newUuid, formatIpv4, parseIpv4, type Clock, type Log } from '@mallee/base'
 import type { StateStore } from '@mallee/state-store'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
@@ -71,7 +71,10 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
     return inAction((tx) => forget(deps, tx, { name: request.params.name, fenced }))
   })
   app.get<Named>('/admin/v1/agents/:name', (request) =>
-    deps.record.read(async (db) => heldBy(db, await findAgent(db, request.params.name))),
+    deps.record.read(async (db) => {
+      const agent = await findAgent(db, request.params.name)
+      return { ...(await heldBy(db, agent)), answers: answers(deps, agent) }
+    }),
   )
   app.get('/admin/v1/public-routes', () => deps.record.read(publicRoutes))
 }
@@ -98,16 +101,25 @@ async function heldBy(db: Reader, agent: AgentTable) {
   }
 }
 
+/** Whether it spoke lately, or may not have had the time to since we began to listen. */
+function answers(deps: AgentsAdminDependencies, agent: AgentTable): boolean {
+  const limitMs = deps.settings.pollSeconds * 3000
+  return (
+    deps.presence.heardWithin(agent.id, limitMs) ||
+    (agent.silent_since === null && deps.presence.silenceMs(agent.id) <= limitMs)
+  )
+}
+
 /**
  * The operator's word that a machine is dead. It is taken only of one that does not answer, and where guests may still
- * run there only once it is fenced: their addresses are given away by this. Its certificate buys nothing from here on;
- * should it come back, it is told so and ends what it still runs (docs/rfd/0004).
+ * run there only once it is fenced: their addresses are given away by this. The cloud answers its certificate with nothing else
+ * from here on; should it come back, it is told so and ends what it still runs (docs/rfd/0004).
  */
 async function forget(deps: AgentsAdminDependencies, tx: Tx, asked: { name: string; fenced: boolean }) {
   const agent = await findAgent(tx.db, asked.name)
   const instances = await instancesOn(tx.db, agent.id)
   const held = await heldBy(tx.db, agent)
-  if (agent.silent_since === null && deps.presence.heardWithin(agent.id, deps.settings.pollSeconds * 3000)) {
+  if (answers(deps, agent)) {
     throw new MalleeError({
       code: 'StillHere',
       publicMessage: `${agent.kind} ${agent.name} still answers. Stop it on its machine (./mallee down) before it is forgotten; ./mallee agent drain empties it.`,
@@ -174,7 +186,7 @@ async function publicRoutes(db: Reader): Promise<{ address: string; via: string 
   return rows.flatMap((row) => {
     const via =
       row.fingerprint === null ? null : (JSON.parse(row.fingerprint) as { address?: string }).address
-    return via ? [{ address: formatIpv4(row.public_ip), via }] : []
+    return via && parseIpv4(via) !== null ? [{ address: formatIpv4(row.public_ip), via }] : []
   })
 }
 

@@ -15,6 +15,7 @@ import {
   agentNameOf,
   requestKeyDigest,
   signCertificateRequest,
+  verifyCertificateRequest,
   walrusServerName,
   type KeyAndCertificate,
 } from '@mallee/pki'
@@ -101,6 +102,10 @@ function checked<T>(check: { (value: unknown): value is T; errors?: unknown }, v
 }
 
 function answerError(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
+  if (error instanceof MalleeError && error.retryable) {
+    log.error({ err: error }, 'an agent call failed')
+    return reply.code(503).send({ code: error.code, message: error.publicMessage })
+  }
   if (error instanceof MalleeError) {
     const status =
       error.code === 'Forbidden' || error.code === 'Forgotten'
@@ -150,6 +155,7 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
   const secret = body.token.split('.').at(-1) ?? ''
   const digest = createHash('sha256').update(secret).digest('hex')
   const keyDigest = requestKeyDigest(body.certificateRequest)
+  await verifyCertificateRequest(body.certificateRequest) // before the token is spent on it
   const nowMs = deps.clock.now()
   const agent = await deps.record.transaction('action', async (tx) => {
     const token = await tx.db

@@ -1,5 +1,5 @@
 import { systemRandom } from '@mallee/base'
-import { AwsError, type QueryDecoder, type QueryEncoder, type QueryRequest } from '@mallee/aws-protocol'
+import { type QueryDecoder, type QueryEncoder, type QueryRequest } from '@mallee/aws-protocol'
 import {
   dryRunOperation,
   ec2ActionNames,
@@ -71,33 +71,29 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
     wakes: deps.wakes,
     read: (work) => deps.record.read(work),
     transaction: (work) =>
-      deps.tracer
-        .trace('transaction', visit.traceparent, { kind: 'action', action }, () =>
-          deps.record.transaction('action', async (tx) => {
-            const resources: string[] = []
-            const own: ActionTransaction = {
-              kind: tx.kind,
-              db: tx.db,
-              afterAbort: (callback: () => void) => tx.afterAbort(callback),
-              afterCommit: (callback) => tx.afterCommit(callback),
-              touch: (...ids) => resources.push(...ids),
-            }
-            const result = await work(own)
-            await recordEvent(tx, {
-              nowMs,
-              accountId: caller.accountId,
-              userId: caller.userId,
-              accessKeyId: caller.accessKeyId,
-              action,
-              requestId,
-              resources,
-            })
-            return result
-          }),
-        )
-        .catch((error: unknown) => {
-          throw isDiskFull(error) ? diskFull(error) : error
+      deps.tracer.trace('transaction', visit.traceparent, { kind: 'action', action }, () =>
+        deps.record.transaction('action', async (tx) => {
+          const resources: string[] = []
+          const own: ActionTransaction = {
+            kind: tx.kind,
+            db: tx.db,
+            afterAbort: (callback: () => void) => tx.afterAbort(callback),
+            afterCommit: (callback) => tx.afterCommit(callback),
+            touch: (...ids) => resources.push(...ids),
+          }
+          const result = await work(own)
+          await recordEvent(tx, {
+            nowMs,
+            accountId: caller.accountId,
+            userId: caller.userId,
+            accessKeyId: caller.accessKeyId,
+            action,
+            requestId,
+            resources,
+          })
+          return result
         }),
+      ),
     async waitUntil(condition, timeoutMs) {
       const deadlineMs = deps.clock.now() + timeoutMs
       for (;;) {
@@ -107,14 +103,4 @@ export function actionContext(visit: Visit, action: string, caller: Caller): Act
       }
     },
   }
-}
-
-function isDiskFull(error: unknown): boolean {
-  return ['SQLITE_FULL', 'ENOSPC', '53100'].includes((error as { code?: string }).code ?? '')
-}
-
-function diskFull(cause: unknown): AwsError {
-  return new AwsError('Unavailable', 'The cloud controller has no disk space left for its record.', 503, {
-    cause,
-  })
 }

@@ -1,4 +1,5 @@
 import type { Reconciler } from '@mallee/workflow'
+import { keepUsageFloor } from '../store/instance-store.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
@@ -30,6 +31,7 @@ export function terminatedReconciler(ctx: ReconcilerContext): Reconciler {
         await tx.db.deleteFrom('console').where('instance_id', '=', id).execute()
         await tx.db.deleteFrom('decision').where('instance_id', '=', id).execute()
         await tx.db.deleteFrom('domain').where('instance_id', '=', id).execute()
+        await keepUsageFloor(tx, instance.usage_revision)
         await tx.db.deleteFrom('instance').where('id', '=', id).execute()
         const siblings = await tx.db
           .selectFrom('instance')

@@ -23,7 +23,7 @@ interface AccountUse {
  * What nodes hold and accounts use, kept in memory and brought up to date inside the transaction that asks, from the rows
  * that changed since. The record stays the only truth: rows of a transaction that is not committed are seen by later ones
  * of the same commit only, and if that commit fails, everything is read anew. Where several processes write the record
- * (PostgreSQL), it is read anew every time.
+ * (PostgreSQL), and transactions run side by side, nothing is kept: everything is read anew every time.
  */
 export class Capacity {
   private readonly engine: StateStore<Tables>['engine']
@@ -41,11 +41,13 @@ export class Capacity {
     tx: Tx,
     options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null },
   ): Promise<Placement> {
+    if (this.engine !== 'sqlite') return new Capacity('sqlite').plan(tx, options)
     await this.sync(tx)
     return this.table.plan(options)
   }
 
   async accountUse(tx: Tx, accountId: string): Promise<AccountUse> {
+    if (this.engine !== 'sqlite') return new Capacity('sqlite').accountUse(tx, accountId)
     await this.sync(tx)
     return this.accounts.get(accountId) ?? { instances: 0, vcpus: 0 }
   }
@@ -59,7 +61,6 @@ export class Capacity {
   }
 
   private async sync(tx: Tx): Promise<void> {
-    if (this.engine !== 'sqlite') this.forgetAll()
     const agents = await loadNodes(tx.db, this.agentRevision)
     const instances = await changedInstances(tx.db, this.instanceRevision)
     if (agents.length === 0 && instances.length === 0) return

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { getSetting, setSetting } from './setting-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { DomainTable, InstanceTable } from './tables.ts'
 
@@ -42,8 +43,19 @@ export async function updateDomain(
   await tx.db.updateTable('domain').set(changes).where('id', '=', id).execute()
 }
 
+/** The setting that holds the highest usage revision of all instances that were deleted. */
+const usageFloor = 'usage.floor'
+
 /** For a row that begins or ceases to use its node: those who keep sums in memory read it again. */
-export const nextUsageRevision = sql<number>`(select coalesce(max(usage_revision), 0) + 1 from instance)`
+export const nextUsageRevision = sql<number>`(select coalesce(max(r), 0) + 1 from (
+  select max(usage_revision) as r from instance
+  union all select cast(value as bigint) from setting where name = ${usageFloor}) as revisions)`
+
+/** Before a row is deleted: the revision that it had is never given again, or nobody would read the row that gets it. */
+export async function keepUsageFloor(tx: Tx, usageRevision: number): Promise<void> {
+  const floor = Number((await getSetting(tx.db, usageFloor)) ?? 0)
+  if (usageRevision > floor) await setSetting(tx, usageFloor, String(usageRevision))
+}
 
 export interface NodeUse {
   readonly vcpus: number

@@ -26,7 +26,7 @@ export async function freeAddresses(db: Reader, subnet: SubnetTable, count: numb
 
 /**
  * Addresses behind the highest that is taken, which costs one look at an index; only when a block has been gone through
- * once, the lowest gaps. So an address that was just given back is not at once somebody else's. May be fewer than asked.
+ * once, the lowest gaps. So most addresses rest before they are somebody else's. May be fewer than asked.
  */
 async function takeFree(
   block: Ipv4Block,

@@ -67,3 +67,30 @@ test('a launch that fails half-way leaves nothing counted', async () => {
   expect(seen.account.instances).toBe(2)
   expect(seen).toEqual(await seenBy(new Capacity(cloud.cloud.record.engine)))
 })
+
+test('rows that are deleted give their revisions to nobody', async () => {
+  const node = await cloud.addNode('one')
+  const following = new Capacity(cloud.cloud.record.engine)
+  const ids: string[] = []
+  for (let round = 0; round < 4; round += 1)
+    ids.push((await launch()).xml.instancesSet.item[0].instanceId as string)
+  await cloud.settled()
+  for (const id of ids.slice(1)) {
+    await cloud.call('TerminateInstances', { 'InstanceId.1': id })
+    await cloud.settled()
+    await cloud.reportDomain(node, `${id}/1`, { state: 'gone' })
+  }
+  await seenBy(following)
+  await cloud.cloud.record.transaction('reconcile', async (tx) => {
+    await tx.db.updateTable('instance').set({ state_changed_at: 0 }).where('id', 'in', ids.slice(1)).execute()
+  })
+  const forgetting = cloud.cloud.loops.find((loop) => loop.name === 'terminated')!
+  for (const id of await forgetting.list()) await forgetting.reconcile(id)
+  expect(
+    await cloud.cloud.record.read((db) => db.selectFrom('instance').select('id').execute()),
+  ).toHaveLength(1)
+  for (let round = 0; round < 3; round += 1) await launch()
+  const seen = await seenBy(following)
+  expect(seen.account.instances).toBe(4)
+  expect(seen).toEqual(await seenBy(new Capacity(cloud.cloud.record.engine)))
+})

@@ -5,7 +5,7 @@ import { MalleeError, writeAtomically } from '@mallee/base'
 /**
  * Every format that a state folder holds, with the number of the version that this release writes. A number grows when
  * an older release could no longer read what is written; `upgrade` brings a folder to these numbers and `up` refuses
- * one that has others. docs/upgrading.md lists what each of them is.
+ * one that has others. docs/admin/backup-and-upgrade.md lists what each of them is.
  */
 export const formats = {
   /** Names and places of files in the state folder. */
@@ -35,8 +35,8 @@ export function readFormats(stateDir: string): Formats {
   return { ...firstFormats, ...(JSON.parse(readFileSync(file, 'utf8')) as { formats: Formats }).formats }
 }
 
-export async function writeFormats(stateDir: string): Promise<void> {
-  await writeAtomically(versionFile(stateDir), `${JSON.stringify({ formats }, null, 2)}\n`, 0o644)
+export async function writeFormats(stateDir: string, as: Formats = formats): Promise<void> {
+  await writeAtomically(versionFile(stateDir), `${JSON.stringify({ formats: as }, null, 2)}\n`, 0o644)
 }
 
 export interface FormatStep {

@@ -15,11 +15,11 @@ import {
 } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { MalleeError } from '@mallee/base'
+import { MalleeError, errorMessage } from '@mallee/base'
 import { readSqliteColumn, snapshotSqlite } from '@mallee/state-store'
 import { choicesFile, type Layout } from '../layout.ts'
 import { run } from '../program.ts'
-import { formats } from './formats.ts'
+import { formats, readFormats, type Formats } from './formats.ts'
 
 /** What is in a backup, and by what its small files are known to be whole; blobs have sums of their own in the index. */
 export interface Manifest {
@@ -55,6 +55,7 @@ const longestTries = 5
 export async function makeBackup(layout: Layout, file: string): Promise<Manifest> {
   const staging = layout.file('backups', `.staging-${process.pid}`)
   await mkdir(layout.file('backups'), { recursive: true, mode: 0o700 })
+  await removeStale(layout.file('backups'))
   await rm(staging, { recursive: true, force: true })
   await mkdir(staging, { mode: 0o700 })
   try {
@@ -66,12 +67,27 @@ export async function makeBackup(layout: Layout, file: string): Promise<Manifest
       await cp(layout.file(name), path.join(staging, name), { preserveTimestamps: true }).catch(ignoreMissing)
     await cp(choicesFile(layout.stateDir), path.join(staging, 'mallee.json'))
     await cp(layout.file('etc'), path.join(staging, 'etc'), { recursive: true })
-    const manifest = await writeManifest(staging, blobs)
+    const manifest = await writeManifest(staging, blobs, readFormats(layout.stateDir))
     await pack(staging, file)
     return manifest
+  } catch (error) {
+    throw namingFullDisk(error, `${path.dirname(file)} or ${layout.file('backups')}`)
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
+}
+
+/** tar, SQLite and the filesystem each have words of their own for it. */
+function namingFullDisk(error: unknown, where: string): unknown {
+  if (!/ENOSPC|No space left|Wrote only|disk is full/.test(errorMessage(error))) return error
+  const publicMessage = `There is no disk space left in ${where} (where it is put together); no backup was made.`
+  return new MalleeError({ code: 'DiskFull', publicMessage, cause: error })
+}
+
+/** What a backup that was killed left behind: it holds keys, and links that keep deleted objects. */
+async function removeStale(dir: string): Promise<void> {
+  for (const name of await readdir(dir))
+    if (name.startsWith('.staging-')) await rm(path.join(dir, name), { recursive: true, force: true })
 }
 
 const ignoreMissing = (error: NodeJS.ErrnoException) => {
@@ -129,7 +145,7 @@ async function listBlobs(dir: string): Promise<Map<string, string>> {
   return found
 }
 
-async function writeManifest(staging: string, blobs: number): Promise<Manifest> {
+async function writeManifest(staging: string, blobs: number, present: Formats): Promise<Manifest> {
   const sha256: Record<string, string> = {}
   for (const entry of await readdir(staging, { recursive: true, withFileTypes: true })) {
     const full = path.join(entry.parentPath, entry.name)
@@ -138,7 +154,8 @@ async function writeManifest(staging: string, blobs: number): Promise<Manifest> 
   }
   const manifest: Manifest = {
     format: formats.backup,
-    formats,
+    // What the folder holds, which before an upgrade is not what this release writes.
+    formats: present,
     createdAt: new Date().toISOString(),
     sha256,
     blobs,
@@ -157,7 +174,8 @@ export async function digestOfFile(file: string): Promise<string> {
 async function pack(staging: string, file: string): Promise<void> {
   const part = `${file}.part`
   const rest = (await readdir(staging)).filter((name) => name !== manifestName)
-  await (await open(part, 'w', 0o600)).close()
+  await rm(part, { force: true })
+  await (await open(part, 'wx', 0o600)).close() // ours alone, whatever lay there
   try {
     await run('tar', ['-C', staging, '--sparse', '-cf', part, manifestName, ...rest])
     await chmod(part, 0o600)

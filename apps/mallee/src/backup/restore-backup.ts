@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError, writeAtomically } from '@mallee/base'
 import { checkSqlite, editSqlite, readSqliteColumn } from '@mallee/state-store'
@@ -36,11 +36,15 @@ export async function restoreBackup(options: {
     const choices = JSON.parse(await readFile(path.join(unpacked, 'mallee.json'), 'utf8')) as CloudChoices
     await rm(path.join(unpacked, 'mallee.json'))
     await rm(path.join(unpacked, manifestName))
-    await putInPlace(unpacked, stateDir, inPlace)
+    await refuseUnlessFree(stateDir, inPlace)
+    await run('sync', ['-f', unpacked])
+    await writeAtomically(unfinishedRestore(stateDir), '', 0o644)
+    await putInPlace(unpacked, stateDir)
     const stamp = manifest.createdAt.replaceAll(/[^0-9]/g, '').slice(2, 12)
     const kept = inPlace && present ? present : { ...choices, nodeName: `node-${stamp}` }
-    await writeFormats(stateDir)
+    await writeFormats(stateDir, manifest.formats as Formats)
     await writeAtomically(choicesFile(stateDir), `${JSON.stringify(kept)}\n`, 0o644)
+    await rm(unfinishedRestore(stateDir))
     return manifest
   } finally {
     await rm(unpacked, { recursive: true, force: true })
@@ -64,11 +68,18 @@ async function check(dir: string): Promise<Manifest> {
     if (faults.length > 0) throw bad(`${name} in the backup is damaged: ${faults[0]}.`)
   }
   const blobs = path.join(dir, 'walrus/data/blobs')
-  const present = new Set((await readdir(blobs, { recursive: true })).map((name) => path.basename(name)))
-  const lacking = readSqliteColumn(path.join(dir, 'walrus/data/index.db'), 'select id from blob').filter(
-    (id) => !present.has(id),
-  )
-  if (lacking.length > 0) throw bad(`${lacking.length} object bodies are missing from the backup.`)
+  const present = new Map<string, number>()
+  for (const entry of await readdir(blobs, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) present.set(entry.name, (await stat(path.join(entry.parentPath, entry.name))).size)
+  const lacking = readSqliteColumn(
+    path.join(dir, 'walrus/data/index.db'),
+    "select id || ' ' || size from blob",
+  ).filter((line) => {
+    const [id = '', size = ''] = line.split(' ')
+    return present.get(id) !== Number(size)
+  })
+  if (lacking.length > 0)
+    throw bad(`${lacking.length} object bodies are missing from the backup or cut short.`)
   return manifest
 }
 
@@ -76,6 +87,8 @@ async function check(dir: string): Promise<Manifest> {
 function prepareRecord(file: string): void {
   editSqlite(file, [
     `update agent set revision = revision + ${revisionsAhead}`,
+    // Their bodies go along: an agent may hold another generation of any of them.
+    `update desired_item set revision = revision + ${revisionsAhead}`,
     // Agents that come with the backup begin to count anew.
     `update agent set sequence = 0 where kind <> 'node'`,
   ])
@@ -84,12 +97,23 @@ function prepareRecord(file: string): void {
 /** The folders of a backup; node, host, run and log are the machine's own. */
 const restored = ['cloud', 'walrus', 'storage', 'keys', 'etc'] as const
 
-async function putInPlace(unpacked: string, stateDir: string, inPlace: boolean): Promise<void> {
+/** There while folders are being exchanged: what is in the state folder then is no cloud, and is restored again. */
+export function unfinishedRestore(stateDir: string): string {
+  return path.join(stateDir, 'restore-unfinished')
+}
+
+async function refuseUnlessFree(stateDir: string, inPlace: boolean): Promise<void> {
+  if (inPlace || existsSync(unfinishedRestore(stateDir))) return
+  const taken = restored.find((name) => existsSync(path.join(stateDir, name)))
+  if (taken !== undefined)
+    throw bad(`${path.join(stateDir, taken)} is there already; restore wants an empty folder, or --in-place.`)
+}
+
+async function putInPlace(unpacked: string, stateDir: string): Promise<void> {
   const aside = path.join(stateDir, `replaced-${new Date().toISOString().replaceAll(':', '')}`)
   for (const name of restored) {
     const target = path.join(stateDir, name)
     if (existsSync(target)) {
-      if (!inPlace) throw bad(`${target} is there already; restore wants an empty folder, or --in-place.`)
       await mkdir(aside, { recursive: true, mode: 0o700 })
       await rename(target, path.join(aside, name))
     }

@@ -53,7 +53,8 @@ export async function runAgentJoin(args: string[]): Promise<void> {
   const agentDir = path.join(stateDir, 'agent')
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
   const identity =
-    (await loadIdentity(agentDir)) ?? (await joinCloud({ url: cloud.origin, token, name, dir: agentDir }))
+    (await identityOfInterruptedJoin(agentDir, { kind, name, url: cloud.origin })) ??
+    (await joinCloud({ url: cloud.origin, token, name, dir: agentDir }))
   await writeJoined(stateDir, identity, {
     walrusUrl: values.walrus ?? `https://${cloud.hostname}:${Number(cloud.port) + 1}`,
     uplink,
@@ -65,6 +66,20 @@ export async function runAgentJoin(args: string[]): Promise<void> {
   if (values['no-start']) return step(`./mallee up --detach --state ${stateDir} starts it`)
   await startDaemons(requireMachine(stateDir))
   step('its daemons run; ./mallee agent list on the cloud shows it')
+}
+
+/** The identity that an interrupted join has bought; one of another kind, name or cloud is not what is asked for now. */
+async function identityOfInterruptedJoin(
+  dir: string,
+  asked: { kind: string; name: string; url: string },
+): Promise<AgentIdentity | null> {
+  const identity = await loadIdentity(dir)
+  if (!identity) return null
+  const { kind, name, cloudUrl } = identity
+  if (kind === asked.kind && name === asked.name && cloudUrl === asked.url) return identity
+  throw refusal(
+    `${dir} holds the identity of ${kind} ${name} of ${cloudUrl}; ./mallee agent forget it there, and remove that folder.`,
+  )
 }
 
 async function runForeground(stateDir: string): Promise<void> {

@@ -116,12 +116,15 @@ async function forget(args: string[]): Promise<void> {
   const socket = adminSocket(layout)
   const name = encodeURIComponent(positionals[0]!)
   const held = await adminCall<HeldByAgent>(socket, 'GET', `/admin/v1/agents/${name}`)
-  const fences = await fenceHooks(layout)
-  if (held.instances.length > 0) {
-    for (const fence of fences) {
-      step(`fencing with ${path.basename(fence)}`)
-      await run(fence, [held.kind, held.name, held.id, held.fingerprint?.address ?? ''])
-    }
+  if (held.answers === true)
+    throw new MalleeError({
+      code: 'StillHere',
+      publicMessage: `${held.kind} ${held.name} still answers: it is neither fenced nor forgotten. Stop it on its machine first.`,
+    })
+  const fences = held.instances.length > 0 ? await fenceHooks(layout) : []
+  for (const fence of fences) {
+    step(`fencing with ${path.basename(fence)}`)
+    await run(fence, [held.kind, held.name, held.id, held.fingerprint?.address ?? ''])
   }
   await adminCall(socket, 'POST', `/admin/v1/agents/${name}/forget`, {
     fenced: values.fenced === true || fences.length > 0,

@@ -3,6 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { MalleeError, errorMessage, writeAtomically } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
 import { readFormats, stepsFrom, writeFormats } from '../backup/formats.ts'
+import { unfinishedRestore } from '../backup/restore-backup.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
 import { ensureFirstInstance } from '../first-instance.ts'
 import { adminSocket } from '../host/daemons.ts'
@@ -62,6 +63,11 @@ export async function runUp(args: string[]): Promise<void> {
 
 /** A folder of an older release is not migrated by the way: `upgrade` makes a backup first. */
 function refuseOldFormats(stateDir: string): void {
+  if (existsSync(unfinishedRestore(stateDir)))
+    throw new MalleeError({
+      code: 'RestoreUnfinished',
+      publicMessage: `A restore into ${stateDir} was interrupted; say ./mallee restore FILE --in-place again.`,
+    })
   if (stepsFrom(readFormats(stateDir)).length === 0) return
   throw new MalleeError({
     code: 'OlderRelease',

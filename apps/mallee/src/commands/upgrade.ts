@@ -37,7 +37,7 @@ export async function runUpgrade(args: string[]): Promise<void> {
   } catch (error) {
     throw new MalleeError({
       code: 'UpgradeFailed',
-      publicMessage: `The upgrade failed: ${error instanceof MalleeError ? error.publicMessage : String(error)}${backup === null ? '' : `\nTo go back: ./mallee down, check out the former release, ./mallee restore ${backup} --in-place, ./mallee up.`}`,
+      publicMessage: `The upgrade failed: ${error instanceof MalleeError ? error.publicMessage : String(error)}${backup === null ? '' : `\nTo go back: ./mallee down, ./mallee restore ${backup} --in-place, then put the former release back and say ./mallee up there.`}`,
       cause: error,
     })
   }

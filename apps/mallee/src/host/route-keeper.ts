@@ -49,7 +49,10 @@ export class RouteKeeper {
     try {
       const elsewhere = routes.filter((route) => route.via !== this.layout.nodeAddress)
       const lines = routeChanges(elsewhere, await this.present())
-      for (const line of lines) await run('ip', ['route', ...line])
+      for (const line of lines)
+        await run('ip', ['route', ...line]).catch((error: unknown) =>
+          this.log.warn({ reason: errorMessage(error), route: line[1] }, 'a route could not be set'),
+        )
     } catch (error) {
       this.log.warn({ reason: errorMessage(error) }, 'routes to other nodes could not be set')
     }

@@ -1,6 +1,6 @@
 import { s3Error } from '@mallee/s3-api'
 
-const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL'])
+const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'])
 
 /** Errors that nobody named, in S3's words; the log has the whole chain. */
 export function toS3Error(thrown: unknown) {
