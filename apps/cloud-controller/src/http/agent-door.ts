@@ -156,61 +156,9 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
   const digest = createHash('sha256').update(secret).digest('hex')
   const keyDigest = requestKeyDigest(body.certificateRequest)
   await verifyCertificateRequest(body.certificateRequest) // before the token is spent on it
-  const nowMs = deps.clock.now()
   const agent = await deps.record.transaction('action', async (tx) => {
-    const token = await tx.db
-      .selectFrom('join_token')
-      .selectAll()
-      .where('digest', '=', digest)
-      .executeTakeFirst()
-    // An agent that died before it had its answer asks again with the very same key, and gets the same identity.
-    const again = token?.used_by != null && token.key_digest === keyDigest ? token.used_by : null
-    if (
-      !token ||
-      token.kind !== body.kind ||
-      (token.used_by !== null && !again) ||
-      token.expires_at < nowMs
-    ) {
-      throw forbidden('The join token is not valid: unknown, of another kind, used or expired.')
-    }
-    if (again) {
-      const row = await tx.db.selectFrom('agent').selectAll().where('id', '=', again).executeTakeFirst()
-      if (row && row.state !== 'forgotten' && row.name === body.name) return row
-      throw forbidden('The join token is not valid: it was used under another name.')
-    }
-    await refuseSecondWalrus(tx, body.kind)
-    const taken = await tx.db
-      .selectFrom('agent')
-      .select('id')
-      .where('kind', '=', body.kind)
-      .where('name', '=', body.name)
-      .executeTakeFirst()
-    if (taken) throw forbidden(`There is a ${body.kind} agent named ${body.name} already.`)
-    const row: AgentTable = {
-      id: newId('agent', deps.random ?? systemRandom),
-      kind: body.kind,
-      name: body.name,
-      availability_zone: token.availability_zone,
-      state: 'enabled',
-      revision: 1,
-      sent_revision: 0,
-      sequence: 0,
-      fingerprint: null,
-      undeclared: '[]',
-      silent_since: null,
-      joined_at: nowMs,
-      draining_since: null,
-      usage_revision: 0,
-    }
-    await tx.db.insertInto('agent').values(row).execute()
-    await noteCapacity(tx, row.id)
-    await tx.db
-      .updateTable('join_token')
-      .set({ used_by: row.id, key_digest: keyDigest })
-      .where('digest', '=', digest)
-      .execute()
-    if (row.kind === 'walrus') tx.afterCommit(() => deps.wakes.keys())
-    return row
+    const bought = await boughtBefore(tx, body, { digest, keyDigest, nowMs: deps.clock.now() })
+    return typeof bought === 'string' ? admit(deps, tx, { body, digest, keyDigest, zone: bought }) : bought
   })
   return {
     agentId: agent.id,
@@ -221,6 +169,71 @@ async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
     pollSeconds: deps.settings.pollSeconds,
     publicPool: deps.settings.publicPool,
   }
+}
+
+/**
+ * The zone that the token is for, or the agent that it has bought: one that died before it had its answer asks again with
+ * the very same key, and gets the same identity.
+ */
+async function boughtBefore(
+  tx: Tx,
+  body: RegisterRequest,
+  asked: { digest: string; keyDigest: string; nowMs: number },
+): Promise<string | AgentTable> {
+  const token = await tx.db
+    .selectFrom('join_token')
+    .selectAll()
+    .where('digest', '=', asked.digest)
+    .executeTakeFirst()
+  const again = token?.used_by != null && token.key_digest === asked.keyDigest ? token.used_by : null
+  const isSpent = token?.used_by != null && again === null
+  if (!token || token.kind !== body.kind || isSpent || token.expires_at < asked.nowMs)
+    throw forbidden('The join token is not valid: unknown, of another kind, used or expired.')
+  if (again === null) return token.availability_zone
+  const row = await tx.db.selectFrom('agent').selectAll().where('id', '=', again).executeTakeFirst()
+  if (row && row.state !== 'forgotten' && row.name === body.name) return row
+  throw forbidden('The join token is not valid: it was used under another name.')
+}
+
+async function admit(
+  deps: AgentDoorDependencies,
+  tx: Tx,
+  joining: { body: RegisterRequest; digest: string; keyDigest: string; zone: string },
+): Promise<AgentTable> {
+  const { kind, name } = joining.body
+  await refuseSecondWalrus(tx, kind)
+  const taken = await tx.db
+    .selectFrom('agent')
+    .select('id')
+    .where('kind', '=', kind)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (taken) throw forbidden(`There is a ${kind} agent named ${name} already.`)
+  const row: AgentTable = {
+    id: newId('agent', deps.random ?? systemRandom),
+    kind,
+    name,
+    availability_zone: joining.zone,
+    state: 'enabled',
+    revision: 1,
+    sent_revision: 0,
+    sequence: 0,
+    fingerprint: null,
+    undeclared: '[]',
+    silent_since: null,
+    joined_at: deps.clock.now(),
+    draining_since: null,
+    usage_revision: 0,
+  }
+  await tx.db.insertInto('agent').values(row).execute()
+  await noteCapacity(tx, row.id)
+  await tx.db
+    .updateTable('join_token')
+    .set({ used_by: row.id, key_digest: joining.keyDigest })
+    .where('digest', '=', joining.digest)
+    .execute()
+  if (kind === 'walrus') tx.afterCommit(() => deps.wakes.keys())
+  return row
 }
 
 /** Buckets have one home; a second walrus would answer for objects that it does not have. */
