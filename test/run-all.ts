@@ -30,6 +30,7 @@ const stages: Stage[] = [
       'apps/cloud-controller/test/http',
     ),
   },
+  { name: 'disk-full', command: script('test/disk-full/disk-full.ts') },
   { name: 'system', command: script('test/system/first-light.ts') },
   // Once more over TLS, with the daemons in one process.
   { name: 'system-tls', command: script('test/system/first-light.ts', '--tls', '--one-process') },
