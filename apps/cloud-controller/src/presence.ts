@@ -55,12 +55,6 @@ export class Presence {
     return leftMs === undefined ? quietMs : Math.min(quietMs, leftMs + pollSeconds * leftPollMs)
   }
 
-  /** Whether it spoke lately; one that we never heard since our start did not. */
-  heardWithin(agentId: string, limitMs: number): boolean {
-    const at = this.heardAtMs.get(agentId)
-    return at !== undefined && this.clock.now() - at <= limitMs
-  }
-
   /** Milliseconds since the agent was heard, or since we began to listen. */
   silenceMs(agentId: string): number {
     return this.clock.now() - (this.heardAtMs.get(agentId) ?? this.startedAtMs)

@@ -2,7 +2,10 @@ import path from 'node:path'
 import { errorMessage, type Log } from '@mallee/base'
 import type { AgentLoop, Ledger } from '@mallee/agent-kit'
 import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
+import { within } from './within.ts'
 import type { NcHooks } from './hooks/nc-hooks.ts'
+
+const listMs = 3_000
 
 /** Domains that ran through our own restart are taken up again; a hook may veto, and then the domain is left alone. */
 export async function adoptDomains(deps: {
@@ -12,7 +15,8 @@ export async function adoptDomains(deps: {
   instancesDir: string
   log: Log
 }): Promise<void> {
-  const live = await deps.hypervisor.list().catch(() => [])
+  // The start waits a moment for libvirtd and no longer: the cloud is to hear that it does not answer.
+  const live = await within(listMs, 'libvirtd', deps.hypervisor.list()).catch(() => [])
   for (const domain of live) {
     const item = deps.ledger.list('domain').find((entry) => entry.body.instanceId === domain.name)
     if (!item) continue

@@ -103,11 +103,7 @@ async function heldBy(db: Reader, agent: AgentTable) {
 
 /** Whether it spoke lately, or may not have had the time to since we began to listen. */
 function answers(deps: AgentsAdminDependencies, agent: AgentTable): boolean {
-  const limitMs = deps.settings.pollSeconds * 3000
-  return (
-    deps.presence.heardWithin(agent.id, limitMs) ||
-    (agent.silent_since === null && deps.presence.silenceMs(agent.id) <= limitMs)
-  )
+  return deps.clock.now() < deps.presence.silentAtMs(agent.id, deps.settings.pollSeconds)
 }
 
 /**

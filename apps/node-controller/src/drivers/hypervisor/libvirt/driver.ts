@@ -3,6 +3,7 @@ import os from 'node:os'
 import { MiB, errorMessage, type Log } from '@mallee/base'
 import { connectLibvirt, LibvirtError, type DomainRef, type LibvirtConnection } from '@mallee/libvirt'
 import { fatal, passing } from '../../../node-error.ts'
+import { within } from '../../../within.ts'
 import type {
   EndReason,
   HypervisorDriver,
@@ -37,6 +38,8 @@ export interface LibvirtOptions {
  * Domains through libvirtd's socket. The connection is made anew whenever it was lost; every call is bounded, and a
  * call that timed out may have worked, so callers look again. Events are hints and never facts.
  */
+const fingerprintMs = 3_000
+
 export class LibvirtDriver implements HypervisorDriver {
   private readonly options: LibvirtOptions
   private readonly listeners = new Set<(name: string | null) => void>()
@@ -60,7 +63,12 @@ export class LibvirtDriver implements HypervisorDriver {
       memoryMiB: this.options.memoryMiB,
     }
     try {
-      const version = await this.with((connection) => connection.getLibVersion({ timeoutMs: callMs }))
+      // A wedged libvirtd makes this node degraded soon, and its controller's start no slower.
+      const version = await within(
+        fingerprintMs,
+        'libvirtd',
+        this.with((connection) => connection.getLibVersion({ timeoutMs: callMs })),
+      )
       return { ...base, hypervisor: `libvirt ${versionText(Number(version))}`, problems: [] }
     } catch (error) {
       return {
