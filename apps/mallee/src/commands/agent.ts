@@ -13,6 +13,9 @@ const usage = `agent token --kind node|storage|walrus --zone Z [--address A] [--
        ./mallee agent join URL --token T [--name N]   (on the other machine)
        ./mallee agent list [--json] | enable NAME | disable NAME | drain NAME [--wait] | forget NAME [--fenced]`
 
+/** Longer than silence takes to be certain with polls of the usual length. */
+const silenceSeconds = 12
+
 /** The machines of a cloud: admit, list, empty, and give up. */
 export async function runAgent(args: string[]): Promise<number | void> {
   const [verb = '', ...rest] = args
@@ -115,7 +118,13 @@ async function forget(args: string[]): Promise<void> {
   const layout = requireLayout(stateDir)
   const socket = adminSocket(layout)
   const name = encodeURIComponent(positionals[0]!)
-  const held = await adminCall<HeldByAgent>(socket, 'GET', `/admin/v1/agents/${name}`)
+  const look = () => adminCall<HeldByAgent>(socket, 'GET', `/admin/v1/agents/${name}`)
+  let held = await look()
+  // One that just fell silent, or was not yet heard by a cloud that just started, is given its time to speak.
+  for (let tries = 0; held.answers === true && tries < silenceSeconds; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    held = await look()
+  }
   if (held.answers === true)
     throw new MalleeError({
       code: 'StillHere',
