@@ -2,7 +2,15 @@ import path from 'node:path'
 import { createServer as createTlsServer } from 'node:https'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { fastify, type FastifyInstance } from 'fastify'
-import { dayMs, systemClock, systemRandom, type Clock, type Log, type Random } from '@mallee/base'
+import {
+  dayMs,
+  errorMessage,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Log,
+  type Random,
+} from '@mallee/base'
 import { cloudServerName, issueCertificate, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
@@ -134,7 +142,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     tracer,
     settings: settingsOf(config),
     capacity: new Capacity(config.database.engine),
-    keyring: openKeyring(path.join(config.stateDir, 'keyring.json')),
+    keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),
     authority: await openAuthority(config.stateDir, clock.now()),
     record: figures.measured(await openRecord(config.database, figures.onCommit)),
     presence: new Presence(clock),
@@ -159,12 +167,10 @@ async function buildDoors(
   const door = fastify({
     bodyLimit: doorBodyBytes,
     exposeHeadRoutes: false,
-    ...(secure ? await tlsOptions(parts.authority, { rejectUnauthorized: true, clock: parts.clock }) : {}),
+    ...(secure ? await tlsOptions({ ...parts, rejectUnauthorized: true }) : {}),
   }) as unknown as FastifyInstance
   registerAwsDoor(door, parts)
-  const tls = deps.agentPeer
-    ? {}
-    : await tlsOptions(parts.authority, { rejectUnauthorized: false, clock: parts.clock })
+  const tls = deps.agentPeer ? {} : await tlsOptions({ ...parts, rejectUnauthorized: false })
   const agentDoor = fastify({
     bodyLimit: agentBodyBytes,
     keepAliveTimeout: 90_000,
@@ -212,9 +218,9 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
 
 /** Clients may come without a certificate (to register); every other route asks who they are. */
 async function tlsOptions(
-  authority: KeyAndCertificate,
-  { rejectUnauthorized, clock }: { rejectUnauthorized: boolean; clock: Clock },
+  options: Pick<Parts, 'authority' | 'clock' | 'log'> & { readonly rejectUnauthorized: boolean },
 ) {
+  const { authority, clock, log, rejectUnauthorized } = options
   const issue = async () => {
     const own = await issueCertificate({
       authority,
@@ -235,7 +241,13 @@ async function tlsOptions(
   return {
     serverFactory: (handler: (request: never, response: never) => void) => {
       const server = createTlsServer(first, handler as never)
-      const renewal = setInterval(() => void issue().then((tls) => server.setSecureContext(tls)), dayMs)
+      const renew = () =>
+        issue()
+          .then((tls) => server.setSecureContext(tls))
+          .catch((error: unknown) =>
+            log.error({ reason: errorMessage(error) }, "a door's certificate could not be renewed"),
+          )
+      const renewal = setInterval(() => void renew(), dayMs)
       renewal.unref()
       server.once('close', () => clearInterval(renewal))
       return server as never

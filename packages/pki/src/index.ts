@@ -9,7 +9,6 @@ export {
   renewAtMs,
   requestKeyDigest,
   signCertificateRequest,
-  verifyCertificateRequest,
   walrusServerName,
   type KeyAndCertificate,
   type Names,

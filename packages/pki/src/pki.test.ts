@@ -9,6 +9,7 @@ import {
   createAuthority,
   createCertificateRequest,
   issueCertificate,
+  requestKeyDigest,
   signCertificateRequest,
 } from './pki.ts'
 
@@ -99,6 +100,16 @@ test('a request that is none is refused with a sentence', async () => {
   await expect(
     signCertificateRequest({ authority, request: 'no pem', commonName: 'x', names: {}, nowMs: Date.now() }),
   ).rejects.toThrow('The certificate request cannot be read.')
+})
+
+test('a request that its own key did not sign has no key digest', async () => {
+  const { request } = await createCertificateRequest('node one')
+  expect(await requestKeyDigest(request)).toMatch(/^[0-9a-f]{64}$/)
+  const der = Buffer.from(request.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+  const name = der.indexOf('node one')
+  der.write('node two', name)
+  const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`
+  await expect(requestKeyDigest(forged)).rejects.toThrow('The certificate request cannot be read.')
 })
 
 test('a renewal keeps the key', async () => {

@@ -139,21 +139,18 @@ async function sign(options: {
   return certificate.toString('pem')
 }
 
-const unreadable = (cause: unknown) =>
-  new MalleeError({
-    code: 'BadCertificateRequest',
-    publicMessage: 'The certificate request cannot be read.',
-    cause,
-  })
-
 /** Reads a request whose signature is by its own key; throws a MalleeError otherwise. */
-export async function verifyCertificateRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
+async function verifyCertificateRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
   try {
     const request = new x509.Pkcs10CertificateRequest(pem)
     if (!(await request.verify())) throw new Error('the signature does not fit its key')
     return request
   } catch (error) {
-    throw unreadable(error)
+    throw new MalleeError({
+      code: 'BadCertificateRequest',
+      publicMessage: 'The certificate request cannot be read.',
+      cause: error,
+    })
   }
 }
 
@@ -169,14 +166,10 @@ export async function signCertificateRequest(options: {
   return sign({ ...options, publicKey: request.publicKey })
 }
 
-/** SHA-256 of the request's public key in hexadecimal; throws a MalleeError where it cannot be read. */
-export function requestKeyDigest(pem: string): string {
-  try {
-    const request = new x509.Pkcs10CertificateRequest(pem)
-    return createHash('sha256').update(Buffer.from(request.publicKey.rawData)).digest('hex')
-  } catch (error) {
-    throw unreadable(error)
-  }
+/** SHA-256 of the request's public key in hexadecimal, once its signature is found to be by that very key. */
+export async function requestKeyDigest(pem: string): Promise<string> {
+  const request = await verifyCertificateRequest(pem)
+  return createHash('sha256').update(Buffer.from(request.publicKey.rawData)).digest('hex')
 }
 
 /** A key and certificate made in one go, for the cloud's own doors. */

@@ -9,7 +9,7 @@ import type { Keyring } from '../identity/keyring.ts'
 import type { CloudSettings } from '../settings.ts'
 import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
-import { listAgents, nodeSnapshots } from '../store/agent-store.ts'
+import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
@@ -114,7 +114,7 @@ async function status(deps: AdminDependencies) {
       kind: agent.kind,
       name: agent.name,
       availabilityZone: agent.availability_zone,
-      state: agent.draining_since === null ? agent.state : 'draining',
+      state: adminStateOf(agent),
       silentSinceMs: agent.silent_since,
       fingerprint: agent.fingerprint ? (JSON.parse(agent.fingerprint) as Record<string, unknown>) : null,
       undeclared: JSON.parse(agent.undeclared) as string[],

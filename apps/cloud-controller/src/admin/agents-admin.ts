@@ -1,12 +1,12 @@
 import { Ajv } from 'ajv'
 import type { FastifyInstance } from 'fastify'
-import { MalleeError, newUuid, formatIpv4, parseIpv4, type Clock, type Log } from '@mallee/base'
+import { MalleeError, formatIpv4, parseIpv4, type Clock, type Log } from '@mallee/base'
 import type { StateStore } from '@mallee/state-store'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
-import { findAgent, instancesOn, noteCapacity } from '../store/agent-store.ts'
+import { findAgent, instancesOn } from '../store/agent-store.ts'
 import { updateDomain } from '../store/instance-store.ts'
-import { recordEvent } from '../store/event-store.ts'
+import { recordAdminEvent } from '../store/event-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { AgentTable, InstanceTable, Tables } from '../store/tables.ts'
 import { transitionAgent, transitionInstance } from '../store/transition.ts'
@@ -37,7 +37,6 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
       const agent = await findAgent(tx.db, request.params.name)
       await transitionAgent(tx, agent, 'enableAsked')
       await tx.db.updateTable('agent').set({ draining_since: null }).where('id', '=', agent.id).execute()
-      await noteCapacity(tx, agent.id)
       await note(deps, tx, 'EnableAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),
@@ -59,7 +58,6 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
         .set({ draining_since: agent.draining_since ?? deps.clock.now() })
         .where('id', '=', agent.id)
         .execute()
-      await noteCapacity(tx, agent.id)
       await note(deps, tx, 'DrainAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),
@@ -85,7 +83,10 @@ interface Named {
 
 /** What still is on the agent, as the record knows it. */
 async function heldBy(db: Reader, agent: AgentTable) {
-  const instances = await instancesOn(db, agent.id)
+  return described(agent, await instancesOn(db, agent.id))
+}
+
+function described(agent: AgentTable, instances: readonly InstanceTable[]) {
   return {
     id: agent.id,
     kind: agent.kind,
@@ -108,13 +109,12 @@ function answers(deps: AgentsAdminDependencies, agent: AgentTable): boolean {
 
 /**
  * The operator's word that a machine is dead. It is taken only of one that does not answer, and where guests may still
- * run there only once it is fenced: their addresses are given away by this. The cloud answers its certificate with nothing else
- * from here on; should it come back, it is told so and ends what it still runs (docs/rfd/0004).
+ * run there only once it is fenced: their addresses are given away by this. The cloud answers its certificate with
+ * nothing else from here on; should it come back, it is told so and ends what it still runs (docs/rfd/0004).
  */
 async function forget(deps: AgentsAdminDependencies, tx: Tx, asked: { name: string; fenced: boolean }) {
   const agent = await findAgent(tx.db, asked.name)
   const instances = await instancesOn(tx.db, agent.id)
-  const held = await heldBy(tx.db, agent)
   if (answers(deps, agent)) {
     throw new MalleeError({
       code: 'StillHere',
@@ -144,7 +144,7 @@ async function forget(deps: AgentsAdminDependencies, tx: Tx, asked: { name: stri
     for (const instance of instances) deps.wakes.instance(instance.id)
     deps.wakes.agentSet(agent.id)
   })
-  return held
+  return described(agent, instances)
 }
 
 async function declareLost(
@@ -186,15 +186,6 @@ async function publicRoutes(db: Reader): Promise<{ address: string; via: string 
   })
 }
 
-/** What the administrator does is an event as any action is. */
 function note(deps: AgentsAdminDependencies, tx: Tx, action: string, resources: string[]): Promise<void> {
-  return recordEvent(tx, {
-    nowMs: deps.clock.now(),
-    accountId: 'admin',
-    userId: 'admin',
-    accessKeyId: '',
-    action,
-    requestId: newUuid(),
-    resources,
-  })
+  return recordAdminEvent(tx, { nowMs: deps.clock.now(), action, resources })
 }

@@ -1,10 +1,9 @@
-import { newUuid } from '@mallee/base'
 import type { InventoryKind, InventoryRemoval } from '@mallee/agent-contract'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { dropDesired } from '../store/desired-store.ts'
-import { recordEvent } from '../store/event-store.ts'
+import { recordAdminEvent } from '../store/event-store.ts'
 import { askAgents, type AskDependencies } from './ask-agents.ts'
 import { checkHosts, type AgentInventory } from './check-hosts.ts'
 import { checkRecord } from './check-record.ts'
@@ -133,17 +132,12 @@ function refusals(inventories: readonly AgentInventory[]): { subject: string; re
   )
 }
 
-/** What was removed is an event, as any deed of an administrator's is. */
 async function noteRepair(deps: FsckDependencies, removed: readonly Finding[]): Promise<void> {
   if (removed.length === 0) return
   await deps.record.transaction('action', (tx) =>
-    recordEvent(tx, {
+    recordAdminEvent(tx, {
       nowMs: deps.clock.now(),
-      accountId: 'admin',
-      userId: 'admin',
-      accessKeyId: '',
       action: 'RepairCloud',
-      requestId: newUuid(),
       resources: removed.map((entry) => entry.subject),
     }),
   )

@@ -15,7 +15,6 @@ import {
   agentNameOf,
   requestKeyDigest,
   signCertificateRequest,
-  verifyCertificateRequest,
   walrusServerName,
   type KeyAndCertificate,
 } from '@mallee/pki'
@@ -154,8 +153,7 @@ function peerOfSocket(request: FastifyRequest): { kind: string; agentId: string 
 async function register(deps: AgentDoorDependencies, body: RegisterRequest) {
   const secret = body.token.split('.').at(-1) ?? ''
   const digest = createHash('sha256').update(secret).digest('hex')
-  const keyDigest = requestKeyDigest(body.certificateRequest)
-  await verifyCertificateRequest(body.certificateRequest) // before the token is spent on it
+  const keyDigest = await requestKeyDigest(body.certificateRequest) // before the token is spent on a bad one
   const agent = await deps.record.transaction('action', async (tx) => {
     const bought = await boughtBefore(tx, body, { digest, keyDigest, nowMs: deps.clock.now() })
     return typeof bought === 'string' ? admit(deps, tx, { body, digest, keyDigest, zone: bought }) : bought

@@ -9,10 +9,10 @@ test('a keyring that did not fit on the disk is not in the way of the next start
   try {
     const file = path.join(dir, 'keyring.json')
     await symlink('/dev/full', `${file}.new`)
-    expect(() => openKeyring(file)).toThrow('ENOSPC')
+    await expect(openKeyring(file)).rejects.toThrow('ENOSPC')
     expect(await readdir(dir)).toEqual([])
-    const sealed = openKeyring(file).seal('secret', 'AKIA')
-    expect(openKeyring(file).open(sealed, 'AKIA')).toBe('secret')
+    const sealed = (await openKeyring(file)).seal('secret', 'AKIA')
+    expect((await openKeyring(file)).open(sealed, 'AKIA')).toBe('secret')
   } finally {
     await rm(dir, { recursive: true })
   }

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { assert, must } from '@mallee/base'
+import { assert, must, writeAtomically } from '@mallee/base'
 
 /**
  * Wraps every secret that the record holds (AES-256-GCM). The keys live in a file of their own, outside the database:
@@ -17,8 +17,8 @@ interface KeyringFile {
   keys: Record<string, string>
 }
 
-export function openKeyring(file: string): Keyring {
-  const ring = readOrCreate(file)
+export async function openKeyring(file: string): Promise<Keyring> {
+  const ring = await readOrCreate(file)
   const keys = new Map(Object.entries(ring.keys).map(([id, key]) => [id, Buffer.from(key, 'base64')]))
   return {
     seal(secret, boundTo) {
@@ -49,22 +49,15 @@ export function openKeyring(file: string): Keyring {
   }
 }
 
-function readOrCreate(file: string): KeyringFile {
+async function readOrCreate(file: string): Promise<KeyringFile> {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as KeyringFile
+    return JSON.parse(await readFile(file, 'utf8')) as KeyringFile
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   const ring: KeyringFile = { current: 'k1', keys: { k1: randomBytes(32).toString('base64') } }
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   // Under its name only when it is whole: half a keyring would stand in the way of every later start.
-  const fresh = `${file}.new`
-  try {
-    writeFileSync(fresh, `${JSON.stringify(ring, null, 2)}\n`, { mode: 0o600, flush: true })
-    renameSync(fresh, file)
-  } catch (error) {
-    rmSync(fresh, { force: true })
-    throw error
-  }
+  await writeAtomically(file, `${JSON.stringify(ring, null, 2)}\n`)
   return ring
 }

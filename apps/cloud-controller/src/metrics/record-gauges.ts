@@ -4,7 +4,7 @@ import type { StateStore } from '@mallee/state-store'
 import type { ReconcilerStatus } from '@mallee/workflow'
 import type { Presence } from '../presence.ts'
 import type { NodeSnapshot } from '../scheduler/judge-node.ts'
-import { listAgents, nodeSnapshots } from '../store/agent-store.ts'
+import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import type { Tables } from '../store/tables.ts'
 
 export interface GaugeSources {
@@ -33,8 +33,7 @@ export function registerRecordGauges(metrics: Metrics, sources: GaugeSources): v
       gauge.reset()
       for (const agent of await record.read((db) => listAgents(db))) {
         if (agent.state === 'forgotten') continue
-        const admin = agent.draining_since === null ? agent.state : 'draining'
-        const state = agent.silent_since === null ? admin : 'silent'
+        const state = agent.silent_since === null ? adminStateOf(agent) : 'silent'
         gauge.inc({ kind: agent.kind, zone: agent.availability_zone, state })
       }
     },

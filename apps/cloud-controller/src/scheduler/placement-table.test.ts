@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '@mallee/base'
 import { judge, type NodeSnapshot, type PlacementPolicy } from './judge-node.ts'
-import { planPlacement } from './plan-placement.ts'
+import { planAnew } from '../../test/plan-anew.ts'
 import { PlacementTable } from './placement-table.ts'
 
 const zones = ['us-east-1a', 'us-east-1b', 'us-east-1c']
@@ -48,7 +48,7 @@ test('a table that saw every change decides as one that was made of the last sta
     }
     const asked = { request, policy: policies[pick(3)]!, cursor: `node-${pick(20)}` }
     const planned = table.plan(asked)
-    const anew = planPlacement({ ...asked, nodes: [...nodes.values()] })
+    const anew = planAnew({ ...asked, nodes: [...nodes.values()] })
     expect({ ...planned, decision: { ...planned.decision, refusals: {} } }).toEqual({
       ...anew,
       decision: { ...anew.decision, refusals: {} },
@@ -63,7 +63,7 @@ test('what is taken fits, and the counts of the record are those of the nodes', 
   const nodes = Array.from({ length: 30 }, (_none, index) => randomNode(`node-${index}`, pick))
   for (const request of requests) {
     for (const policy of policies) {
-      const plan = planPlacement({ request: { ...request, maxCount: 12 }, nodes, policy, cursor: null })
+      const plan = planAnew({ request: { ...request, maxCount: 12 }, nodes, policy, cursor: null })
       const judged = new Map(nodes.map((node) => [node.nodeId, judge(node, request)]))
       for (const nodeId of new Set(plan.nodeIds)) {
         const times = plan.nodeIds.filter((id) => id === nodeId).length

@@ -15,6 +15,7 @@ const maxShapes = 64
 
 /** How every node is judged by requests of one shape, whatever zone they name; positions are those of the table. */
 interface Shape {
+  readonly request: PlacementRequest
   readonly fits: Float64Array
   readonly refusals: (readonly RefusalReason[])[]
   readonly roomByZone: Map<string, number>
@@ -22,8 +23,12 @@ interface Shape {
 }
 
 /**
- * All nodes, ready for placement: a change of one node costs one judgement for each shape of request that is in use, and
- * a placement reads arrays of numbers. Pure but for its own memory; it decides what `planPlacement` documents.
+ * Placement: a snapshot of the nodes and a request give the nodes taken, or none, and the record of why. It runs inside
+ * the transaction that claims the capacity, so what it saw free is free. The record keeps counts per reason and the ten
+ * best nodes; `explain` recomputes the rest (DECISIONS 28).
+ *
+ * The table holds all nodes, ready for placement: a change of one node costs one judgement for each shape of request that
+ * is in use, and a placement reads arrays of numbers. Pure but for its own memory.
  */
 export class PlacementTable {
   private readonly nodes = new Map<string, NodeSnapshot>()
@@ -33,16 +38,8 @@ export class PlacementTable {
   private readonly shapes = new Map<string, Shape>()
   private readonly nodesByZone = new Map<string, number>()
 
-  get size(): number {
-    return this.nodes.size
-  }
-
   get(nodeId: string): NodeSnapshot | undefined {
     return this.nodes.get(nodeId)
-  }
-
-  values(): Iterable<NodeSnapshot> {
-    return this.nodes.values()
   }
 
   set(node: NodeSnapshot): void {
@@ -52,7 +49,7 @@ export class PlacementTable {
     const position = this.positions.get(node.nodeId)
     if (!this.isSorted || position === undefined) return
     this.order[position] = node
-    for (const [key, shape] of this.shapes) rejudge(shape, position, before, node, requestOf(key))
+    for (const shape of this.shapes.values()) rejudge(shape, position, before, node)
   }
 
   delete(nodeId: string): void {
@@ -101,13 +98,13 @@ export class PlacementTable {
     this.shapes.delete(key)
     if (!shape) {
       shape = {
+        request: { ...request, minCount: 1, maxCount: 1, availabilityZone: null },
         fits: new Float64Array(this.order.length),
         refusals: Array.from({ length: this.order.length }, () => []),
         roomByZone: new Map(),
         reasons: new Map(),
       }
-      const plain = requestOf(key)
-      this.order.forEach((node, position) => rejudge(shape!, position, null, node, plain))
+      for (const [position, node] of this.order.entries()) rejudge(shape, position, null, node)
     }
     this.shapes.set(key, shape) // last used, last in order
     if (this.shapes.size > maxShapes) this.shapes.delete(this.shapes.keys().next().value!)
@@ -214,23 +211,12 @@ export class PlacementTable {
   }
 }
 
-function requestOf(key: string): PlacementRequest {
-  const [architecture, vcpus, memoryMiB, diskGiB] = JSON.parse(key) as [string, number, number, number]
-  return { minCount: 1, maxCount: 1, availabilityZone: null, architecture, vcpus, memoryMiB, diskGiB }
-}
-
-function rejudge(
-  shape: Shape,
-  position: number,
-  before: NodeSnapshot | null,
-  node: NodeSnapshot,
-  request: PlacementRequest,
-): void {
+function rejudge(shape: Shape, position: number, before: NodeSnapshot | null, node: NodeSnapshot): void {
   const zone = node.availabilityZone
   const add = (reason: RefusalReason, by: number) =>
     shape.reasons.set(reason, (shape.reasons.get(reason) ?? 0) + by)
   if (before) for (const reason of shape.refusals[position]!) add(reason, -1)
-  const { fits, refusals } = judge(node, request)
+  const { fits, refusals } = judge(node, shape.request)
   for (const reason of refusals) add(reason, 1)
   shape.roomByZone.set(zone, (shape.roomByZone.get(zone) ?? 0) + fits - shape.fits[position]!)
   shape.fits[position] = fits

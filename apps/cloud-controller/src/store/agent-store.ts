@@ -30,6 +30,11 @@ export async function findAgent(db: Reader, reference: string): Promise<AgentTab
   )
 }
 
+/** Its state as an administrator speaks of it: a disabled one that is being emptied is draining. */
+export function adminStateOf(agent: AgentTable): AgentTable['state'] | 'draining' {
+  return agent.draining_since === null ? agent.state : 'draining'
+}
+
 /** Instances that are, or may be, on the node. */
 export function instancesOn(db: Reader, nodeId: string): Promise<InstanceTable[]> {
   return db

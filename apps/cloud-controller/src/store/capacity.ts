@@ -19,6 +19,12 @@ interface AccountUse {
   readonly vcpus: number
 }
 
+/** What nodes hold and accounts use as one transaction found it; what it writes afterwards is not in here. */
+export interface CapacityNow {
+  plan(options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null }): Placement
+  accountUse(accountId: string): AccountUse
+}
+
 /**
  * What nodes hold and accounts use, kept in memory and brought up to date inside the transaction that asks, from the rows
  * that changed since. The record stays the only truth: rows of a transaction that is not committed are seen by later ones
@@ -26,29 +32,32 @@ interface AccountUse {
  * (PostgreSQL), and transactions run side by side, nothing is kept: everything is read anew every time.
  */
 export class Capacity {
-  private readonly engine: StateStore<Tables>['engine']
+  private readonly kept: Sums | null
+
+  constructor(engine: StateStore<Tables>['engine']) {
+    this.kept = engine === 'sqlite' ? new Sums() : null
+  }
+
+  /** Good for this transaction, and until its first write to an instance or an agent. */
+  async at(tx: Tx): Promise<CapacityNow> {
+    const sums = this.kept ?? new Sums()
+    await sums.sync(tx)
+    return sums
+  }
+}
+
+class Sums implements CapacityNow {
   private readonly table = new PlacementTable()
   private readonly uses = new Map<string, Use>()
   private readonly accounts = new Map<string, AccountUse>()
   private instanceRevision = -1
   private agentRevision = -1
 
-  constructor(engine: StateStore<Tables>['engine']) {
-    this.engine = engine
-  }
-
-  async plan(
-    tx: Tx,
-    options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null },
-  ): Promise<Placement> {
-    if (this.engine !== 'sqlite') return new Capacity('sqlite').plan(tx, options)
-    await this.sync(tx)
+  plan(options: Parameters<CapacityNow['plan']>[0]): Placement {
     return this.table.plan(options)
   }
 
-  async accountUse(tx: Tx, accountId: string): Promise<AccountUse> {
-    if (this.engine !== 'sqlite') return new Capacity('sqlite').accountUse(tx, accountId)
-    await this.sync(tx)
+  accountUse(accountId: string): AccountUse {
     return this.accounts.get(accountId) ?? { instances: 0, vcpus: 0 }
   }
 
@@ -60,7 +69,7 @@ export class Capacity {
     this.agentRevision = -1
   }
 
-  private async sync(tx: Tx): Promise<void> {
+  async sync(tx: Tx): Promise<void> {
     const agents = await loadNodes(tx.db, this.agentRevision)
     const instances = await changedInstances(tx.db, this.instanceRevision)
     if (agents.length === 0 && instances.length === 0) return

@@ -1,4 +1,4 @@
-import { newToken } from '@mallee/base'
+import { newToken, newUuid } from '@mallee/base'
 import type { Tx } from './record.ts'
 
 /** Who did what to which resources: written in the very transaction that does it, so that neither is without the other. */
@@ -14,6 +14,15 @@ export interface ActionEvent {
 
 export async function recordEvent(tx: Tx, event: ActionEvent): Promise<void> {
   await insertEvent(tx, event, { from_state: null, to_state: null, reason: null })
+}
+
+/** What an administrator does at the admin door is an event as any action is. */
+export function recordAdminEvent(
+  tx: Tx,
+  event: Pick<ActionEvent, 'nowMs' | 'action' | 'resources'>,
+): Promise<void> {
+  const who = { accountId: 'admin', userId: 'admin', accessKeyId: '', requestId: newUuid() }
+  return recordEvent(tx, { ...event, ...who })
 }
 
 /** A change of state is an event too: what moved, from where to where, why, and by whose request it began. */

@@ -24,8 +24,9 @@ const request = {
 
 async function seenBy(capacity: Capacity) {
   return cloud.cloud.record.transaction('action', async (tx) => {
-    const plan = await capacity.plan(tx, { request, policy: 'spread', cursor: null })
-    const account = await capacity.accountUse(tx, cloud.admin.accountId)
+    const now = await capacity.at(tx)
+    const plan = now.plan({ request, policy: 'spread', cursor: null })
+    const account = now.accountUse(cloud.admin.accountId)
     return { best: plan.decision.best.map((entry) => `${entry.name} ${entry.fits}`).toSorted(), account }
   })
 }
@@ -57,7 +58,7 @@ test('a launch that fails half-way leaves nothing counted', async () => {
   await launch()
   await expect(
     cloud.cloud.record.transaction('action', async (tx) => {
-      await following.plan(tx, { request, policy: 'spread', cursor: null })
+      await following.at(tx)
       await tx.db.updateTable('instance').set({ vcpus: 7, usage_revision: nextUsageRevision }).execute()
       throw new Error('half-way')
     }),

@@ -18,6 +18,7 @@ import {
 import { isWellFormedId } from '@mallee/base'
 import type { MetadataOptions } from '@mallee/agent-contract'
 import type { PlacementRequest } from '../../scheduler/judge-node.ts'
+import type { CapacityNow } from '../../store/capacity.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { ImageTable, SubnetTable, TagTable } from '../../store/tables.ts'
@@ -198,8 +199,12 @@ function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']
 }
 
 /** Checked in the claiming transaction: two launches at once cannot both take the last of it. */
-export async function claimInstanceQuota(ctx: ActionContext, tx: Tx, launching: Launch): Promise<void> {
-  const use = await ctx.capacity.accountUse(tx, ctx.caller.accountId)
+export async function claimInstanceQuota(
+  ctx: ActionContext,
+  tx: Tx,
+  { launching, capacity }: { launching: Launch; capacity: CapacityNow },
+): Promise<void> {
+  const use = capacity.accountUse(ctx.caller.accountId)
   const wanted = launching.request.minCount
   const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
   if (use.instances + wanted > instances) {

@@ -1,5 +1,6 @@
 import type { Ec2Input } from '@mallee/ec2-api'
 import { idempotentInstanceTerminated, insufficientInstanceCapacity } from '@mallee/ec2-api'
+import type { CapacityNow } from '../../store/capacity.ts'
 import { withClientToken } from '../../store/client-token-store.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
@@ -73,8 +74,9 @@ export const runInstances = defineEc2Action('RunInstances', {
 
 async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): Promise<string[]> {
   const launching = await resolveLaunch(ctx, tx.db, input)
-  await claimInstanceQuota(ctx, tx, launching)
-  const placement = await place(tx, ctx, launching)
+  const capacity = await ctx.capacity.at(tx)
+  await claimInstanceQuota(ctx, tx, { launching, capacity })
+  const placement = await place(ctx, tx, { launching, capacity })
   const subnet = launching.subnetIn(placement.availabilityZone!)
   const reservationId = newId('reservation', ctx.random)
   await tx.db
@@ -120,9 +122,13 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   return ids
 }
 
-async function place(tx: ActionTransaction, ctx: ActionContext, launching: Launch): Promise<Placement> {
+async function place(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  { launching, capacity }: { launching: Launch; capacity: CapacityNow },
+): Promise<Placement> {
   const cursor = await getSetting(tx.db, cursorSetting)
-  const placement = await ctx.capacity.plan(tx, {
+  const placement = capacity.plan({
     request: launching.request,
     policy: ctx.settings.placementPolicy,
     cursor,

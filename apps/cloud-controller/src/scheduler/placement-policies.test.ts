@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decisionSentence, type NodeSnapshot, type PlacementRequest } from './judge-node.ts'
-import { planPlacement } from './plan-placement.ts'
+import { planAnew } from '../../test/plan-anew.ts'
 
 const node = (nodeId: string, changes: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
   nodeId,
@@ -28,7 +28,7 @@ const nodes = [node('a'), node('b'), node('c')]
 
 describe('policies', () => {
   test('round-robin goes on after the node that was last', () => {
-    const plan = planPlacement({
+    const plan = planAnew({
       request: request({ maxCount: 4 }),
       nodes,
       policy: 'round-robin',
@@ -37,12 +37,12 @@ describe('policies', () => {
     expect(plan.nodeIds).toEqual(['c', 'a', 'b', 'c'])
   })
   test('pack fills one node before the next', () => {
-    const plan = planPlacement({ request: request({ maxCount: 5 }), nodes, policy: 'pack', cursor: null })
+    const plan = planAnew({ request: request({ maxCount: 5 }), nodes, policy: 'pack', cursor: null })
     expect(plan.nodeIds).toEqual(['a', 'a', 'a', 'a', 'b'])
   })
   test('spread takes the emptiest', () => {
     const busy = node('a', { used: { vcpus: 2, memoryMiB: 2048, diskGiB: 16 } })
-    const plan = planPlacement({
+    const plan = planAnew({
       request: request({ maxCount: 2 }),
       nodes: [busy, node('b'), node('c')],
       policy: 'spread',
@@ -54,7 +54,7 @@ describe('policies', () => {
 
 describe('fitness', () => {
   test('fewer than the minimum places none and says why', () => {
-    const plan = planPlacement({
+    const plan = planAnew({
       request: request({ minCount: 13, maxCount: 20 }),
       nodes,
       policy: 'spread',
@@ -64,7 +64,7 @@ describe('fitness', () => {
     expect(decisionSentence(plan.decision)).toContain('0 of 20')
   })
   test('between minimum and maximum places what fits', () => {
-    const plan = planPlacement({
+    const plan = planAnew({
       request: request({ minCount: 2, maxCount: 20 }),
       nodes,
       policy: 'spread',
@@ -84,7 +84,7 @@ describe('fitness', () => {
     ['disk', node('a', { used: { vcpus: 0, memoryMiB: 0, diskGiB: 99 } })],
   ])('%s is a reason', (reason, refused) => {
     const wanted = request({ availabilityZone: 'us-east-1a' })
-    const plan = planPlacement({ request: wanted, nodes: [refused], policy: 'pack', cursor: null })
+    const plan = planAnew({ request: wanted, nodes: [refused], policy: 'pack', cursor: null })
     expect(plan.nodeIds).toEqual([])
     expect(plan.decision.refusals).toEqual({ [reason]: 1 })
     expect(decisionSentence(plan.decision)).toContain(`1 by ${reason}`)
@@ -95,7 +95,7 @@ describe('fitness', () => {
       node('b', { availabilityZone: 'us-east-1b' }),
       node('c', { availabilityZone: 'us-east-1b' }),
     ]
-    const plan = planPlacement({
+    const plan = planAnew({
       request: request({ maxCount: 6 }),
       nodes: mixed,
       policy: 'round-robin',
