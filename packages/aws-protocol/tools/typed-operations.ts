@@ -5,14 +5,15 @@ const ec2 = `
   GetConsoleOutput DescribeInstanceStatus DescribeInstanceAttribute ModifyInstanceAttribute
   ResetInstanceAttribute MonitorInstances UnmonitorInstances GetPasswordData ConfirmProductInstance
   GetConsoleScreenshot ReportInstanceStatus ModifyInstancePlacement ModifyInstanceMetadataOptions
-  DescribeInstanceCreditSpecifications
+  DescribeInstanceCreditSpecifications GetInstanceUefiData DescribeElasticGpus
   DescribeInstanceTypes DescribeInstanceTypeOfferings
   CreateLaunchTemplate DescribeLaunchTemplates DeleteLaunchTemplate CreateLaunchTemplateVersion
   DeleteLaunchTemplateVersions DescribeLaunchTemplateVersions GetLaunchTemplateData
   ModifyLaunchTemplate
   RegisterImage DescribeImages DeregisterImage DescribeImageAttribute ModifyImageAttribute
   ResetImageAttribute CreateImage CopyImage ImportImage ImportSnapshot DescribeImportImageTasks
-  DescribeImportSnapshotTasks CancelImportTask
+  DescribeImportSnapshotTasks CancelImportTask EnableImage DisableImage EnableImageDeprecation
+  DisableImageDeprecation DescribeFpgaImages
   BundleInstance CancelBundleTask DescribeBundleTasks
   ImportInstance ImportVolume DescribeConversionTasks CancelConversionTask
   CreateInstanceExportTask DescribeExportTasks CancelExportTask
@@ -52,7 +53,7 @@ const ec2 = `
   DeleteVpcPeeringConnection DescribeVpcPeeringConnections DescribeVpcEndpoints DescribePrefixLists
   DescribeManagedPrefixLists
   DescribeIdFormat ModifyIdFormat DescribeIdentityIdFormat DescribeAggregateIdFormat
-  DescribePrincipalIdFormat
+  DescribePrincipalIdFormat ModifyIdentityIdFormat
 `
 
 const sts = `

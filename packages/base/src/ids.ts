@@ -15,6 +15,8 @@ export const idPrefixes = {
   securityGroup: 'sg',
   securityGroupRule: 'sgr',
   keyPair: 'key',
+  launchTemplate: 'lt',
+  placementGroup: 'pg',
   allocation: 'eipalloc',
   association: 'eipassoc',
   volume: 'vol',

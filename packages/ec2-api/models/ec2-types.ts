@@ -1187,6 +1187,20 @@ export interface DescribeDhcpOptionsResult {
   DhcpOptions?: Array<DhcpOptions> | undefined
 }
 
+export interface DescribeElasticGpusRequest {
+  ElasticGpuIds?: Array<string> | undefined
+  DryRun?: boolean | undefined
+  Filters?: Array<Filter> | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+}
+
+export interface DescribeElasticGpusResult {
+  ElasticGpuSet?: Array<ElasticGpus> | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+}
+
 export interface DescribeExportTasksRequest {
   Filters?: Array<Filter> | undefined
   ExportTaskIds?: Array<string> | undefined
@@ -1194,6 +1208,20 @@ export interface DescribeExportTasksRequest {
 
 export interface DescribeExportTasksResult {
   ExportTasks?: Array<ExportTask> | undefined
+}
+
+export interface DescribeFpgaImagesRequest {
+  DryRun?: boolean | undefined
+  FpgaImageIds?: Array<string> | undefined
+  Owners?: Array<string> | undefined
+  Filters?: Array<Filter> | undefined
+  NextToken?: string | undefined
+  MaxResults?: number | undefined
+}
+
+export interface DescribeFpgaImagesResult {
+  FpgaImages?: Array<FpgaImage> | undefined
+  NextToken?: string | undefined
 }
 
 export interface DescribeIamInstanceProfileAssociationsRequest {
@@ -1789,6 +1817,24 @@ export interface DhcpOptions {
   DhcpConfigurations?: Array<DhcpConfiguration> | undefined
 }
 
+export interface DisableImageDeprecationRequest {
+  ImageId: string
+  DryRun?: boolean | undefined
+}
+
+export interface DisableImageDeprecationResult {
+  Return?: boolean | undefined
+}
+
+export interface DisableImageRequest {
+  ImageId: string
+  DryRun?: boolean | undefined
+}
+
+export interface DisableImageResult {
+  Return?: boolean | undefined
+}
+
 export interface DisassociateAddressRequest {
   AssociationId?: string | undefined
   PublicIp?: string | undefined
@@ -1967,12 +2013,30 @@ export interface ElasticGpuAssociation {
   ElasticGpuAssociationTime?: string | undefined
 }
 
+export interface ElasticGpuHealth {
+  Status?: ElasticGpuStatus | undefined
+}
+
 export interface ElasticGpuSpecification {
   Type: string
 }
 
 export interface ElasticGpuSpecificationResponse {
   Type?: string | undefined
+}
+
+export type ElasticGpuState = 'ATTACHED'
+
+export type ElasticGpuStatus = 'IMPAIRED' | 'OK'
+
+export interface ElasticGpus {
+  ElasticGpuId?: string | undefined
+  AvailabilityZone?: string | undefined
+  ElasticGpuType?: string | undefined
+  ElasticGpuHealth?: ElasticGpuHealth | undefined
+  ElasticGpuState?: ElasticGpuState | undefined
+  InstanceId?: string | undefined
+  Tags?: Array<Tag> | undefined
 }
 
 export interface ElasticInferenceAccelerator {
@@ -2006,6 +2070,25 @@ export interface EnaSrdUdpSpecificationRequest {
 }
 
 export type EnaSupport = 'required' | 'supported' | 'unsupported'
+
+export interface EnableImageDeprecationRequest {
+  ImageId: string
+  DeprecateAt: Date
+  DryRun?: boolean | undefined
+}
+
+export interface EnableImageDeprecationResult {
+  Return?: boolean | undefined
+}
+
+export interface EnableImageRequest {
+  ImageId: string
+  DryRun?: boolean | undefined
+}
+
+export interface EnableImageResult {
+  Return?: boolean | undefined
+}
 
 export interface EnableVolumeIORequest {
   VolumeId: string
@@ -2068,6 +2151,32 @@ export interface FpgaDeviceMemoryInfo {
   SizeInMiB?: number | undefined
 }
 
+export interface FpgaImage {
+  FpgaImageId?: string | undefined
+  FpgaImageGlobalId?: string | undefined
+  Name?: string | undefined
+  Description?: string | undefined
+  ShellVersion?: string | undefined
+  PciId?: PciId | undefined
+  State?: FpgaImageState | undefined
+  CreateTime?: Date | undefined
+  UpdateTime?: Date | undefined
+  OwnerId?: string | undefined
+  OwnerAlias?: string | undefined
+  ProductCodes?: Array<ProductCode> | undefined
+  Tags?: Array<Tag> | undefined
+  Public?: boolean | undefined
+  DataRetentionSupport?: boolean | undefined
+  InstanceTypes?: Array<string> | undefined
+}
+
+export interface FpgaImageState {
+  Code?: FpgaImageStateCode | undefined
+  Message?: string | undefined
+}
+
+export type FpgaImageStateCode = 'available' | 'failed' | 'pending' | 'unavailable'
+
 export interface FpgaInfo {
   Fpgas?: Array<FpgaDeviceInfo> | undefined
   TotalFpgaMemoryInMiB?: number | undefined
@@ -2094,6 +2203,16 @@ export interface GetConsoleScreenshotRequest {
 export interface GetConsoleScreenshotResult {
   ImageData?: string | undefined
   InstanceId?: string | undefined
+}
+
+export interface GetInstanceUefiDataRequest {
+  InstanceId: string
+  DryRun?: boolean | undefined
+}
+
+export interface GetInstanceUefiDataResult {
+  InstanceId?: string | undefined
+  UefiData?: string | undefined
 }
 
 export interface GetLaunchTemplateDataRequest {
@@ -3475,6 +3594,12 @@ export interface ModifyIdFormatRequest {
   UseLongIds: boolean
 }
 
+export interface ModifyIdentityIdFormatRequest {
+  Resource: string
+  UseLongIds: boolean
+  PrincipalArn: string
+}
+
 export interface ModifyImageAttributeRequest {
   ImageId: string
   Attribute?: string | undefined
@@ -3921,6 +4046,13 @@ export interface OperatorResponse {
 export interface PayerResponsibilityEntry {
   Scope?: string | undefined
   PayerResponsibilityType?: string | undefined
+}
+
+export interface PciId {
+  DeviceId?: string | undefined
+  VendorId?: string | undefined
+  SubsystemId?: string | undefined
+  SubsystemVendorId?: string | undefined
 }
 
 export interface PerformanceFactorReference {
@@ -5267,7 +5399,9 @@ export interface Operations {
   DescribeBundleTasks: { input: DescribeBundleTasksRequest; output: DescribeBundleTasksResult }
   DescribeConversionTasks: { input: DescribeConversionTasksRequest; output: DescribeConversionTasksResult }
   DescribeDhcpOptions: { input: DescribeDhcpOptionsRequest; output: DescribeDhcpOptionsResult }
+  DescribeElasticGpus: { input: DescribeElasticGpusRequest; output: DescribeElasticGpusResult }
   DescribeExportTasks: { input: DescribeExportTasksRequest; output: DescribeExportTasksResult }
+  DescribeFpgaImages: { input: DescribeFpgaImagesRequest; output: DescribeFpgaImagesResult }
   DescribeIamInstanceProfileAssociations: { input: DescribeIamInstanceProfileAssociationsRequest; output: DescribeIamInstanceProfileAssociationsResult }
   DescribeIdFormat: { input: DescribeIdFormatRequest; output: DescribeIdFormatResult }
   DescribeIdentityIdFormat: { input: DescribeIdentityIdFormatRequest; output: DescribeIdentityIdFormatResult }
@@ -5315,14 +5449,19 @@ export interface Operations {
   DetachInternetGateway: { input: DetachInternetGatewayRequest; output: Record<string, never> | void }
   DetachNetworkInterface: { input: DetachNetworkInterfaceRequest; output: Record<string, never> | void }
   DetachVolume: { input: DetachVolumeRequest; output: VolumeAttachment }
+  DisableImage: { input: DisableImageRequest; output: DisableImageResult }
+  DisableImageDeprecation: { input: DisableImageDeprecationRequest; output: DisableImageDeprecationResult }
   DisassociateAddress: { input: DisassociateAddressRequest; output: Record<string, never> | void }
   DisassociateIamInstanceProfile: { input: DisassociateIamInstanceProfileRequest; output: DisassociateIamInstanceProfileResult }
   DisassociateRouteTable: { input: DisassociateRouteTableRequest; output: Record<string, never> | void }
   DisassociateSubnetCidrBlock: { input: DisassociateSubnetCidrBlockRequest; output: DisassociateSubnetCidrBlockResult }
   DisassociateVpcCidrBlock: { input: DisassociateVpcCidrBlockRequest; output: DisassociateVpcCidrBlockResult }
+  EnableImage: { input: EnableImageRequest; output: EnableImageResult }
+  EnableImageDeprecation: { input: EnableImageDeprecationRequest; output: EnableImageDeprecationResult }
   EnableVolumeIO: { input: EnableVolumeIORequest; output: Record<string, never> | void }
   GetConsoleOutput: { input: GetConsoleOutputRequest; output: GetConsoleOutputResult }
   GetConsoleScreenshot: { input: GetConsoleScreenshotRequest; output: GetConsoleScreenshotResult }
+  GetInstanceUefiData: { input: GetInstanceUefiDataRequest; output: GetInstanceUefiDataResult }
   GetLaunchTemplateData: { input: GetLaunchTemplateDataRequest; output: GetLaunchTemplateDataResult }
   GetPasswordData: { input: GetPasswordDataRequest; output: GetPasswordDataResult }
   ImportImage: { input: ImportImageRequest; output: ImportImageResult }
@@ -5331,6 +5470,7 @@ export interface Operations {
   ImportSnapshot: { input: ImportSnapshotRequest; output: ImportSnapshotResult }
   ImportVolume: { input: ImportVolumeRequest; output: ImportVolumeResult }
   ModifyIdFormat: { input: ModifyIdFormatRequest; output: Record<string, never> | void }
+  ModifyIdentityIdFormat: { input: ModifyIdentityIdFormatRequest; output: Record<string, never> | void }
   ModifyImageAttribute: { input: ModifyImageAttributeRequest; output: Record<string, never> | void }
   ModifyInstanceAttribute: { input: ModifyInstanceAttributeRequest; output: Record<string, never> | void }
   ModifyInstanceMetadataOptions: { input: ModifyInstanceMetadataOptionsRequest; output: ModifyInstanceMetadataOptionsResult }

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely'
 import type { AgentState, ImageState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
 
@@ -155,6 +156,85 @@ export interface ImageTable {
   request_id: string | null
   /** W3C trace context of that request. */
   trace_parent: string | null
+  /** From when on only its owner finds it without asking; null for never. */
+  deprecated_at: number | null
+  /** Disabled by its owner: kept and described on request, never launched. */
+  disabled: Bit
+  /** Of a copy, the image that it was made from. */
+  source_image_id: string | null
+  /** Of a machine image, whether its bytes are a whole disk or one root file system; null until inspected. */
+  layout: 'disk' | 'partition' | null
+}
+
+/** Accounts other than the owner's that may launch an image; `is_public` stands for all of them. */
+export interface ImagePermissionTable {
+  image_id: string
+  account_id: string
+}
+
+export interface LaunchTemplateTable {
+  id: string
+  account_id: string
+  name: string
+  created_at: number
+  /** ARN of the caller who made it. */
+  created_by: string
+  default_version: number
+  latest_version: number
+}
+
+export interface LaunchTemplateVersionTable {
+  template_id: string
+  version: number
+  description: string | null
+  created_at: number
+  created_by: string
+  /** The template's data as JSON of EC2's RequestLaunchTemplateData. */
+  data: string
+}
+
+export interface PlacementGroupTable {
+  id: string
+  account_id: string
+  name: string
+  strategy: 'cluster' | 'spread' | 'partition'
+  /** Of a partition group, how many partitions it has. */
+  partition_count: number | null
+  created_at: number
+}
+
+/** What a caller said of an instance by ReportInstanceStatus. */
+export interface StatusReportTable {
+  id: string
+  account_id: string
+  instance_id: string
+  at: number
+  status: string
+  /** JSON list. */
+  reasons: string
+  description: string | null
+  start_time: number | null
+  end_time: number | null
+}
+
+/** What a node measured of a guest in one period. Bytes are those of the period, CPU is percent of its vCPUs. */
+export interface SampleTable {
+  instance_id: string
+  at: number
+  period_seconds: number
+  cpu_percent: number
+  disk_read_bytes: number
+  disk_write_bytes: number
+  network_in_bytes: number
+  network_out_bytes: number
+}
+
+export interface ScreenshotTable {
+  instance_id: string
+  count: number
+  taken_at: number
+  /** Base64 of a JPEG or PNG. */
+  image: string
 }
 
 export interface InstanceTypeTable {
@@ -251,6 +331,17 @@ export interface InstanceTable {
   trace_parent: string | null
   /** Grows when the instance begins or ceases to use its node and its account's quota. */
   usage_revision: number
+  api_termination_disabled: Bit
+  api_stop_disabled: Bit
+  /** What the guest's own shutdown means; with an instance store it is always `terminate`. */
+  shutdown_behavior: 'stop' | 'terminate'
+  monitoring: Bit
+  screenshot_count: number
+  placement_group_id: string | null
+  /** Of a partition group, from 1. */
+  partition_number: number | null
+  launch_template_id: string | null
+  launch_template_version: number | null
 }
 
 export interface DomainTable {
@@ -338,6 +429,11 @@ export interface ConsoleTable {
   output: string
 }
 
+/** Columns that the database fills where an insert leaves them out. */
+type Defaulted<Row, Columns extends keyof Row> = Omit<Row, Columns> & {
+  [Column in Columns]: Generated<Row[Column]>
+}
+
 export interface Tables {
   setting: SettingTable
   account: AccountTable
@@ -352,12 +448,15 @@ export interface Tables {
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
   key_pair: KeyPairTable
-  image: ImageTable
+  image: Defaulted<ImageTable, 'disabled'>
   instance_type: InstanceTypeTable
   agent: AgentTable
   join_token: JoinTokenTable
   desired_item: DesiredItemTable
-  instance: InstanceTable
+  instance: Defaulted<
+    InstanceTable,
+    'api_termination_disabled' | 'api_stop_disabled' | 'shutdown_behavior' | 'monitoring' | 'screenshot_count'
+  >
   domain: DomainTable
   reservation: ReservationTable
   client_token: ClientTokenTable
@@ -367,4 +466,11 @@ export interface Tables {
   inventory: InventoryTable
   decision: DecisionTable
   console: ConsoleTable
+  screenshot: ScreenshotTable
+  sample: SampleTable
+  status_report: StatusReportTable
+  image_permission: ImagePermissionTable
+  launch_template: LaunchTemplateTable
+  launch_template_version: LaunchTemplateVersionTable
+  placement_group: PlacementGroupTable
 }

@@ -76,6 +76,10 @@ export const registerImage = defineEc2Action('RegisterImage', {
         created_at: ctx.nowMs,
         request_id: ctx.requestId,
         trace_parent: ctx.traceparent,
+        deprecated_at: null,
+        disabled: 0,
+        source_image_id: null,
+        layout: null,
       }
       await tx.db.insertInto('image').values(row).execute()
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'image', [row.id]))
