@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import {
   startCloudController,
   cloudControllerSchema,
   type CloudControllerConfig,
 } from '@mallee/cloud-controller'
-import { createFrontDoor, parseFrontDoorConfig } from '@mallee/front-door'
+import { createFrontDoor, readFrontDoorConfig } from '@mallee/front-door'
 import { nodeControllerSchema, startNodeController, type NodeControllerConfig } from '@mallee/node-controller'
 import { createLog, readConfig, runService, type Service } from '@mallee/service-kit'
 import {
@@ -29,7 +28,7 @@ async function start(): Promise<Service> {
   const run = async (service: Promise<Service>) => services.push(await service)
   const cloud = readConfig<CloudControllerConfig>(cloudControllerSchema, file('cloud-controller'))
   await run(startCloudController(cloud, { log: logOf('cloud-controller', cloud.logLevel) }))
-  const door = parseFrontDoorConfig(JSON.parse(readFileSync(file('front-door'), 'utf8')))
+  const door = readFrontDoorConfig(file('front-door'))
   const frontDoor = createFrontDoor(door, { log: logOf('front-door', door.logLevel) })
   const address = await frontDoor.listen(door.listen)
   const walrus = readConfig<WalrusConfig>(walrusSchema, file('walrus'))

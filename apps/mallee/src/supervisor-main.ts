@@ -17,8 +17,7 @@ const againMs = 1_000
 const machine = requireMachine(process.argv[2] ?? '')
 const alone = process.argv.includes('--alone')
 const log = createLog({ name: 'supervisor' })
-const claim = await claimSupervision(machine.stateDir, machine.file('run', 'supervisor.pid'))
-if (!claim) {
+if (!(await claimSupervision(machine.stateDir, machine.file('run', 'supervisor.pid')))) {
   log.info({}, 'another supervisor is at work')
   process.exit(75) // for systemd: not done, try again later
 }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { errorMessage, type Log } from '@mallee/base'
 import type { AgentLoop, Ledger } from '@mallee/agent-kit'
-import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
+import { domainName, type HypervisorDriver } from './drivers/hypervisor/driver.ts'
 import { within } from './within.ts'
 import type { NcHooks } from './hooks/nc-hooks.ts'
 
@@ -44,6 +44,6 @@ export async function lookForStrangers(
   const known = new Set(ledger.list('domain').map((item) => item.body.instanceId))
   const strangers = live
     .map((domain) => domain.name)
-    .filter((name) => /^i-[0-9a-f]{8,17}$/.test(name) && !known.has(name))
+    .filter((name) => domainName.test(name) && !known.has(name))
   loop.observeUndeclared(strangers)
 }

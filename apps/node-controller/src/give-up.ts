@@ -23,19 +23,22 @@ export async function giveUp(deps: {
   const { log, signal } = deps
   let retryMs = firstRetryMs
   while (!signal.aborted) {
-    try {
-      await writeAtomically(markerOf(deps.dir), `${new Date().toISOString()}\n`)
-      await endEverything(deps)
+    // Neither waits for the other: a disk that guests have filled keeps none of them from being ended.
+    const outcomes = await Promise.allSettled([
+      writeAtomically(markerOf(deps.dir), `${new Date().toISOString()}\n`),
+      endEverything(deps),
+    ])
+    const reasons = outcomes.flatMap((one) => (one.status === 'rejected' ? [errorMessage(one.reason)] : []))
+    if (reasons.length === 0) {
       log.error(
         {},
         'this machine was forgotten by the cloud and does nothing more; destroy its state and join anew to use it again',
       )
       return
-    } catch (error) {
-      log.error({ reason: errorMessage(error) }, 'could not yet give up what runs here')
-      await systemClock.sleep(retryMs, signal)
-      retryMs = Math.min(retryMs * 2, longestRetryMs)
     }
+    log.error({ reason: reasons.join('; ') }, 'could not yet give up what runs here')
+    await systemClock.sleep(retryMs, signal)
+    retryMs = Math.min(retryMs * 2, longestRetryMs)
   }
 }
 

@@ -91,7 +91,7 @@ export class NodeLoops {
 
   start(): void {
     const { hypervisor, log } = this.parts
-    hypervisor.onHint((name) => (this.givenUp || name === null ? this.refresh() : this.domains.refresh(name)))
+    hypervisor.onHint((name) => (name === null ? this.refresh() : this.domains.refresh(name)))
     this.timers.push(setInterval(() => this.refresh(), lookEveryMs))
     this.timers.push(
       setInterval(() => {

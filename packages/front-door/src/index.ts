@@ -1,4 +1,4 @@
 export { chooseUpstream, type RequestHead, type Upstream } from './choose-upstream.ts'
-export { parseFrontDoorConfig, type FrontDoorConfig } from './config.ts'
+export { parseFrontDoorConfig, readFrontDoorConfig, type FrontDoorConfig } from './config.ts'
 export { createFrontDoor, type FrontDoor } from './front-door.ts'
 export { frontDoorFigures, type FrontDoorFigures } from './front-door-figures.ts'

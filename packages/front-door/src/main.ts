@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { createLog, Metrics, runService, startHealthServer, type Service } from '@mallee/service-kit'
-import { parseFrontDoorConfig } from './config.ts'
+import { readFrontDoorConfig } from './config.ts'
 import { frontDoorFigures } from './front-door-figures.ts'
 import { createFrontDoor } from './front-door.ts'
 
@@ -9,7 +8,7 @@ if (file === undefined) {
   process.stderr.write('usage: main.ts CONFIG.json\n')
   process.exit(2)
 }
-const config = parseFrontDoorConfig(JSON.parse(readFileSync(file, 'utf8')))
+const config = readFrontDoorConfig(file)
 const log = createLog({ name: 'front-door', level: config.logLevel })
 
 async function start(): Promise<Service> {

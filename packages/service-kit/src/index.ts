@@ -1,3 +1,4 @@
+export { claimName } from './claim-name.ts'
 export { createLog } from './log.ts'
 export { parseConfig, readConfig } from './config.ts'
 export { createSharedPort } from './shared-port.ts'

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { claimName } from '@mallee/service-kit'
+import { nodeWords } from './node-words.ts'
 import { isAlive, readPidFile, readProcessMark, type ProcessMark } from './pid-file.ts'
 
 /**
@@ -13,7 +14,9 @@ while read -r stat 2>/dev/null < "/proc/$1/stat"; do
   case $stat in *") Z "*|*") X "*) break ;; esac
   sleep 1
 done
-[ -e "$2" ] || exec "$3" --disable-warning=ExperimentalWarning "$4" "$5"
+down=$2
+shift 2
+[ -e "$down" ] || exec "$@"
 `
 
 /** Starts the process that starts the supervisor again when it dies of anything but our own word. */
@@ -25,7 +28,7 @@ export function startStandby(options: {
 }): ProcessMark | null {
   const { supervisorPid, downMarker, script, stateDir } = options
   const words = [watchScript, 'mallee-standby', String(supervisorPid), downMarker]
-  const child = spawn('/bin/sh', ['-c', ...words, process.execPath, script, stateDir], {
+  const child = spawn('/bin/sh', ['-c', ...words, ...nodeWords, script, stateDir], {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
     cwd: '/',
@@ -45,21 +48,12 @@ async function laterAlive(pidFile: string): Promise<boolean> {
 }
 
 /**
- * There is one supervisor for a state folder: the one that holds this name in the kernel's table, which forgets it when
- * its holder dies (an abstract socket, unix(7)). Null where another one holds it. Such names are anybody's to take: one
- * that is taken while the pid file names nobody who lives is somebody's mischief, and does not stop us.
+ * There is one supervisor for a state folder: the one that holds its name, which goes with its holder. False where another
+ * one holds it. Such names are anybody's to take: one that is taken while the pid file names nobody who lives is
+ * somebody's mischief, and does not stop us.
  */
-export function claimSupervision(stateDir: string, pidFile: string): Promise<Server | null> {
+export async function claimSupervision(stateDir: string, pidFile: string): Promise<boolean> {
   const tag = createHash('sha256').update(realpathSync(stateDir)).digest('hex').slice(0, 16)
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') return reject(error)
-      void laterAlive(pidFile).then((alive) => resolve(alive ? null : server))
-    })
-    server.listen(`\0mallee-supervisor-${tag}`, () => {
-      server.unref()
-      resolve(server)
-    })
-  })
+  const claim = await claimName(`mallee-supervisor-${tag}`) // held until this process ends
+  return claim !== null || !(await laterAlive(pidFile))
 }

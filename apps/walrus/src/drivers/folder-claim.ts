@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
-import { createServer, type Server } from 'node:net'
 import { MalleeError, type Clock } from '@mallee/base'
+import { claimName } from '@mallee/service-kit'
 
 const retryMs = 100
 const patienceMs = 10_000
 
 /**
- * One walrus for one data folder: the sweep at start would take another's fresh bytes for nobody's. The claim is a Unix
- * socket in Linux' abstract namespace, which the kernel takes back at the very moment the process ends, however it ends.
- * Waits for one that is just ending; throws `DataFolderInUse`. Answers how to give the claim up.
+ * One walrus for one data folder: the sweep at start would take another's fresh bytes for nobody's. The claim is a name
+ * that goes with the process that holds it. Waits for one that is just ending; throws `DataFolderInUse`. Answers how to
+ * give the claim up.
  */
 export async function claimFolder(dir: string, clock: Clock): Promise<() => Promise<void>> {
   const digest = createHash('sha256')
@@ -17,7 +17,7 @@ export async function claimFolder(dir: string, clock: Clock): Promise<() => Prom
     .digest('hex')
   const until = clock.now() + patienceMs
   for (;;) {
-    const server = await bind(`\0mallee-walrus-${digest.slice(0, 40)}`)
+    const server = await claimName(`mallee-walrus-${digest.slice(0, 40)}`)
     if (server) {
       return () =>
         new Promise((resolve) => {
@@ -33,17 +33,4 @@ export async function claimFolder(dir: string, clock: Clock): Promise<() => Prom
     }
     await clock.sleep(retryMs)
   }
-}
-
-function bind(name: string): Promise<Server | null> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
-    )
-    server.listen(name, () => {
-      server.unref()
-      resolve(server)
-    })
-  })
 }
