@@ -44,6 +44,7 @@ export class BenchCloud {
       endpoint: 'http://127.0.0.1:8773',
       pollSeconds: 60,
       terminatedVisibleMs: 3_600_000,
+      requestLimits: 'none',
       metadataTokensRequired: true,
       logLevel: 'error',
     }

@@ -91,6 +91,7 @@ function open(dir: string, clock: Clock, random: Random, guards?: Guards): Promi
       endpoint: 'http://127.0.0.1:8773',
       pollSeconds: 3,
       terminatedVisibleMs: 3_600_000,
+      requestLimits: 'none',
       metadataTokensRequired: true,
       logLevel: 'error',
     },

@@ -21,6 +21,8 @@ import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
 import { registerAgentDoor } from './http/agent-door.ts'
 import { registerAwsDoor } from './http/aws-door.ts'
+import { buckets, Throttle } from './http/throttle.ts'
+import type { DoorDependencies } from './http/visit.ts'
 import {
   doorCertificateFile,
   ensureDoorCertificate,
@@ -78,6 +80,8 @@ export interface CloudControllerDependencies {
   readonly metrics?: Metrics
   /** Who an agent is, where no certificate tells: for tests that inject. */
   readonly agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf']
+  /** For tests: stands between the door and an action, and sees what is read of the input. */
+  readonly watchInput?: DoorDependencies['watchInput']
 }
 
 /** What the doors and the loops share. */
@@ -88,6 +92,8 @@ interface Parts extends ReconcilerContext {
   readonly queues: Record<string, ReconcilerQueue>
   readonly log: Log
   readonly figures: CloudFigures
+  readonly throttle: Throttle
+  readonly watchInput: DoorDependencies['watchInput']
 }
 
 export async function buildCloudController(
@@ -140,6 +146,8 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
   return {
     figures,
     tracer,
+    throttle: new Throttle(config.requestLimits === 'none' ? null : buckets),
+    watchInput: deps.watchInput,
     settings: settingsOf(config),
     capacity: new Capacity(config.database.engine),
     keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),
@@ -202,6 +210,7 @@ function settingsOf(config: CloudControllerConfig): CloudSettings {
     pollSeconds: config.pollSeconds,
     terminatedVisibleMs: config.terminatedVisibleMs,
     metadataTokensRequired: config.metadataTokensRequired,
+    legacySignatures: config.legacySignatures ?? false,
   }
 }
 

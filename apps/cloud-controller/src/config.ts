@@ -26,6 +26,10 @@ export interface CloudControllerConfig {
   readonly pollSeconds: number
   readonly terminatedVisibleMs: number
   readonly metadataTokensRequired: boolean
+  /** Whether every account may sign by Signature Version 2, as tools of the Eucalyptus era do; no if not said. */
+  readonly legacySignatures?: boolean
+  /** Whether each account's calls are limited as docs/admin/operate.md says; `none` is for measuring. */
+  readonly requestLimits?: 'documented' | 'none'
   /** Where OpenTelemetry traces go; nowhere where absent. */
   readonly tracing?: TracingConfig
   readonly logLevel: string
@@ -100,6 +104,8 @@ export const cloudControllerSchema = {
     pollSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 3 },
     terminatedVisibleMs: { type: 'integer', minimum: 0, default: 3_600_000 },
     metadataTokensRequired: { type: 'boolean', default: true },
+    legacySignatures: { type: 'boolean', default: false },
+    requestLimits: { enum: ['documented', 'none'], default: 'documented' },
     tracing: tracingSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

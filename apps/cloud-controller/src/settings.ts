@@ -17,6 +17,8 @@ export interface CloudSettings {
   readonly terminatedVisibleMs: number
   /** Whether new instances demand IMDSv2 tokens unless told otherwise. */
   readonly metadataTokensRequired: boolean
+  /** Whether every account's keys may sign by Signature Version 2; else only those that an administrator let. */
+  readonly legacySignatures: boolean
 }
 
 export const adminAccountName = 'mallee'

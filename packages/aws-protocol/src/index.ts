@@ -26,7 +26,7 @@ export type {
   StructShape,
 } from './model.ts'
 export { createPayloadHashCheck } from './payload-hash.ts'
-export { QueryDecoder } from './query-decode.ts'
+export { ec2QueryName, QueryDecoder } from './query-decode.ts'
 export type { DecodeOptions } from './query-decode.ts'
 export { encodeEc2Error, encodeErrorFor, encodeQueryError, QueryEncoder } from './query-encode.ts'
 export type { QueryResponse } from './query-encode.ts'
@@ -51,5 +51,8 @@ export { presignRequest, signRequest, signStreamingRequest } from './sigv4-sign.
 export type { Credentials, RequestToSign, SignOptions } from './sigv4-sign.ts'
 export { allowedSkewMs, verifySignature } from './sigv4-verify.ts'
 export type { SignedPayload, SignedRequest, VerifiedSignature, VerifyOptions } from './sigv4-verify.ts'
+export { signSigV2 } from './sigv2-sign.ts'
+export { claimsSigV2, verifySigV2 } from './sigv2-verify.ts'
+export type { SigV2Request } from './sigv2-verify.ts'
 export { scalarText, XmlEncoder } from './xml-encode.ts'
 export { escapeXml, escapeXmlAttribute, escapeXmlKeepingControls } from './xml-text.ts'

@@ -23,6 +23,12 @@ export interface DecodeOptions {
   onUnknown?: (path: string) => void
 }
 
+/** What a member is called in an ec2Query request: its query name, or its element name with a capital. */
+export function ec2QueryName(key: string, [, element, traits]: MemberModel): string {
+  const plain = element === undefined || element === 0 ? key : element
+  return traits?.query ?? (plain[0]?.toUpperCase() ?? '') + plain.slice(1)
+}
+
 type Members = Map<string, { key: string; model: MemberModel }>
 
 /** A decoder of one service's query requests; compiles its lookup tables as shapes are met. */
@@ -80,9 +86,10 @@ export class QueryDecoder {
     return table
   }
 
-  #wireName(key: string, [shapeName, element, traits]: MemberModel): string {
+  #wireName(key: string, model: MemberModel): string {
+    if (this.#ec2) return ec2QueryName(key, model)
+    const [shapeName, element, traits] = model
     const plain = element === undefined || element === 0 ? key : element
-    if (this.#ec2) return traits?.query ?? (plain[0]?.toUpperCase() ?? '') + plain.slice(1)
     // A flattened list is named by its items in awsQuery.
     const shape = traits?.flat ? shapeNamed(this.#model, shapeName) : undefined
     return shape?.kind === 'list' && shape.item !== undefined ? shape.item : plain

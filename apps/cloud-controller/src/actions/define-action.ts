@@ -11,6 +11,11 @@ import type { Wakes } from '../wakes.ts'
 export interface ActionContext {
   readonly action: string
   readonly caller: Caller
+  /**
+   * Whose resources a describe may show: the caller's account, or null for everyone's, when the cloud's admin named the
+   * id `verbose` (Eucalyptus' way of asking for all accounts).
+   */
+  readonly scope: string | null
   readonly requestId: string
   /** W3C trace context of the request; null where nobody traces. */
   readonly traceparent: string | null
@@ -23,7 +28,11 @@ export interface ActionContext {
   readonly wakes: Wakes
   /** Reads what is committed. */
   read<T>(work: (db: Reader) => Promise<T>): Promise<T>
-  /** The action's transaction; the event row that names the resources is written in it. */
+  /**
+   * The action's one transaction; the event row that names the resources is written in it. Where the request carries a
+   * ClientToken, a repeated request gets the first one's result without `work` being run again: what `work` answers
+   * must survive JSON (ids, not dates).
+   */
   transaction<T>(work: (tx: ActionTransaction) => Promise<T>): Promise<T>
   /** Waits outside any transaction until the condition holds or `timeoutMs` passed; for synchronous reads only. */
   waitUntil(condition: (db: Reader) => Promise<boolean>, timeoutMs: number): Promise<boolean>
@@ -34,15 +43,37 @@ export interface ActionTransaction extends Tx {
   touch(...resourceIds: string[]): void
 }
 
+type MemberPath<Input> = (keyof Input & string) | `${keyof Input & string}.${string}`
+
 /**
- * One AWS action. `honours` lists the members of its input that it acts on; the door refuses any other that a caller
- * gives, by name, so that nothing is ignored in silence. `DryRun` is answered by the door, for reads too.
+ * One AWS action, and what of its input it acts on. Everything else that a caller gives is refused by the door, by its
+ * name on the wire, so that nothing is ignored in silence; the coverage report is made of these very lists, and a test
+ * finds the member that is listed and not read. `DryRun` and `ClientToken` are the door's own.
  */
 export interface Ec2Action<N extends Ec2TypedAction> {
-  readonly honours: readonly (keyof Ec2Input<N> & string)[]
+  /** Members acted on: `Placement.AvailabilityZone`, or `Placement` for all that is in it. List indices are left out. */
+  readonly honours: readonly MemberPath<Ec2Input<N>>[]
+  /** Members that may only say what is so anyway: `EbsOptimized: [false]`. Any other value is refused by name. */
+  readonly only?: { readonly [P in MemberPath<Ec2Input<N>>]?: readonly (string | number | boolean)[] }
+  /** The filter names that it honours, `tag:KEY` among them where tags count. */
+  readonly filters?: readonly string[]
+  /** The id lists in which the cloud's admin may say `verbose`. */
+  readonly ids?: readonly (keyof Ec2Input<N> & string)[]
+  /** The resource types that its TagSpecifications may name: what it creates. */
+  readonly creates?: readonly string[]
   run(ctx: ActionContext, input: Ec2Input<N>): Promise<Ec2Output<N>>
 }
 
 export function defineEc2Action<N extends Ec2TypedAction>(_name: N, action: Ec2Action<N>): Ec2Action<N> {
   return action
+}
+
+/** An action as the door and the report see it: by name, with the types that the decoder vouches for. */
+export interface AnyAction {
+  readonly honours: readonly string[]
+  readonly only?: Readonly<Record<string, readonly (string | number | boolean)[]>>
+  readonly filters?: readonly string[]
+  readonly ids?: readonly string[]
+  readonly creates?: readonly string[]
+  run(ctx: ActionContext, input: Record<string, unknown>): Promise<Record<string, unknown>>
 }

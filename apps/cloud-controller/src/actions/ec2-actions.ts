@@ -1,5 +1,5 @@
 import type { Ec2TypedAction } from '@mallee/ec2-api'
-import type { Ec2Action } from './define-action.ts'
+import type { AnyAction, Ec2Action } from './define-action.ts'
 import { describeInstances } from './ec2/describe-instances.ts'
 import { getConsoleOutput } from './ec2/get-console-output.ts'
 import { deregisterImage, describeImages, registerImage } from './ec2/images.ts'
@@ -67,8 +67,3 @@ export const ec2Actions = {
 export const ec2ActionByName: ReadonlyMap<string, AnyAction> = new Map(
   Object.entries(ec2Actions) as unknown as [string, AnyAction][],
 )
-
-export interface AnyAction {
-  readonly honours: readonly string[]
-  run(ctx: unknown, input: Record<string, unknown>): Promise<Record<string, unknown>>
-}

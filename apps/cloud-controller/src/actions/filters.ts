@@ -10,6 +10,11 @@ export type FilterFields<T> = Readonly<
   Record<string, (thing: T) => readonly (string | number | boolean | null | undefined)[]>
 >
 
+/** What an action's `filters` says: the names above, and those of tags where the things have them. */
+export function filterNames(fields: FilterFields<never>, options: { tagged: boolean }): string[] {
+  return [...Object.keys(fields), ...(options.tagged ? ['tag-key', 'tag-value', 'tag:KEY'] : [])]
+}
+
 /**
  * `Filter.N` as EC2 documents it: every filter must match, by any of its values; `*` and `?` are wildcards, a backslash
  * makes them plain; values are case-sensitive. An unknown name is refused. Tags come as `tag:KEY`, `tag-key`, `tag-value`.

@@ -1,56 +1,84 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { invalidNextToken, invalidParameterCombination, invalidParameterValue } from '@mallee/ec2-api'
+import type { ActionContext } from './define-action.ts'
 
 const longestPage = 1000
 
+export interface PageInput {
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface Page {
+  /** The key after which the page begins; null for the first. */
+  readonly after: string | null
+  /** How many things are in it at most; null for all. */
+  readonly size: number | null
+}
+
 /**
- * Pages over things in a stable order. The token names the last thing of the page before and is signed with the
- * caller's account and the action, so that it can be neither forged nor carried elsewhere.
+ * What page a describe is to show. The token holds the key of the last thing of the page before and is signed with a
+ * key of the cloud's keyring for this action and this account, so that it can be neither forged nor carried elsewhere;
+ * as keys only are compared, what came or went in between shifts nothing.
  */
-export function page<T>(
-  things: readonly T[],
-  input: { MaxResults?: number | undefined; NextToken?: string | undefined },
-  options: { idOf: (thing: T) => string; secret: string; smallest?: number; exclusiveIds?: boolean },
-): { items: T[]; nextToken: string | undefined } {
-  const { idOf } = options
-  if (input.MaxResults !== undefined && options.exclusiveIds) {
+export function pageOf(
+  ctx: ActionContext,
+  input: PageInput,
+  options: { smallest?: number; exclusiveIds?: boolean } = {},
+): Page {
+  const { MaxResults: wanted, NextToken: token } = input
+  if (wanted !== undefined && options.exclusiveIds) {
     throw invalidParameterCombination(
       'The parameter MaxResults cannot be used with a list of ids in the same request',
     )
   }
   const smallest = options.smallest ?? 5
-  if (input.MaxResults !== undefined && (input.MaxResults < smallest || input.MaxResults > longestPage)) {
+  if (wanted !== undefined && (wanted < smallest || wanted > longestPage)) {
     throw invalidParameterValue(
-      `Value ( ${input.MaxResults} ) for parameter maxResults is invalid. Expecting a value between ${smallest} and ${longestPage}.`,
+      `Value ( ${wanted} ) for parameter maxResults is invalid. Expecting a value between ${smallest} and ${longestPage}.`,
     )
   }
-  const start = input.NextToken ? indexAfter(things, idOf, readToken(input.NextToken, options.secret)) : 0
-  const size = input.MaxResults ?? (input.NextToken ? longestPage : things.length)
-  const items = things.slice(start, start + size)
-  const more = start + items.length < things.length && items.length > 0
-  return { items, nextToken: more ? makeToken(idOf(items.at(-1)!), options.secret) : undefined }
+  const after = token ? readToken(ctx, token) : null
+  return { after, size: wanted ?? (after === null ? null : longestPage) }
 }
 
-function indexAfter<T>(things: readonly T[], idOf: (thing: T) => string, last: string): number {
-  const index = things.findIndex((thing) => idOf(thing) === last)
-  if (index < 0) throw invalidNextToken()
-  return index + 1
+/** One page of things, in the order of their keys. A key is unique, and the same whenever the thing is described. */
+export function page<T>(
+  ctx: ActionContext,
+  things: readonly T[],
+  input: PageInput,
+  options: { keyOf: (thing: T) => string; smallest?: number; exclusiveIds?: boolean },
+): { items: T[]; nextToken: string | undefined } {
+  const { after, size } = pageOf(ctx, input, options)
+  const keyed = things.map((thing) => ({ thing, key: options.keyOf(thing) }))
+  const rest = after === null ? keyed : keyed.filter(({ key }) => key > after)
+  rest.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+  const items = size === null ? rest : rest.slice(0, size)
+  return {
+    items: items.map(({ thing }) => thing),
+    nextToken: items.length < rest.length ? nextToken(ctx, items.at(-1)!.key) : undefined,
+  }
 }
 
-function sign(text: string, secret: string): Buffer {
-  return createHmac('sha256', secret).update(text).digest().subarray(0, 16)
+export function nextToken(ctx: ActionContext, last: string): string {
+  return `${Buffer.from(last).toString('base64url')}.${sign(ctx, last).toString('base64url')}`
 }
 
-function makeToken(last: string, secret: string): string {
-  return `${Buffer.from(last).toString('base64url')}.${sign(last, secret).toString('base64url')}`
+function sign(ctx: ActionContext, text: string): Buffer {
+  return ctx.keyring.sign(`page ${ctx.action} ${ctx.caller.accountId} ${text}`).subarray(0, 16)
 }
 
-function readToken(token: string, secret: string): string {
+function readToken(ctx: ActionContext, token: string): string {
   const [text, signature, ...rest] = token.split('.')
   const last = Buffer.from(text ?? '', 'base64url').toString('utf8')
   const given = Buffer.from(signature ?? '', 'base64url')
-  const expected = sign(last, secret)
+  const expected = sign(ctx, last)
   if (rest.length > 0 || given.length !== expected.length || !timingSafeEqual(given, expected))
     throw invalidNextToken()
   return last
+}
+
+/** A key that sorts by time first: for things that are listed in the order of their making. */
+export function timeKey(atMs: number, id: string): string {
+  return `${String(atMs).padStart(15, '0')} ${id}`
 }

@@ -11,7 +11,7 @@ export async function requireInstances(
   db: Reader,
   ids: readonly string[],
 ): Promise<InstanceTable[]> {
-  return requireIds(ids, await listInstances(db, ctx.caller.accountId, ids), {
+  return requireIds(ids, await listInstances(db, ctx.scope, ids), {
     kind: 'instance',
     idOf: (instance) => instance.id,
     malformed: invalidInstanceIdMalformed,

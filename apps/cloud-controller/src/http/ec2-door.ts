@@ -1,18 +1,18 @@
-import { systemRandom } from '@mallee/base'
 import { type QueryDecoder, type QueryEncoder, type QueryRequest } from '@mallee/aws-protocol'
 import {
   dryRunOperation,
   ec2ActionNames,
+  ec2Model,
   eucalyptusActionNames,
   invalidAction,
   missingParameter,
   unsupportedOperation,
-  unsupportedParameter,
 } from '@mallee/ec2-api'
-import { ec2ActionByName, type AnyAction } from '../actions/ec2-actions.ts'
-import type { ActionContext, ActionTransaction } from '../actions/define-action.ts'
+import { ec2ActionByName } from '../actions/ec2-actions.ts'
+import type { AnyAction } from '../actions/define-action.ts'
 import type { Caller } from '../identity/caller.ts'
-import { recordEvent } from '../store/event-store.ts'
+import { actionContext } from './action-context.ts'
+import { refuseUnhonoured } from './honoured-members.ts'
 import type { Answer, Visit } from './visit.ts'
 
 /** From a verified EC2 query to its answer. */
@@ -30,11 +30,19 @@ export async function answerEc2(
       ? unsupportedOperation(name)
       : invalidAction(name)
   }
-  const input = codec.decoder.decode(name, query.parameters)
-  refuseUnhonoured(action, input)
-  if (input['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
+  visit.deps.throttle.take(caller.accountId, name, visit.nowMs)
+  const given = codec.decoder.decode(name, query.parameters)
+  refuseUnhonoured(ec2Model(), name, action, given)
+  if (given['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
+  const { input, scope } = scopeOf(action, given, caller)
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
-    action.run(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
+    action.run(
+      actionContext({ ...visit, traceparent: span.traceparent }, name, caller, {
+        scope,
+        idempotency: { token: given['ClientToken'] as string | undefined, input: given },
+      }),
+      visit.deps.watchInput?.(name, input) ?? input,
+    ),
   )
   const body = codec.encoder.encode({
     operation: name,
@@ -45,62 +53,15 @@ export async function answerEc2(
   return { status: 200, body }
 }
 
-/** A member that the action does not act on is refused by its name: nothing is ignored in silence. */
-function refuseUnhonoured(action: AnyAction, input: Record<string, unknown>): void {
-  for (const [member, value] of Object.entries(input)) {
-    const empty = value === undefined || (Array.isArray(value) && value.length === 0)
-    if (!empty && !action.honours.includes(member)) throw unsupportedParameter(member)
-  }
-}
-
-const waitStepMs = 50
-
-export function actionContext(visit: Visit, action: string, caller: Caller): ActionContext {
-  const { deps, nowMs, requestId } = visit
-  return {
-    action,
-    caller,
-    requestId,
-    traceparent: visit.traceparent,
-    log: visit.log.child({ action, accountId: caller.accountId }),
-    nowMs,
-    random: deps.random ?? systemRandom,
-    settings: deps.settings,
-    keyring: deps.keyring,
-    capacity: deps.capacity,
-    wakes: deps.wakes,
-    read: (work) => deps.record.read(work),
-    transaction: (work) =>
-      deps.tracer.trace('transaction', visit.traceparent, { kind: 'action', action }, () =>
-        deps.record.transaction('action', async (tx) => {
-          const resources: string[] = []
-          const own: ActionTransaction = {
-            kind: tx.kind,
-            db: tx.db,
-            afterAbort: (callback: () => void) => tx.afterAbort(callback),
-            afterCommit: (callback) => tx.afterCommit(callback),
-            touch: (...ids) => resources.push(...ids),
-          }
-          const result = await work(own)
-          await recordEvent(tx, {
-            nowMs,
-            accountId: caller.accountId,
-            userId: caller.userId,
-            accessKeyId: caller.accessKeyId,
-            action,
-            requestId,
-            resources,
-          })
-          return result
-        }),
-      ),
-    async waitUntil(condition, timeoutMs) {
-      const deadlineMs = deps.clock.now() + timeoutMs
-      for (;;) {
-        if (await deps.record.read(condition)) return true
-        if (deps.clock.now() >= deadlineMs) return false
-        await deps.clock.sleep(waitStepMs)
-      }
-    },
-  }
+/** `verbose` among the ids means everything, to the cloud's admin and to nobody else. */
+function scopeOf(
+  action: AnyAction,
+  input: Record<string, unknown>,
+  caller: Caller,
+): { input: Record<string, unknown>; scope: string | null } {
+  const lists = caller.isCloudAdmin ? (action.ids ?? []) : []
+  const asked = lists.filter((list) => (input[list] as string[] | undefined)?.includes('verbose'))
+  if (asked.length === 0) return { input, scope: caller.accountId }
+  const rest = asked.map((list) => [list, (input[list] as string[]).filter((id) => id !== 'verbose')])
+  return { input: { ...input, ...Object.fromEntries(rest) }, scope: null }
 }

@@ -8,6 +8,7 @@ import type { CloudSettings } from '../settings.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 import type { RawRequest } from './raw-request.ts'
+import type { Throttle } from './throttle.ts'
 
 export interface DoorDependencies {
   readonly record: StateStore<Tables>
@@ -20,6 +21,11 @@ export interface DoorDependencies {
   readonly log: Log
   readonly figures: CloudFigures
   readonly tracer: Tracer
+  readonly throttle: Throttle
+  /** For tests: sees what an action reads of its input. */
+  readonly watchInput?:
+    | ((action: string, input: Record<string, unknown>) => Record<string, unknown>)
+    | undefined
 }
 
 /** What a request carries from room to room. */

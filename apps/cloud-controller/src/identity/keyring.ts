@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { assert, must, writeAtomically } from '@mallee/base'
@@ -10,6 +10,8 @@ import { assert, must, writeAtomically } from '@mallee/base'
 export interface Keyring {
   seal(secret: string, boundTo: string): string
   open(sealed: string, boundTo: string): string
+  /** HMAC-SHA256 with a key derived from the current one: for tokens that the cloud gives out and reads back. */
+  sign(text: string): Buffer
 }
 
 interface KeyringFile {
@@ -20,10 +22,13 @@ interface KeyringFile {
 export async function openKeyring(file: string): Promise<Keyring> {
   const ring = await readOrCreate(file)
   const keys = new Map(Object.entries(ring.keys).map(([id, key]) => [id, Buffer.from(key, 'base64')]))
+  const current = must(keys.get(ring.current), 'the current key')
+  const signing = createHmac('sha256', current).update('mallee tokens').digest()
   return {
+    sign: (text) => createHmac('sha256', signing).update(text).digest(),
     seal(secret, boundTo) {
       const nonce = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', must(keys.get(ring.current), 'the current key'), nonce)
+      const cipher = createCipheriv('aes-256-gcm', current, nonce)
       cipher.setAAD(Buffer.from(boundTo))
       const sealed = Buffer.concat([
         nonce,

@@ -7,15 +7,43 @@ export async function getInstance(db: Reader, id: string): Promise<InstanceTable
   return db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
-/** The instances of these ids that the account owns, in no order; ids of others are as if they did not exist. */
+/**
+ * The instances of these ids that the account owns, in the order of their launch; ids of others are as if they did not
+ * exist. Null instead of an account: everyone's.
+ */
 export function listInstances(
   db: Reader,
-  accountId: string,
+  accountId: string | null,
   ids?: readonly string[],
 ): Promise<InstanceTable[]> {
-  let query = db.selectFrom('instance').selectAll().where('account_id', '=', accountId)
-  if (ids) query = query.where('id', 'in', ids.length > 0 ? ids : [''])
-  return query.orderBy('launched_at').orderBy('id').execute()
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .$if(accountId !== null, (query) => query.where('account_id', '=', accountId!))
+    .$if(ids !== undefined, (query) => query.where('id', 'in', ids!.length > 0 ? ids! : ['']))
+    .orderBy('launched_at')
+    .orderBy('id')
+    .execute()
+}
+
+/** At most `limit` instances, from the one after (launch time, id) on: what a page costs does not grow with the account. */
+export function listInstancesAfter(
+  db: Reader,
+  accountId: string | null,
+  range: { after: { launchedAt: number; id: string } | null; limit: number },
+): Promise<InstanceTable[]> {
+  const { after, limit } = range
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .$if(accountId !== null, (query) => query.where('account_id', '=', accountId!))
+    .$if(after !== null, (query) =>
+      query.where(sql<boolean>`(launched_at, id) > (${after!.launchedAt}, ${after!.id})`),
+    )
+    .orderBy('launched_at')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
 }
 
 export function currentDomain(db: Reader, instance: InstanceTable): Promise<DomainTable | undefined> {

@@ -5,6 +5,7 @@ import { firstLight } from './migrations/0001-first-light.ts'
 import { history } from './migrations/0002-history.ts'
 import { machines } from './migrations/0003-machines.ts'
 import { usage } from './migrations/0004-usage.ts'
+import { oldClients } from './migrations/0005-old-clients.ts'
 import { compute } from './migrations/0006-compute.ts'
 import type { Tables } from './tables.ts'
 
@@ -13,7 +14,7 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight, history, machines, usage, compute]
+export const migrations = [firstLight, history, machines, usage, oldClients, compute]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 

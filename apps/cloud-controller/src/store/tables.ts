@@ -18,6 +18,8 @@ export interface AccountTable {
   name: string
   email: string | null
   canonical_id: string
+  /** Whether its keys may sign by Signature Version 2 where the cloud does not allow that to all. */
+  legacy_signatures: Generated<Bit>
   created_at: number
 }
 
@@ -36,6 +38,25 @@ export interface AccessKeyTable {
   sealed_secret: string
   enabled: Bit
   created_at: number
+}
+
+/** A user's X.509 certificate, which signs SOAP messages. */
+export interface SigningCertificateTable {
+  id: string
+  account_id: string
+  user_id: string
+  /** SHA-256 of the certificate in DER, lower-case hex; one user only may have it. */
+  digest: string
+  /** PEM, as it was uploaded. */
+  certificate: string
+  enabled: Bit
+  created_at: number
+}
+
+/** A signed message that was taken; kept until it would be refused for its age. */
+export interface SoapMessageTable {
+  digest: string
+  expires_at: number
 }
 
 export interface QuotaTable {
@@ -439,6 +460,8 @@ export interface Tables {
   account: AccountTable
   user: UserTable
   access_key: AccessKeyTable
+  signing_certificate: SigningCertificateTable
+  soap_message: SoapMessageTable
   quota: QuotaTable
   vpc: VpcTable
   subnet: SubnetTable

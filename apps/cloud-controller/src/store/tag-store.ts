@@ -5,14 +5,18 @@ import type { TagTable } from './tables.ts'
 
 export type Tags = Map<string, { Key: string; Value: string }[]>
 
-/** The tags of these resources, by resource. */
-export async function readTags(db: Reader, accountId: string, resourceIds: readonly string[]): Promise<Tags> {
+/** The tags of these resources, by resource; an account sees its own only, null sees all. */
+export async function readTags(
+  db: Reader,
+  accountId: string | null,
+  resourceIds: readonly string[],
+): Promise<Tags> {
   const tags: Tags = new Map()
   for (let start = 0; start < resourceIds.length; start += 500) {
     const rows = await db
       .selectFrom('tag')
       .selectAll()
-      .where('account_id', '=', accountId)
+      .$if(accountId !== null, (query) => query.where('account_id', '=', accountId!))
       .where('resource_id', 'in', resourceIds.slice(start, start + 500))
       .orderBy('key')
       .execute()

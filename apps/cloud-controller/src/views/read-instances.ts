@@ -8,7 +8,7 @@ import { instanceView, type InstanceRows } from './instance-view.ts'
 /** Gathers what the views of these instances need, in a fixed number of reads. */
 export async function readInstanceRows(
   db: Reader,
-  accountId: string,
+  accountId: string | null,
   instances: readonly InstanceTable[],
 ): Promise<InstanceRows[]> {
   const ids = instances.map((instance) => instance.id)
@@ -27,10 +27,9 @@ export async function readInstanceRows(
 }
 
 /** One account-wide read beats many by id once there are more than a few hundred. */
-function interfacesOf(db: Reader, accountId: string, ids: readonly string[]) {
-  return ids.length > 500
-    ? readInterfaces(db, { accountId })
-    : readInterfaces(db, { accountId, instanceIds: ids })
+function interfacesOf(db: Reader, accountId: string | null, ids: readonly string[]) {
+  const owner = accountId === null ? {} : { accountId }
+  return ids.length > 500 ? readInterfaces(db, owner) : readInterfaces(db, { ...owner, instanceIds: ids })
 }
 
 /** Reservations in the order of their instances, each with its instances by launch index. */

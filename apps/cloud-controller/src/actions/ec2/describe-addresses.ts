@@ -6,9 +6,9 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import type { Reader } from '../../store/record.ts'
-import { readTags } from '../../store/tag-store.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
 
 interface AddressRow {
   readonly public_ip: number
@@ -20,39 +20,42 @@ interface AddressRow {
   readonly private_ip: number | null
 }
 
-/** Elastic IPs of the account; addresses that the cloud lends to instances are not among them, as on AWS. */
+const fields: FilterFields<AddressRow> = {
+  'allocation-id': (row) => [row.allocation_id],
+  'association-id': (row) => [row.association_id],
+  domain: () => ['vpc'],
+  'instance-id': (row) => [row.instance_id],
+  'network-interface-id': (row) => [row.interface_id],
+  'network-interface-owner-id': (row) => [row.interface_id === null ? null : row.account_id],
+  'private-ip-address': (row) => [row.private_ip === null ? null : formatIpv4(row.private_ip)],
+  'public-ip': (row) => [formatIpv4(row.public_ip)],
+}
+
+/**
+ * Elastic IPs of the account; addresses that the cloud lends to instances are not among them, as on AWS.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAddresses.html
+ */
 export const describeAddresses = defineEc2Action('DescribeAddresses', {
-  honours: ['PublicIps', 'AllocationIds', 'Filters', 'DryRun'],
+  honours: ['PublicIps', 'AllocationIds', 'Filters'],
+  filters: filterNames(fields, { tagged: true }),
+  ids: ['PublicIps', 'AllocationIds'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
-      const chosen = await chooseRows(db, ctx.caller.accountId, input)
-      const tags = await readTags(
-        db,
-        ctx.caller.accountId,
-        chosen.map((row) => row.allocation_id!),
-      )
-      const found = applyFilters(
-        chosen,
-        input.Filters,
-        {
-          'allocation-id': (row) => [row.allocation_id],
-          'association-id': (row) => [row.association_id],
-          domain: () => ['vpc'],
-          'instance-id': (row) => [row.instance_id],
-          'network-interface-id': (row) => [row.interface_id],
-          'private-ip-address': (row) => [row.private_ip === null ? null : formatIpv4(row.private_ip)],
-          'public-ip': (row) => [formatIpv4(row.public_ip)],
-        },
-        (row) => tags.get(row.allocation_id!) ?? [],
-      )
-      return { Addresses: found.map((row) => addressView(row, tags.get(row.allocation_id!) ?? [])) }
+      const { views } = await describeThings(ctx, db, input, {
+        things: await chooseRows(db, ctx.scope, input),
+        idOf: (row) => row.allocation_id!,
+        keyOf: (row) => String(row.public_ip).padStart(10, '0'),
+        fields,
+        view: addressView,
+      })
+      return { Addresses: views }
     })
   },
 })
 
 async function chooseRows(
   db: Reader,
-  accountId: string,
+  scope: string | null,
   input: Ec2Input<'DescribeAddresses'>,
 ): Promise<AddressRow[]> {
   const rows = await db
@@ -66,7 +69,7 @@ async function chooseRows(
       'address.account_id',
     ])
     .select(['network_interface.instance_id', 'network_interface.private_ip'])
-    .where('address.account_id', '=', accountId)
+    .$if(scope !== null, (query) => query.where('address.account_id', '=', scope!))
     .where('address.allocation_id', 'is not', null)
     .orderBy('address.public_ip')
     .execute()

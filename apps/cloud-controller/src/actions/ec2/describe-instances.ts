@@ -1,73 +1,59 @@
 import { formatIpv4 } from '@mallee/base'
-import { invalidInstanceIdMalformed, invalidInstanceIdNotFound } from '@mallee/ec2-api'
-import { listInstances } from '../../store/instance-store.ts'
+import { listInstances, listInstancesAfter } from '../../store/instance-store.ts'
+import type { Reader } from '../../store/record.ts'
+import type { InstanceTable } from '../../store/tables.ts'
 import { instanceState, privateDnsName, publicDnsName, type InstanceRows } from '../../views/instance-view.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
-import { defineEc2Action } from '../define-action.ts'
-import { applyFilters, type FilterFields } from '../filters.ts'
-import { page } from '../pages.ts'
-import { requireIds } from '../required-ids.ts'
+import { defineEc2Action, type ActionContext } from '../define-action.ts'
+import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
+import { nextToken, page, pageOf, timeKey, type PageInput } from '../pages.ts'
+import { requireInstances } from '../require-instances.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html */
 export const describeInstances = defineEc2Action('DescribeInstances', {
-  honours: ['InstanceIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['InstanceIds', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(fields(''), { tagged: true }),
+  ids: ['InstanceIds'],
 
   async run(ctx, input) {
-    const region = ctx.settings.region
     const ids = input.InstanceIds ?? []
     return ctx.read(async (db) => {
-      const found = await listInstances(db, ctx.caller.accountId, ids.length > 0 ? ids : undefined)
-      if (ids.length > 0) {
-        requireIds(ids, found, {
-          kind: 'instance',
-          idOf: (instance) => instance.id,
-          malformed: invalidInstanceIdMalformed,
-          missing: invalidInstanceIdNotFound,
-        })
-      }
-      const filtering = (input.Filters?.length ?? 0) > 0
-      const options = {
-        idOf: (id: string) => id,
-        secret: `${ctx.settings.region} DescribeInstances ${ctx.caller.accountId}`,
-        exclusiveIds: ids.length > 0,
-      }
-      if (!filtering) {
-        // The page is cut before its rows are gathered, so that a page costs the page and not the account.
-        const cut = page(
-          found.map((instance) => instance.id),
-          input,
-          options,
-        )
-        const wanted = new Set(cut.items)
-        const rows = await readInstanceRows(
-          db,
-          ctx.caller.accountId,
-          found.filter((instance) => wanted.has(instance.id)),
-        )
-        return { Reservations: reservationViews(rows, region), NextToken: cut.nextToken }
-      }
+      if (ids.length === 0 && (input.Filters?.length ?? 0) === 0) return describePage(ctx, db, input)
+      const found = ids.length > 0 ? await requireInstances(ctx, db, ids) : await listInstances(db, ctx.scope)
       const rows = applyFilters(
-        await readInstanceRows(db, ctx.caller.accountId, found),
+        await readInstanceRows(db, ctx.scope, found),
         input.Filters,
-        fields(region),
+        fields(ctx.settings.region),
         (row) => row.tags,
       )
-      const cut = page(
-        rows.map((row) => row.instance.id),
-        input,
-        options,
-      )
-      const wanted = new Set(cut.items)
-      return {
-        Reservations: reservationViews(
-          rows.filter((row) => wanted.has(row.instance.id)),
-          region,
-        ),
-        NextToken: cut.nextToken,
-      }
+      const cut = page(ctx, rows, input, {
+        keyOf: (row) => keyOf(row.instance),
+        exclusiveIds: ids.length > 0,
+      })
+      return { Reservations: reservationViews(cut.items, ctx.settings.region), NextToken: cut.nextToken }
     })
   },
 })
+
+function keyOf(instance: InstanceTable): string {
+  return timeKey(instance.launched_at, instance.id)
+}
+
+/** Without ids and filters the record itself cuts the page: it costs the page and not the account. */
+async function describePage(ctx: ActionContext, db: Reader, input: PageInput) {
+  const { after, size } = pageOf(ctx, input)
+  const [launchedAt, id] = after?.split(' ') ?? []
+  const found = await listInstancesAfter(db, ctx.scope, {
+    after: launchedAt === undefined || id === undefined ? null : { launchedAt: Number(launchedAt), id },
+    limit: size === null ? Number.MAX_SAFE_INTEGER : size + 1,
+  })
+  const shown = size === null ? found : found.slice(0, size)
+  const rows = await readInstanceRows(db, ctx.scope, shown)
+  return {
+    Reservations: reservationViews(rows, ctx.settings.region),
+    NextToken: shown.length < found.length ? nextToken(ctx, keyOf(shown.at(-1)!)) : undefined,
+  }
+}
 
 function fields(region: string): FilterFields<InstanceRows> {
   const address = (value: number | null) => (value === null ? null : formatIpv4(value))

@@ -1,51 +1,38 @@
 import { formatIpv4 } from '@mallee/base'
 import { invalidNetworkInterfaceIdMalformed, invalidNetworkInterfaceIdNotFound } from '@mallee/ec2-api'
 import { readInterfaces, type InterfaceView } from '../../store/network-store.ts'
-import { readTags } from '../../store/tag-store.ts'
 import { privateDnsName, publicDnsName } from '../../views/instance-view.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { applyFilters, type FilterFields } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
 import { requireIds } from '../required-ids.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html */
 export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfaces', {
-  honours: ['NetworkInterfaceIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['NetworkInterfaceIds', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(fields(''), { tagged: true }),
+  ids: ['NetworkInterfaceIds'],
   async run(ctx, input) {
+    const { region } = ctx.settings
     return ctx.read(async (db) => {
-      const all = await readInterfaces(db, { accountId: ctx.caller.accountId })
+      const all = await readInterfaces(db, ctx.scope === null ? {} : { accountId: ctx.scope })
       const ids = input.NetworkInterfaceIds ?? []
-      const chosen =
-        ids.length === 0
-          ? all
-          : requireIds(ids, all, {
-              kind: 'networkInterface',
-              idOf: (entry) => entry.id,
-              malformed: invalidNetworkInterfaceIdMalformed,
-              missing: invalidNetworkInterfaceIdNotFound,
-            })
-      const tags = await readTags(
-        db,
-        ctx.caller.accountId,
-        chosen.map((entry) => entry.id),
-      )
-      const found = applyFilters(
-        chosen,
-        input.Filters,
-        fields(ctx.settings.region),
-        (entry) => tags.get(entry.id) ?? [],
-      )
-      const cut = page(found, input, {
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things:
+          ids.length === 0
+            ? all
+            : requireIds(ids, all, {
+                kind: 'networkInterface',
+                idOf: (entry) => entry.id,
+                malformed: invalidNetworkInterfaceIdMalformed,
+                missing: invalidNetworkInterfaceIdNotFound,
+              }),
         idOf: (entry) => entry.id,
-        secret: `DescribeNetworkInterfaces ${ctx.caller.accountId}`,
+        fields: fields(region),
         exclusiveIds: ids.length > 0,
+        view: (entry, tags) => interfaceView(entry, region, tags),
       })
-      return {
-        NetworkInterfaces: cut.items.map((entry) =>
-          interfaceView(entry, ctx.settings.region, tags.get(entry.id) ?? []),
-        ),
-        NextToken: cut.nextToken,
-      }
+      return { NetworkInterfaces: views, NextToken: nextToken }
     })
   },
 })

@@ -10,7 +10,7 @@ const waitMs = 5_000
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
  */
 export const getConsoleOutput = defineEc2Action('GetConsoleOutput', {
-  honours: ['InstanceId', 'Latest', 'DryRun'],
+  honours: ['InstanceId', 'Latest'],
   async run(ctx, input) {
     const asked = await ctx.transaction(async (tx) => {
       const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])

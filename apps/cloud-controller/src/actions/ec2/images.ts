@@ -12,12 +12,13 @@ import {
 } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
-import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
+import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { ImageTable } from '../../store/tables.ts'
 import { transitionImage } from '../../store/transition.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
-import { applyFilters, type FilterFields } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
+import { timeKey } from '../pages.ts'
 import { tagRows } from '../tag-specifications.ts'
 
 /**
@@ -37,8 +38,8 @@ export const registerImage = defineEc2Action('RegisterImage', {
     'EnaSupport',
     'SriovNetSupport',
     'TagSpecifications',
-    'DryRun',
   ],
+  creates: ['image'],
   run(ctx, input) {
     const location = parseLocation(input)
     return ctx.transaction(async (tx) => {
@@ -142,52 +143,6 @@ function wellFormed(id: string): boolean {
   return isWellFormedId('image', id) || isWellFormedId('kernel', id) || isWellFormedId('ramdisk', id)
 }
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html */
-export const describeImages = defineEc2Action('DescribeImages', {
-  honours: [
-    'ImageIds',
-    'Owners',
-    'ExecutableUsers',
-    'Filters',
-    'MaxResults',
-    'NextToken',
-    'IncludeDeprecated',
-    'IncludeDisabled',
-    'DryRun',
-  ],
-  async run(ctx, input) {
-    return ctx.read(async (db) => {
-      const all = (
-        await db.selectFrom('image').selectAll().orderBy('created_at').orderBy('id').execute()
-      ).filter((image) => visible(ctx, image) && image.state !== 'deregistered')
-      const ids = (input.ImageIds ?? []).map(canonicalImageId)
-      for (const [index, id] of ids.entries())
-        if (!wellFormed(id)) throw invalidAmiIdMalformed(input.ImageIds![index]!)
-      const missing = ids.filter((id) => !all.some((image) => image.id === id))
-      if (missing.length > 0) throw invalidAmiIdNotFound(missing)
-      const chosen = all.filter(
-        (image) =>
-          (ids.length === 0 || ids.includes(image.id)) &&
-          owned(ctx, image, input.Owners) &&
-          executable(ctx, image, input.ExecutableUsers),
-      )
-      const tags = await readTags(
-        db,
-        ctx.caller.accountId,
-        chosen.map((image) => image.id),
-      )
-      const tagsOf = (image: ImageTable) => tags.get(image.id) ?? []
-      const found = applyFilters(chosen, input.Filters, fields, tagsOf)
-      const cut = page(found, input, {
-        idOf: (image) => image.id,
-        secret: `DescribeImages ${ctx.caller.accountId}`,
-        smallest: 1,
-      })
-      return { Images: cut.items.map((image) => imageView(image, tagsOf(image))), NextToken: cut.nextToken }
-    })
-  },
-})
-
 function owned(ctx: ActionContext, image: ImageTable, owners: readonly string[] | undefined): boolean {
   if (!owners || owners.length === 0) return true
   return owners.some((owner) =>
@@ -221,6 +176,50 @@ const fields: FilterFields<ImageTable> = {
   'virtualization-type': () => ['hvm'],
 }
 
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html */
+export const describeImages = defineEc2Action('DescribeImages', {
+  honours: [
+    'ImageIds',
+    'Owners',
+    'ExecutableUsers',
+    'Filters',
+    'MaxResults',
+    'NextToken',
+    'IncludeDeprecated',
+    'IncludeDisabled',
+  ],
+  filters: filterNames(fields, { tagged: true }),
+  ids: ['ImageIds'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const all = (
+        await db.selectFrom('image').selectAll().orderBy('created_at').orderBy('id').execute()
+      ).filter((image) => visible(ctx, image) && image.state !== 'deregistered')
+      const ids = (input.ImageIds ?? []).map(canonicalImageId)
+      for (const [index, id] of ids.entries())
+        if (!wellFormed(id)) throw invalidAmiIdMalformed(input.ImageIds![index]!)
+      const missing = ids.filter((id) => !all.some((image) => image.id === id))
+      if (missing.length > 0) throw invalidAmiIdNotFound(missing)
+      const chosen = all.filter(
+        (image) =>
+          (ids.length === 0 || ids.includes(image.id)) &&
+          owned(ctx, image, input.Owners) &&
+          executable(ctx, image, input.ExecutableUsers),
+      )
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things: chosen,
+        idOf: (image) => image.id,
+        keyOf: (image) => timeKey(image.created_at, image.id),
+        fields,
+        smallest: 1,
+        exclusiveIds: ids.length > 0,
+        view: imageView,
+      })
+      return { Images: views, NextToken: nextToken }
+    })
+  },
+})
+
 function imageView(image: ImageTable, tags: { Key: string; Value: string }[]) {
   return {
     ImageId: image.id,
@@ -252,7 +251,7 @@ function imageView(image: ImageTable, tags: { Key: string; Value: string }[]) {
 
 /** Running instances keep the image; new launches do not get it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html */
 export const deregisterImage = defineEc2Action('DeregisterImage', {
-  honours: ['ImageId', 'DryRun'],
+  honours: ['ImageId'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       const id = canonicalImageId(input.ImageId)

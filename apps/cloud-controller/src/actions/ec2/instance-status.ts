@@ -4,8 +4,9 @@ import type { Reader } from '../../store/record.ts'
 import type { DomainTable, InstanceTable } from '../../store/tables.ts'
 import { instanceState } from '../../views/instance-view.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
+import { timeKey } from '../pages.ts'
 import { requireIds } from '../required-ids.ts'
 
 type Health = 'ok' | 'impaired' | 'initializing' | 'not-applicable'
@@ -18,17 +19,29 @@ interface Status {
   readonly impairedSinceMs: number | null
 }
 
+const fields: FilterFields<Status> = {
+  'availability-zone': (status) => [status.instance.availability_zone],
+  'instance-state-code': (status) => [instanceState(status.instance.state).Code],
+  'instance-state-name': (status) => [status.instance.state],
+  'instance-status.reachability': (status) => [reachability(status.guest)],
+  'instance-status.status': (status) => [status.guest],
+  'system-status.reachability': (status) => [reachability(status.system)],
+  'system-status.status': (status) => [status.system],
+}
+
 /**
  * The system status is the node's: an agent that fell silent makes its instances impaired, and nothing else of them.
  * The instance status is the domain's: one that ended against its guest's will is followed by the next incarnation.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html
  */
 export const describeInstanceStatus = defineEc2Action('DescribeInstanceStatus', {
-  honours: ['InstanceIds', 'IncludeAllInstances', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['InstanceIds', 'IncludeAllInstances', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(fields, { tagged: false }),
+  ids: ['InstanceIds'],
   async run(ctx, input) {
     const ids = input.InstanceIds ?? []
     return ctx.read(async (db) => {
-      const found = await listInstances(db, ctx.caller.accountId, ids.length > 0 ? ids : undefined)
+      const found = await listInstances(db, ctx.scope, ids.length > 0 ? ids : undefined)
       if (ids.length > 0) {
         requireIds(ids, found, {
           kind: 'instance',
@@ -38,25 +51,20 @@ export const describeInstanceStatus = defineEc2Action('DescribeInstanceStatus', 
         })
       }
       const silent = await silentAgents(db)
-      const amiss = await domainsAmiss(db, ctx.caller.accountId)
+      const amiss = await domainsAmiss(db, ctx.scope)
       const statuses = found
         .filter((instance) => input.IncludeAllInstances || instance.state === 'running')
         .map((instance) => statusOf(instance, silent, amiss.get(instance.id)))
-      const filtered = applyFilters(statuses, input.Filters, {
-        'availability-zone': (status) => [status.instance.availability_zone],
-        'instance-state-code': (status) => [instanceState(status.instance.state).Code],
-        'instance-state-name': (status) => [status.instance.state],
-        'instance-status.status': (status) => [status.guest],
-        'instance-status.reachability': (status) => [reachability(status.guest)],
-        'system-status.status': (status) => [status.system],
-        'system-status.reachability': (status) => [reachability(status.system)],
-      })
-      const cut = page(filtered, input, {
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things: statuses,
         idOf: (status) => status.instance.id,
-        secret: `DescribeInstanceStatus ${ctx.caller.accountId}`,
+        keyOf: (status) => timeKey(status.instance.launched_at, status.instance.id),
+        tagged: false,
+        fields,
         exclusiveIds: ids.length > 0,
+        view: statusView,
       })
-      return { InstanceStatuses: cut.items.map(statusView), NextToken: cut.nextToken }
+      return { InstanceStatuses: views, NextToken: nextToken }
     })
   },
 })
@@ -73,7 +81,7 @@ async function silentAgents(db: Reader): Promise<Map<string, number>> {
 type Amiss = Pick<DomainTable, 'instance_id' | 'observed_state' | 'observed_at'>
 
 /** The present domains of running instances that do not run. */
-async function domainsAmiss(db: Reader, accountId: string): Promise<Map<string, Amiss>> {
+async function domainsAmiss(db: Reader, scope: string | null): Promise<Map<string, Amiss>> {
   const rows = await db
     .selectFrom('instance')
     .innerJoin('domain', (join) =>
@@ -82,7 +90,7 @@ async function domainsAmiss(db: Reader, accountId: string): Promise<Map<string, 
         .onRef('domain.incarnation', '=', 'instance.incarnation'),
     )
     .select(['domain.instance_id', 'domain.observed_state', 'domain.observed_at'])
-    .where('instance.account_id', '=', accountId)
+    .$if(scope !== null, (query) => query.where('instance.account_id', '=', scope!))
     .where('instance.state', '=', 'running')
     .where((eb) =>
       eb.or([eb('domain.observed_state', 'is', null), eb('domain.observed_state', '!=', 'running')]),

@@ -2,45 +2,73 @@ import { GiB } from '@mallee/base'
 import { invalidInstanceType } from '@mallee/ec2-api'
 import type { InstanceTypeTable } from '../../store/tables.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
+
+const fields: FilterFields<InstanceTypeTable> = {
+  'auto-recovery-supported': () => [true],
+  'bare-metal': () => [false],
+  'burstable-performance-supported': () => [false],
+  'current-generation': () => [true],
+  'dedicated-hosts-supported': () => [false],
+  'ebs-info.ebs-optimized-support': () => ['unsupported'],
+  'ebs-info.encryption-support': () => ['unsupported'],
+  'ebs-info.nvme-support': () => ['unsupported'],
+  'free-tier-eligible': () => [false],
+  'hibernation-supported': () => [false],
+  hypervisor: () => [],
+  'instance-storage-info.disk.count': () => [1],
+  'instance-storage-info.disk.size-in-gb': (row) => [sizeInGB(row)],
+  'instance-storage-info.disk.type': () => ['ssd'],
+  'instance-storage-info.encryption-support': () => ['unsupported'],
+  'instance-storage-info.nvme-support': () => ['unsupported'],
+  'instance-storage-info.total-size-in-gb': (row) => [sizeInGB(row)],
+  'instance-storage-supported': () => [true],
+  'instance-type': (row) => [row.name],
+  'memory-info.size-in-mib': (row) => [row.memory_mib],
+  'network-info.ena-support': () => ['unsupported'],
+  'network-info.ipv4-addresses-per-interface': () => [1],
+  'network-info.ipv6-supported': () => [false],
+  'network-info.maximum-network-interfaces': () => [1],
+  'processor-info.supported-architecture': () => ['x86_64'],
+  'supported-boot-mode': () => ['legacy-bios'],
+  'supported-root-device-type': () => ['instance-store'],
+  'supported-usage-class': () => ['on-demand'],
+  'supported-virtualization-type': () => ['hvm'],
+  'vcpu-info.default-cores': (row) => [row.vcpus],
+  'vcpu-info.default-threads-per-core': () => [1],
+  'vcpu-info.default-vcpus': (row) => [row.vcpus],
+}
 
 /** The cloud's own types, which its admin may change. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html */
 export const describeInstanceTypes = defineEc2Action('DescribeInstanceTypes', {
-  honours: ['InstanceTypes', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['InstanceTypes', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(fields, { tagged: false }),
   async run(ctx, input) {
+    const names: readonly string[] = input.InstanceTypes ?? []
     return ctx.read(async (db) => {
-      const rows = await db.selectFrom('instance_type').selectAll().orderBy('name').execute()
-      const names: readonly string[] = input.InstanceTypes ?? []
+      const rows = await db.selectFrom('instance_type').selectAll().execute()
       const unknown = names.filter((name) => !rows.some((row) => row.name === name))
       if (unknown.length > 0) throw invalidInstanceType(unknown)
-      const chosen = rows.filter((row) => names.length === 0 || names.includes(row.name))
-      const found = applyFilters(chosen, input.Filters, {
-        'instance-type': (row) => [row.name],
-        'vcpu-info.default-vcpus': (row) => [row.vcpus],
-        'memory-info.size-in-mib': (row) => [row.memory_mib],
-        'instance-storage-supported': () => [true],
-        'instance-storage-info.total-size-in-gb': (row) => [row.disk_gib],
-        'processor-info.supported-architecture': () => ['x86_64'],
-        'bare-metal': () => [false],
-        'current-generation': () => [true],
-        'supported-root-device-type': () => ['instance-store'],
-        'supported-virtualization-type': () => ['hvm'],
-        'supported-usage-class': () => ['on-demand'],
-        'free-tier-eligible': () => [false],
-      })
-      const cut = page(found, input, {
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things: rows.filter((row) => names.length === 0 || names.includes(row.name)),
         idOf: (row) => row.name,
-        secret: `DescribeInstanceTypes ${ctx.caller.accountId}`,
+        tagged: false,
+        fields,
         exclusiveIds: names.length > 0,
+        view,
       })
-      return { InstanceTypes: cut.items.map(view), NextToken: cut.nextToken }
+      return { InstanceTypes: views, NextToken: nextToken }
     })
   },
 })
 
+function sizeInGB(row: InstanceTypeTable): number {
+  return Math.round((row.disk_gib * GiB) / (1000 * 1000 * 1000))
+}
+
 function view(row: InstanceTypeTable) {
-  const sizeInGB = Math.round((row.disk_gib * GiB) / (1000 * 1000 * 1000))
+  const totalGB = sizeInGB(row)
   return {
     InstanceType: row.name,
     CurrentGeneration: true,
@@ -54,8 +82,8 @@ function view(row: InstanceTypeTable) {
     MemoryInfo: { SizeInMiB: row.memory_mib },
     InstanceStorageSupported: true,
     InstanceStorageInfo: {
-      TotalSizeInGB: sizeInGB,
-      Disks: [{ SizeInGB: sizeInGB, Count: 1, Type: 'ssd' as const }],
+      TotalSizeInGB: totalGB,
+      Disks: [{ SizeInGB: totalGB, Count: 1, Type: 'ssd' as const }],
       NvmeSupport: 'unsupported' as const,
       EncryptionSupport: 'unsupported' as const,
     },

@@ -5,21 +5,22 @@ import {
   invalidKeyPairNotFound,
   invalidParameterValue,
   resourceLimitExceeded,
-  unsupportedParameter,
 } from '@mallee/ec2-api'
 import { createKey, readPublicKey } from '../../identity/ssh-keys.ts'
 import { quotaOf } from '../../store/quota-store.ts'
-import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
+import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { KeyPairTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
 import { tagRows } from '../tag-specifications.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateKeyPair.html */
 export const createKeyPair = defineEc2Action('CreateKeyPair', {
-  honours: ['KeyName', 'KeyType', 'KeyFormat', 'TagSpecifications', 'DryRun'],
+  honours: ['KeyName', 'KeyType', 'TagSpecifications'],
+  only: { KeyFormat: ['pem'] },
+  creates: ['key-pair'],
   async run(ctx, input) {
-    if (input.KeyFormat === 'ppk') throw unsupportedParameter('KeyFormat')
     checkName(input.KeyName)
     const created = await createKey(input.KeyType === 'ed25519' ? 'ed25519' : 'rsa', input.KeyName)
     const { row, tags } = await insert(ctx, input, {
@@ -39,7 +40,8 @@ export const createKeyPair = defineEc2Action('CreateKeyPair', {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportKeyPair.html */
 export const importKeyPair = defineEc2Action('ImportKeyPair', {
-  honours: ['KeyName', 'PublicKeyMaterial', 'TagSpecifications', 'DryRun'],
+  honours: ['KeyName', 'PublicKeyMaterial', 'TagSpecifications'],
+  creates: ['key-pair'],
   async run(ctx, input) {
     checkName(input.KeyName)
     const key = readPublicKey(input.PublicKeyMaterial)
@@ -53,59 +55,56 @@ export const importKeyPair = defineEc2Action('ImportKeyPair', {
   },
 })
 
+const fields: FilterFields<KeyPairTable> = {
+  'key-name': (row) => [row.name],
+  'key-pair-id': (row) => [row.id],
+  fingerprint: (row) => [row.fingerprint],
+}
+
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeKeyPairs.html */
 export const describeKeyPairs = defineEc2Action('DescribeKeyPairs', {
-  honours: ['KeyNames', 'KeyPairIds', 'IncludePublicKey', 'Filters', 'DryRun'],
+  honours: ['KeyNames', 'KeyPairIds', 'IncludePublicKey', 'Filters'],
+  filters: filterNames(fields, { tagged: true }),
+  ids: ['KeyNames', 'KeyPairIds'],
   async run(ctx, input) {
+    const names = input.KeyNames ?? []
+    const ids = input.KeyPairIds ?? []
     return ctx.read(async (db) => {
       const rows = await db
         .selectFrom('key_pair')
         .selectAll()
-        .where('account_id', '=', ctx.caller.accountId)
-        .orderBy('name')
+        .$if(ctx.scope !== null, (query) => query.where('account_id', '=', ctx.scope!))
         .execute()
-      const missing = (input.KeyNames ?? []).filter((name) => !rows.some((row) => row.name === name))
+      const missing = names.filter((name) => !rows.some((row) => row.name === name))
       if (missing.length > 0) throw invalidKeyPairNotFound(missing)
-      const missingIds = (input.KeyPairIds ?? []).filter((id) => !rows.some((row) => row.id === id))
+      const missingIds = ids.filter((id) => !rows.some((row) => row.id === id))
       if (missingIds.length > 0) throw invalidKeyPairNotFound(missingIds)
-      const named = rows.filter(
-        (row) =>
-          ((input.KeyNames?.length ?? 0) === 0 || input.KeyNames!.includes(row.name)) &&
-          ((input.KeyPairIds?.length ?? 0) === 0 || input.KeyPairIds!.includes(row.id)),
-      )
-      const tags = await readTags(
-        db,
-        ctx.caller.accountId,
-        named.map((row) => row.id),
-      )
-      const found = applyFilters(
-        named,
-        input.Filters,
-        {
-          'key-name': (row) => [row.name],
-          'key-pair-id': (row) => [row.id],
-          fingerprint: (row) => [row.fingerprint],
-        },
-        (row) => tags.get(row.id) ?? [],
-      )
-      return {
-        KeyPairs: found.map((row) => ({
+      const { views } = await describeThings(ctx, db, input, {
+        things: rows.filter(
+          (row) =>
+            (names.length === 0 || names.includes(row.name)) && (ids.length === 0 || ids.includes(row.id)),
+        ),
+        idOf: (row) => row.id,
+        keyOf: (row) => `${row.name} ${row.id}`,
+        fields,
+        view: (row, tags) => ({
           KeyPairId: row.id,
           KeyName: row.name,
           KeyType: row.type,
           KeyFingerprint: row.fingerprint,
           CreateTime: new Date(row.created_at),
-          Tags: tags.get(row.id) ?? [],
+          Tags: tags,
           ...(input.IncludePublicKey ? { PublicKey: `${row.public_key} ${row.name}` } : {}),
-        })),
-      }
+        }),
+      })
+      return { KeyPairs: views }
     })
   },
 })
 
 /** Success where there is none, as AWS has it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteKeyPair.html */
 export const deleteKeyPair = defineEc2Action('DeleteKeyPair', {
-  honours: ['KeyName', 'KeyPairId', 'DryRun'],
+  honours: ['KeyName', 'KeyPairId'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       if (input.KeyName === undefined && input.KeyPairId === undefined)

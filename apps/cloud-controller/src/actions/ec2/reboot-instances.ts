@@ -8,7 +8,7 @@ import { requireInstances } from '../require-instances.ts'
  * reboot twice. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RebootInstances.html
  */
 export const rebootInstances = defineEc2Action('RebootInstances', {
-  honours: ['InstanceIds', 'DryRun'],
+  honours: ['InstanceIds'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       for (const instance of await requireInstances(ctx, tx.db, input.InstanceIds)) {

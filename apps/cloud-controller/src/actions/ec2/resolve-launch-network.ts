@@ -77,21 +77,7 @@ function onlyInterface(input: Input) {
       'Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request',
     )
   }
-  const honoured = new Set([
-    'SubnetId',
-    'Groups',
-    'AssociatePublicIpAddress',
-    'DeviceIndex',
-    'DeleteOnTermination',
-  ])
-  const card = cards[0]!
-  for (const [name, value] of Object.entries(card)) {
-    if (value !== undefined && !honoured.has(name)) throw unsupportedParameter(`NetworkInterface.1.${name}`)
-  }
-  if (card.DeviceIndex !== undefined && card.DeviceIndex !== 0)
-    throw unsupportedParameter('NetworkInterface.1.DeviceIndex')
-  if (card.DeleteOnTermination === false) throw unsupportedParameter('NetworkInterface.1.DeleteOnTermination')
-  return card
+  return cards[0]!
 }
 
 async function resolveGroups(

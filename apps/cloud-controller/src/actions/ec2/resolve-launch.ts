@@ -10,7 +10,6 @@ import {
   invalidParameterValue,
   invalidUserDataMalformed,
   missingParameter,
-  unsupportedParameter,
   userDataTooLarge,
   vcpuLimitExceeded,
   type Ec2Input,
@@ -41,6 +40,9 @@ export interface Launch {
   readonly userData: string | null
   readonly clientToken: string | null
   readonly metadataOptions: MetadataOptions
+  readonly monitoring: boolean
+  readonly apiTerminationDisabled: boolean
+  readonly apiStopDisabled: boolean
   subnetIn(zone: string): SubnetTable
   wantsPublicIp(subnet: SubnetTable): boolean
   tagsFor(instanceIds: readonly string[], interfaceIds: readonly string[]): TagTable[]
@@ -50,7 +52,7 @@ export interface Launch {
 const userDataMaxBytes = 16_384
 
 export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input): Promise<Launch> {
-  refuseUnsupported(input)
+  checkShutdownBehavior(input)
   checkCounts(input)
   const image = await requireImage(ctx, db, input.ImageId ?? missing('ImageId'), 'machine')
   const kernelId = input.KernelId ?? image.kernel_id
@@ -92,6 +94,9 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     userData: checkUserData(input.UserData),
     clientToken: input.ClientToken ?? null,
     metadataOptions: metadataOptionsOf(ctx, input.MetadataOptions),
+    monitoring: input.Monitoring?.Enabled === true,
+    apiTerminationDisabled: input.DisableApiTermination === true,
+    apiStopDisabled: input.DisableApiStop === true,
     subnetIn: network.subnetIn,
     wantsPublicIp: network.wantsPublicIp,
     tagsFor: (instanceIds, interfaceIds) => [
@@ -105,30 +110,12 @@ function missing(parameter: string): never {
   throw missingParameter(parameter)
 }
 
-/** Members inside honoured ones that we cannot honour, each refused by name. */
-function refuseUnsupported(input: Input): void {
-  const placement = input.Placement ?? {}
-  for (const [name, value] of Object.entries(placement)) {
-    if (name === 'AvailabilityZone' || value === undefined) continue
-    if (name === 'Tenancy' && value === 'default') continue
-    if (name === 'GroupName' && value === '') continue
-    throw unsupportedParameter(`Placement.${name}`)
-  }
+/** An instance store is gone with its domain: there is nothing that a stopped instance could start from. */
+function checkShutdownBehavior(input: Input): void {
   if (input.InstanceInitiatedShutdownBehavior === 'stop') {
     throw invalidParameterCombination(
       "The attribute instanceInitiatedShutdownBehavior 'stop' is only valid for EBS-backed instances.",
     )
-  }
-  if (input.Monitoring?.Enabled === true) throw unsupportedParameter('Monitoring.Enabled')
-  if (input.EbsOptimized === true) throw unsupportedParameter('EbsOptimized')
-  if (input.DisableApiTermination === true) throw unsupportedParameter('DisableApiTermination')
-  const known = new Set(['instance', 'network-interface'])
-  for (const specification of input.TagSpecifications ?? []) {
-    if (!known.has(specification.ResourceType ?? '')) {
-      throw invalidParameterValue(
-        `'${specification.ResourceType}' is not a valid taggable resource type for this operation.`,
-      )
-    }
   }
 }
 
@@ -142,7 +129,7 @@ function checkCounts(input: Input): void {
   }
 }
 
-async function requireImage(
+export async function requireImage(
   ctx: ActionContext,
   db: Reader,
   id: string,
@@ -174,7 +161,7 @@ async function requireKeyPair(
   return key
 }
 
-function checkUserData(text: string | undefined): string | null {
+export function checkUserData(text: string | undefined): string | null {
   if (text === undefined || text === '') return null
   const compact = text.replaceAll(/\s/g, '')
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(compact) || compact.replace(/=+$/, '').length % 4 === 1)
@@ -187,7 +174,6 @@ function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']
   const hopLimit = options?.HttpPutResponseHopLimit ?? 1
   if (hopLimit < 1 || hopLimit > 64)
     throw invalidParameterValue(`Invalid value '${hopLimit}' for HttpPutResponseHopLimit.`)
-  if (options?.HttpProtocolIpv6 === 'enabled') throw unsupportedParameter('MetadataOptions.HttpProtocolIpv6')
   return {
     endpointEnabled: options?.HttpEndpoint !== 'disabled',
     tokensRequired: options?.HttpTokens

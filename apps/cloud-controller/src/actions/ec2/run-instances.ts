@@ -1,7 +1,6 @@
 import type { Ec2Input } from '@mallee/ec2-api'
 import { idempotentInstanceTerminated, insufficientInstanceCapacity } from '@mallee/ec2-api'
 import type { CapacityNow } from '../../store/capacity.ts'
-import { withClientToken } from '../../store/client-token-store.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
 import { putTags } from '../../store/tag-store.ts'
@@ -34,34 +33,38 @@ export const runInstances = defineEc2Action('RunInstances', {
     'SecurityGroupIds',
     'SecurityGroups',
     'SubnetId',
-    'Placement',
+    'Placement.AvailabilityZone',
     'UserData',
-    'ClientToken',
-    'DryRun',
     'TagSpecifications',
-    'MetadataOptions',
-    'NetworkInterfaces',
+    'MetadataOptions.HttpTokens',
+    'MetadataOptions.HttpPutResponseHopLimit',
+    'MetadataOptions.HttpEndpoint',
+    'MetadataOptions.InstanceMetadataTags',
+    'NetworkInterfaces.SubnetId',
+    'NetworkInterfaces.Groups',
+    'NetworkInterfaces.AssociatePublicIpAddress',
     'InstanceInitiatedShutdownBehavior',
-    'Monitoring',
-    'EbsOptimized',
+    'Monitoring.Enabled',
     'DisableApiTermination',
+    'DisableApiStop',
   ],
+  only: {
+    EbsOptimized: [false],
+    'Placement.Tenancy': ['default'],
+    'MetadataOptions.HttpProtocolIpv6': ['disabled'],
+    'NetworkInterfaces.DeviceIndex': [0],
+    'NetworkInterfaces.DeleteOnTermination': [true],
+    'HibernationOptions.Configured': [false],
+    'EnclaveOptions.Enabled': [false],
+    'MaintenanceOptions.AutoRecovery': ['default'],
+  },
+  creates: ['instance', 'network-interface'],
 
   async run(ctx, input) {
     const ids = await ctx.transaction(async (tx) => {
-      const { result, repeated } = await withClientToken(
-        tx,
-        {
-          accountId: ctx.caller.accountId,
-          action: ctx.action,
-          token: input.ClientToken,
-          input,
-          nowMs: ctx.nowMs,
-        },
-        () => launch(ctx, tx, input),
-      )
-      if (!repeated) tx.touch(...result)
-      return result
+      const launched = await launch(ctx, tx, input)
+      tx.touch(...launched)
+      return launched
     })
     return ctx.read(async (db) => {
       const instances = await db.selectFrom('instance').selectAll().where('id', 'in', ids).execute()
@@ -180,6 +183,9 @@ async function insertInstance(
       client_token: launching.clientToken,
       uuid: newUuid(ctx.random),
       metadata_options: JSON.stringify(launching.metadataOptions),
+      monitoring: launching.monitoring ? 1 : 0,
+      api_termination_disabled: launching.apiTerminationDisabled ? 1 : 0,
+      api_stop_disabled: launching.apiStopDisabled ? 1 : 0,
       state: 'pending',
       state_reason_code: null,
       state_reason_message: null,

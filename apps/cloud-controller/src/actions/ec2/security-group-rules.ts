@@ -10,12 +10,12 @@ import {
 } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
 import { insertRule, listRules, nodesOfVpc, ruleIdentity } from '../../store/security-group-store.ts'
-import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
+import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
 import { securityGroupRuleView } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
 import { requestedRules } from '../security-group-permissions.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { requireGroup } from './security-groups.ts'
@@ -42,7 +42,6 @@ const ingressMembers = [
   'ToPort',
   'CidrIp',
   'SourceSecurityGroupName',
-  'DryRun',
 ] as const
 const egressMembers = [
   'GroupId',
@@ -52,18 +51,19 @@ const egressMembers = [
   'ToPort',
   'CidrIp',
   'SourceSecurityGroupName',
-  'DryRun',
 ] as const
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html */
 export const authorizeSecurityGroupIngress = defineEc2Action('AuthorizeSecurityGroupIngress', {
   honours: [...ingressMembers, 'TagSpecifications'],
+  creates: ['security-group-rule'],
   run: (ctx, input) => authorize(ctx, input, false),
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html */
 export const authorizeSecurityGroupEgress = defineEc2Action('AuthorizeSecurityGroupEgress', {
   honours: [...egressMembers, 'TagSpecifications'],
+  creates: ['security-group-rule'],
   run: (ctx, input) => authorize(ctx, input, true),
 })
 
@@ -172,16 +172,22 @@ async function wakeNodes(
   for (const nodeId of await nodesOfVpc(tx.db, group.vpc_id)) tx.afterCommit(() => ctx.wakes.network(nodeId))
 }
 
+const ruleFields: FilterFields<SecurityGroupRuleTable> = {
+  'group-id': (row) => [row.group_id],
+  'security-group-rule-id': (row) => [row.id],
+}
+
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroupRules.html */
 export const describeSecurityGroupRules = defineEc2Action('DescribeSecurityGroupRules', {
-  honours: ['SecurityGroupRuleIds', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['SecurityGroupRuleIds', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(ruleFields, { tagged: true }),
+  ids: ['SecurityGroupRuleIds'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
       const rows = await db
         .selectFrom('security_group_rule')
         .selectAll()
-        .where('account_id', '=', ctx.caller.accountId)
-        .orderBy('id')
+        .$if(ctx.scope !== null, (query) => query.where('account_id', '=', ctx.scope!))
         .execute()
       for (const id of input.SecurityGroupRuleIds ?? []) {
         if (!isWellFormedId('securityGroupRule', id)) throw invalidSecurityGroupRuleIdMalformed(id)
@@ -191,25 +197,13 @@ export const describeSecurityGroupRules = defineEc2Action('DescribeSecurityGroup
         (row) =>
           (input.SecurityGroupRuleIds?.length ?? 0) === 0 || input.SecurityGroupRuleIds!.includes(row.id),
       )
-      const tags = await readTags(
-        db,
-        ctx.caller.accountId,
-        chosen.map((row) => row.id),
-      )
-      const found = applyFilters(
-        chosen,
-        input.Filters,
-        { 'group-id': (row) => [row.group_id], 'security-group-rule-id': (row) => [row.id] },
-        (row) => tags.get(row.id) ?? [],
-      )
-      const cut = page(found, input, {
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things: chosen,
         idOf: (row) => row.id,
-        secret: `DescribeSecurityGroupRules ${ctx.caller.accountId}`,
+        fields: ruleFields,
+        view: securityGroupRuleView,
       })
-      return {
-        SecurityGroupRules: cut.items.map((row) => securityGroupRuleView(row, tags.get(row.id) ?? [])),
-        NextToken: cut.nextToken,
-      }
+      return { SecurityGroupRules: views, NextToken: nextToken }
     })
   },
 })

@@ -16,18 +16,19 @@ import {
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
-import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
+import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
 import { securityGroupView } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
-import { applyFilters, type FilterFields } from '../filters.ts'
-import { page } from '../pages.ts'
+import { describeThings } from '../describe-things.ts'
+import { filterNames, type FilterFields } from '../filters.ts'
 import { protocolName } from '../../views/ip-protocols.ts'
 import { tagRows } from '../tag-specifications.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html */
 export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
-  honours: ['GroupName', 'Description', 'VpcId', 'TagSpecifications', 'DryRun'],
+  honours: ['GroupName', 'Description', 'VpcId', 'TagSpecifications'],
+  creates: ['security-group'],
   run(ctx, input) {
     const allowed = /^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]{1,255}$/
     if (!allowed.test(input.GroupName) || input.GroupName.startsWith('sg-'))
@@ -78,7 +79,7 @@ function listGroups(ctx: ActionContext, db: Reader): Promise<SecurityGroupTable[
   return db
     .selectFrom('security_group')
     .selectAll()
-    .where('account_id', '=', ctx.caller.accountId)
+    .$if(ctx.scope !== null, (query) => query.where('account_id', '=', ctx.scope!))
     .orderBy('created_at')
     .orderBy('id')
     .execute()
@@ -105,7 +106,7 @@ export async function requireGroup(
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html */
 export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
-  honours: ['GroupId', 'GroupName', 'DryRun'],
+  honours: ['GroupId', 'GroupName'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       const group = await requireGroup(ctx, tx.db, input)
@@ -136,42 +137,6 @@ interface GroupRows {
   readonly rules: readonly SecurityGroupRuleTable[]
 }
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
-export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', {
-  honours: ['GroupIds', 'GroupNames', 'Filters', 'MaxResults', 'NextToken', 'DryRun'],
-  async run(ctx, input) {
-    return ctx.read(async (db) => {
-      const groups = await listGroups(ctx, db)
-      for (const id of input.GroupIds ?? []) {
-        if (!isWellFormedId('securityGroup', id)) throw invalidGroupIdMalformed(id)
-        if (!groups.some((group) => group.id === id)) throw invalidGroupNotFound(id)
-      }
-      for (const name of input.GroupNames ?? [])
-        if (!groups.some((group) => group.name === name)) throw invalidGroupNotFound(name)
-      const chosen = groups.filter(
-        (group) =>
-          ((input.GroupIds?.length ?? 0) === 0 || input.GroupIds!.includes(group.id)) &&
-          ((input.GroupNames?.length ?? 0) === 0 || input.GroupNames!.includes(group.name)),
-      )
-      const ids = chosen.map((group) => group.id)
-      const rules = Map.groupBy(await listRules(db, ids), (rule) => rule.group_id)
-      const tags = await readTags(db, ctx.caller.accountId, ids)
-      const rows = chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [] }))
-      const found = applyFilters(rows, input.Filters, groupFields, (row) => tags.get(row.group.id) ?? [])
-      const cut = page(found, input, {
-        idOf: (row) => row.group.id,
-        secret: `DescribeSecurityGroups ${ctx.caller.accountId}`,
-      })
-      return {
-        SecurityGroups: cut.items.map((row) =>
-          securityGroupView(row.group, row.rules, tags.get(row.group.id) ?? [], ctx.settings.region),
-        ),
-        NextToken: cut.nextToken,
-      }
-    })
-  },
-})
-
 const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
   const of = (row: GroupRows) => row.rules.filter((rule) => rule.is_egress === egress)
   return {
@@ -192,3 +157,35 @@ const groupFields: FilterFields<GroupRows> = {
   ...side(0, 'ip-permission.'),
   ...side(1, 'egress.ip-permission.'),
 }
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
+export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', {
+  honours: ['GroupIds', 'GroupNames', 'Filters', 'MaxResults', 'NextToken'],
+  filters: filterNames(groupFields, { tagged: true }),
+  ids: ['GroupIds', 'GroupNames'],
+  async run(ctx, input) {
+    return ctx.read(async (db) => {
+      const groups = await listGroups(ctx, db)
+      for (const id of input.GroupIds ?? []) {
+        if (!isWellFormedId('securityGroup', id)) throw invalidGroupIdMalformed(id)
+        if (!groups.some((group) => group.id === id)) throw invalidGroupNotFound(id)
+      }
+      for (const name of input.GroupNames ?? [])
+        if (!groups.some((group) => group.name === name)) throw invalidGroupNotFound(name)
+      const chosen = groups.filter(
+        (group) =>
+          ((input.GroupIds?.length ?? 0) === 0 || input.GroupIds!.includes(group.id)) &&
+          ((input.GroupNames?.length ?? 0) === 0 || input.GroupNames!.includes(group.name)),
+      )
+      const ids = chosen.map((group) => group.id)
+      const rules = Map.groupBy(await listRules(db, ids), (rule) => rule.group_id)
+      const { views, nextToken } = await describeThings(ctx, db, input, {
+        things: chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [] })),
+        idOf: (row) => row.group.id,
+        fields: groupFields,
+        view: (row, tags) => securityGroupView(row.group, row.rules, tags, ctx.settings.region),
+      })
+      return { SecurityGroups: views, NextToken: nextToken }
+    })
+  },
+})

@@ -2,9 +2,9 @@ import { idPrefixes, isWellFormedId, type IdKind } from '@mallee/base'
 import { invalidIdForTags, invalidParameterValue } from '@mallee/ec2-api'
 import type { Reader } from '../../store/record.ts'
 import { putTags } from '../../store/tag-store.ts'
-import type { Tables } from '../../store/tables.ts'
+import type { Tables, TagTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
+import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 import { page } from '../pages.ts'
 import { checkTag } from '../tag-specifications.ts'
 
@@ -17,6 +17,8 @@ type Taggable =
   | 'security_group_rule'
   | 'network_interface'
   | 'key_pair'
+  | 'launch_template'
+  | 'placement_group'
 
 /** What can be tagged: the table that holds it, and the resource type that EC2 calls it. */
 const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: string }>> = {
@@ -30,6 +32,8 @@ const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: s
   securityGroupRule: { table: 'security_group_rule', type: 'security-group-rule' },
   networkInterface: { table: 'network_interface', type: 'network-interface' },
   keyPair: { table: 'key_pair', type: 'key-pair' },
+  launchTemplate: { table: 'launch_template', type: 'launch-template' },
+  placementGroup: { table: 'placement_group', type: 'placement-group' },
 }
 
 /** The type of each resource; one that is not the caller's is as if it did not exist. */
@@ -55,7 +59,7 @@ async function resolve(ctx: ActionContext, db: Reader, ids: readonly string[]): 
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */
 export const createTags = defineEc2Action('CreateTags', {
-  honours: ['Resources', 'Tags', 'DryRun'],
+  honours: ['Resources', 'Tags'],
   run(ctx, input) {
     for (const tag of input.Tags) checkTag(tag.Key ?? '', tag.Value ?? '')
     return ctx.transaction(async (tx) => {
@@ -80,7 +84,7 @@ export const createTags = defineEc2Action('CreateTags', {
 
 /** Without tags all of them go; with a value only a tag of that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
 export const deleteTags = defineEc2Action('DeleteTags', {
-  honours: ['Resources', 'Tags', 'DryRun'],
+  honours: ['Resources', 'Tags'],
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       const types = await resolve(ctx, tx.db, input.Resources)
@@ -110,28 +114,26 @@ function touchAll(
   for (const [id, type] of types) if (type === 'instance') tx.afterCommit(() => ctx.wakes.instance(id))
 }
 
+const fields: FilterFields<TagTable> = {
+  key: (row) => [row.key],
+  value: (row) => [row.value],
+  'resource-id': (row) => [row.resource_id],
+  'resource-type': (row) => [row.resource_type],
+}
+
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html */
 export const describeTags = defineEc2Action('DescribeTags', {
-  honours: ['Filters', 'MaxResults', 'NextToken', 'DryRun'],
+  honours: ['Filters', 'MaxResults', 'NextToken'],
+  filters: [...filterNames(fields, { tagged: false }), 'tag:KEY'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
       const rows = await db
         .selectFrom('tag')
         .selectAll()
         .where('account_id', '=', ctx.caller.accountId)
-        .orderBy('resource_id')
-        .orderBy('key')
         .execute()
-      const found = applyFilters(rows, input.Filters, {
-        key: (row) => [row.key],
-        value: (row) => [row.value],
-        'resource-id': (row) => [row.resource_id],
-        'resource-type': (row) => [row.resource_type],
-      })
-      const cut = page(found, input, {
-        idOf: (row) => `${row.resource_id} ${row.key}`,
-        secret: `DescribeTags ${ctx.caller.accountId}`,
-      })
+      const found = applyFilters(rows, input.Filters, fields, (row) => [{ Key: row.key, Value: row.value }])
+      const cut = page(ctx, found, input, { keyOf: (row) => `${row.resource_id} ${row.key}` })
       return {
         Tags: cut.items.map((row) => ({
           ResourceId: row.resource_id,

@@ -6,7 +6,7 @@ import { requireInstances } from '../require-instances.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html */
 export const terminateInstances = defineEc2Action('TerminateInstances', {
-  honours: ['InstanceIds', 'DryRun'],
+  honours: ['InstanceIds'],
 
   run(ctx, input) {
     return ctx.transaction(async (tx) => {

@@ -1,11 +1,18 @@
 import { invalidRegionNotFound, invalidZoneNotFound } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { applyFilters } from '../filters.ts'
+import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
+
+const regionFields: FilterFields<{ RegionName: string; Endpoint: string; OptInStatus: string }> = {
+  'region-name': (entry) => [entry.RegionName],
+  endpoint: (entry) => [entry.Endpoint],
+  'opt-in-status': (entry) => [entry.OptInStatus],
+}
 
 /** One region: this cloud. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html */
 export const describeRegions = defineEc2Action('DescribeRegions', {
-  honours: ['RegionNames', 'AllRegions', 'Filters', 'DryRun'],
+  honours: ['RegionNames', 'AllRegions', 'Filters'],
+  filters: filterNames(regionFields, { tagged: false }),
   async run(ctx, input) {
     const { region, endpoint } = ctx.settings
     const unknown = (input.RegionNames ?? []).filter((name) => name !== region)
@@ -18,18 +25,16 @@ export const describeRegions = defineEc2Action('DescribeRegions', {
       },
     ]
     return {
-      Regions: applyFilters(regions, input.Filters, {
-        'region-name': (entry) => [entry.RegionName],
-        endpoint: (entry) => [entry.Endpoint],
-        'opt-in-status': (entry) => [entry.OptInStatus],
-      }),
+      Regions: applyFilters(regions, input.Filters, regionFields),
     }
   },
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
 export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZones', {
-  honours: ['ZoneNames', 'ZoneIds', 'AllAvailabilityZones', 'Filters', 'DryRun'],
+  honours: ['ZoneNames', 'ZoneIds', 'AllAvailabilityZones', 'Filters'],
+  filters: filterNames(zoneFields(''), { tagged: false }),
+  ids: ['ZoneNames'],
   async run(ctx, input) {
     const { region, availabilityZones } = ctx.settings
     const zones = availabilityZones.map((name, index) => ({ name, id: zoneId(region, index) }))
@@ -43,16 +48,7 @@ export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZo
         ((input.ZoneNames?.length ?? 0) === 0 || input.ZoneNames!.includes(zone.name)) &&
         ((input.ZoneIds?.length ?? 0) === 0 || input.ZoneIds!.includes(zone.id)),
     )
-    const found = applyFilters(chosen, input.Filters, {
-      'zone-name': (zone) => [zone.name],
-      'zone-id': (zone) => [zone.id],
-      'region-name': () => [region],
-      'group-name': () => [region],
-      'network-border-group': () => [region],
-      'opt-in-status': () => ['opt-in-not-required'],
-      'zone-type': () => ['availability-zone'],
-      state: () => ['available'],
-    })
+    const found = applyFilters(chosen, input.Filters, zoneFields(region))
     return {
       AvailabilityZones: found.map((zone) => ({
         State: 'available' as const,
@@ -69,15 +65,29 @@ export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZo
   },
 })
 
+function zoneFields(region: string): FilterFields<{ name: string; id: string }> {
+  return {
+    'zone-name': (zone) => [zone.name],
+    'zone-id': (zone) => [zone.id],
+    'region-name': () => [region],
+    'group-name': () => [region],
+    'network-border-group': () => [region],
+    'opt-in-status': () => ['opt-in-not-required'],
+    'zone-type': () => ['availability-zone'],
+    message: () => [],
+    state: () => ['available'],
+  }
+}
+
 /** `use1-az1` for the first zone of us-east-1: AWS's short form of the region, and a number. */
-function zoneId(region: string, index: number): string {
+export function zoneId(region: string, index: number): string {
   const [area = '', side = '', number = ''] = region.split('-')
   return `${area}${side.charAt(0)}${number}-az${index + 1}`
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html */
 export const describeAccountAttributes = defineEc2Action('DescribeAccountAttributes', {
-  honours: ['AttributeNames', 'DryRun'],
+  honours: ['AttributeNames'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
       const vpc = await db

@@ -15,6 +15,8 @@ const statements = [
   sql`alter table instance add column partition_number bigint`,
   sql`alter table instance add column launch_template_id text`,
   sql`alter table instance add column launch_template_version bigint`,
+  sql`create index instance_account_launched on instance (account_id, launched_at, id)`,
+  sql`create index instance_launched on instance (launched_at, id)`,
   sql`create index instance_placement_group on instance (placement_group_id)`,
   sql`alter table image add column deprecated_at bigint`,
   sql`alter table image add column disabled bigint not null default 0`,
