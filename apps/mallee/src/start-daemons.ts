@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { writeAtomically } from '@mallee/base'
+import { MalleeError, writeAtomically } from '@mallee/base'
+import { readFormats, stepsFrom } from './backup/formats.ts'
+import { refuseUnfinishedRestore } from './backup/restore-backup.ts'
 import { downMarker } from './commands/down.ts'
 import { step } from './commands/command.ts'
 import { installCustomisables } from './customisables.ts'
@@ -20,11 +22,23 @@ export async function startDaemons(machine: Machine): Promise<void> {
   await startSupervisor(machine)
 }
 
+/** A folder of an older release is not migrated by the way: `upgrade` makes a backup first. */
+export function refuseUnlessCurrent(stateDir: string): void {
+  refuseUnfinishedRestore(stateDir)
+  if (stepsFrom(readFormats(stateDir)).length === 0) return
+  throw new MalleeError({
+    code: 'OlderRelease',
+    publicMessage: `${stateDir} was written by an older release; ./mallee upgrade brings it to this one (guests go on).`,
+  })
+}
+
+/** Whatever starts daemons comes through here, and is refused a folder that is not this release's. */
 export async function writeConfigs(machine: Machine): Promise<void> {
+  refuseUnlessCurrent(machine.stateDir)
   await mkdir(machine.file('config'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('run'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('log'), { recursive: true, mode: 0o750 })
-  for (const [name, config] of Object.entries(machine.configs))
+  for (const [name, config] of Object.entries(machine.configs()))
     await writeAtomically(machine.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`)
   await installCustomisables(machine)
   await rm(downMarker(machine), { force: true })

@@ -17,6 +17,7 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { MalleeError, errorMessage } from '@mallee/base'
 import { readSqliteColumn, snapshotSqlite } from '@mallee/state-store'
+import { isAlive, readProcessMark } from '../host/pid-file.ts'
 import { choicesFile, type Layout } from '../layout.ts'
 import { run } from '../program.ts'
 import { formats, readFormats, type Formats } from './formats.ts'
@@ -45,6 +46,8 @@ const plainFiles = [
 ] as const
 
 const longestTries = 5
+/** Before the process that puts a backup together there: its id and its start. */
+const stagingPrefix = '.staging-'
 
 /**
  * Writes everything that a cloud is, but for what lives on its nodes, into one file, while the cloud runs. The record is
@@ -53,10 +56,10 @@ const longestTries = 5
  * of the cloud.
  */
 export async function makeBackup(layout: Layout, file: string): Promise<Manifest> {
-  const staging = layout.file('backups', `.staging-${process.pid}`)
+  const { pid, startTicks } = readProcessMark(process.pid)
+  const staging = layout.file('backups', `${stagingPrefix}${pid}-${startTicks}`)
   await mkdir(layout.file('backups'), { recursive: true, mode: 0o700 })
   await removeStale(layout.file('backups'))
-  await rm(staging, { recursive: true, force: true })
   await mkdir(staging, { mode: 0o700 })
   try {
     for (const dir of ['cloud/pki', 'walrus/agent', 'walrus/data/blobs', 'storage/agent', 'keys'])
@@ -85,9 +88,13 @@ function namingFullDisk(error: unknown, where: string): unknown {
 }
 
 /** What a backup that was killed left behind: it holds keys, and links that keep deleted objects. */
-async function removeStale(dir: string): Promise<void> {
-  for (const name of await readdir(dir))
-    if (name.startsWith('.staging-')) await rm(path.join(dir, name), { recursive: true, force: true })
+export async function removeStale(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (!name.startsWith(stagingPrefix)) continue
+    const [pid, startTicks = ''] = name.slice(stagingPrefix.length).split('-')
+    if (isAlive({ pid: Number(pid), startTicks })) continue
+    await rm(path.join(dir, name), { recursive: true, force: true })
+  }
 }
 
 const ignoreMissing = (error: NodeJS.ErrnoException) => {

@@ -98,8 +98,17 @@ function prepareRecord(file: string): void {
 const restored = ['cloud', 'walrus', 'storage', 'keys', 'etc'] as const
 
 /** There while folders are being exchanged: what is in the state folder then is no cloud, and is restored again. */
-export function unfinishedRestore(stateDir: string): string {
+function unfinishedRestore(stateDir: string): string {
   return path.join(stateDir, 'restore-unfinished')
+}
+
+/** Throws where a restore into the folder was interrupted: nothing may run on half a cloud. */
+export function refuseUnfinishedRestore(stateDir: string): void {
+  if (existsSync(unfinishedRestore(stateDir)))
+    throw new MalleeError({
+      code: 'RestoreUnfinished',
+      publicMessage: `A restore into ${stateDir} was interrupted; say ./mallee restore FILE --in-place again.`,
+    })
 }
 
 async function refuseUnlessFree(stateDir: string, inPlace: boolean): Promise<void> {

@@ -8,7 +8,7 @@ import { joinCloud, loadIdentity, parseJoinToken, type AgentIdentity } from '@ma
 import { writeFormats } from '../backup/formats.ts'
 import { joinedFile, ownLibvirtSocket, readJoined, type Joined } from '../host/joined.ts'
 import { openMachine, requireMachine } from '../host/machine.ts'
-import { wayTo } from '../host/own-address.ts'
+import { linkTowards } from '../host/own-address.ts'
 import { defaultPortBase } from '../layout.ts'
 import { startDaemons } from '../start-daemons.ts'
 import { waitFor } from '../wait-for.ts'
@@ -39,6 +39,7 @@ export async function runAgentJoin(args: string[]): Promise<void> {
   if (values.foreground && readJoined(stateDir)) return runForeground(stateDir)
   const token = values.token ?? (await tokenFrom(values['token-file'], values.foreground === true))
   const { kind } = parseJoinToken(token)
+  const walrusPort = portFrom(values.port)
   const name =
     values.name ??
     hostname()
@@ -59,13 +60,13 @@ export async function runAgentJoin(args: string[]): Promise<void> {
     walrusUrl: values.walrus ?? `https://${cloud.hostname}:${Number(cloud.port) + 1}`,
     uplink,
     runsLibvirtd,
-    walrusPort: Number(values.port ?? defaultPortBase + 2),
+    walrusPort,
   })
   step(`this machine is ${kind} ${identity.name} of ${cloud.origin}, zone ${identity.availabilityZone}`)
   if (values.foreground) return runForeground(stateDir)
   if (values['no-start']) return step(`./mallee up --detach --state ${stateDir} starts it`)
   await startDaemons(requireMachine(stateDir))
-  step('its daemons run; ./mallee agent list on the cloud shows it')
+  step('its daemons are started; ./mallee agent list on the cloud shows it')
 }
 
 /** The identity that an interrupted join has bought; one of another kind, name or cloud is not what is asked for now. */
@@ -116,6 +117,14 @@ function cloudUrl(text: string): URL {
   return url
 }
 
+function portFrom(text: string | undefined): number {
+  if (text === undefined) return defaultPortBase + 2
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw refusal('--port must be a number from 1 to 65535.')
+  return port
+}
+
 async function tokenFrom(file: string | undefined, wait: boolean): Promise<string> {
   if (file === undefined) throw refusal(`A token is needed.\nusage: ./mallee ${usage}`)
   const failure = `there is no token in ${file}`
@@ -143,8 +152,8 @@ async function uplinkTowards(cloud: URL): Promise<string> {
   const { address } = await lookup(cloud.hostname, { family: 4 }).catch(() => {
     throw refusal(`${cloud.hostname} cannot be resolved.`)
   })
-  const way = await wayTo(address)
-  if (!way || way.link === 'lo')
+  const link = await linkTowards(address)
+  if (link === null || link === 'lo')
     throw refusal(`This machine has no way to ${address}; --uplink LINK names the link that guests use.`)
-  return way.link
+  return link
 }

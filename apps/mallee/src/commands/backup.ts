@@ -3,10 +3,9 @@ import { MalleeError } from '@mallee/base'
 import { makeBackup, sizeOf } from '../backup/make-backup.ts'
 import { restoreBackup } from '../backup/restore-backup.ts'
 import { isAlive, readPidFile } from '../host/pid-file.ts'
-import { daemonSpecs } from '../host/daemons.ts'
 import { daemonStates } from '../host/supervisor.ts'
 import { openMachine } from '../host/machine.ts'
-import { layoutOf, readChoices, requireLayout } from '../layout.ts'
+import { requireLayout } from '../layout.ts'
 import { parseCommand, step } from './command.ts'
 
 export async function runBackup(args: string[]): Promise<void> {
@@ -31,22 +30,19 @@ export async function runRestore(args: string[]): Promise<void> {
 }
 
 async function refuseUnlessFit(stateDir: string, inPlace: boolean): Promise<void> {
-  const choices = readChoices(stateDir)
+  const machine = openMachine(stateDir)
   if (!inPlace) {
-    if (openMachine(stateDir))
+    if (machine)
       throw new MalleeError({
         code: 'FolderInUse',
         publicMessage: `${stateDir} holds a cloud; restore wants an empty folder, or --in-place.`,
       })
     return
   }
-  if (!choices)
+  if (!machine?.cloud)
     throw new MalleeError({ code: 'NoCloud', publicMessage: `There is no cloud in ${stateDir} to replace.` })
-  const layout = layoutOf(stateDir, choices)
-  const running = (await daemonStates(daemonSpecs(layout), layout.file('run'))).filter(
-    (daemon) => daemon.running,
-  )
-  if (running.length > 0 || isAlive(await readPidFile(layout.file('run', 'supervisor.pid'))))
+  const running = (await daemonStates(machine.specs, machine.file('run'))).filter((daemon) => daemon.running)
+  if (running.length > 0 || isAlive(await readPidFile(machine.file('run', 'supervisor.pid'))))
     throw new MalleeError({
       code: 'StillRunning',
       publicMessage: 'The daemons run; ./mallee down first (guests go on).',

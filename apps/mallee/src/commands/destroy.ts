@@ -3,6 +3,7 @@ import path from 'node:path'
 import { createLog } from '@mallee/service-kit'
 import { joinedConfigFile, joinedFile } from '../host/joined.ts'
 import { openMachine, type Machine } from '../host/machine.ts'
+import { nodeWords } from '../host/node-words.ts'
 import { Supervisor } from '../host/supervisor.ts'
 import { removeNodeHost } from '../host/node-host.ts'
 import { choicesFile, repositoryRoot } from '../layout.ts'
@@ -45,7 +46,7 @@ async function removeGuests(machine: Machine): Promise<void> {
   await ensureLibvirtd(machine)
   const script = path.join(repositoryRoot, 'apps/node-controller/src/remove-main.ts')
   const config = joinedConfigFile(machine.stateDir, 'node')
-  await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, config])
+  await run(nodeWords[0]!, [...nodeWords.slice(1), script, config])
 }
 
 /** Guests may run although libvirtd does not: where it is ours to run, it is started to end them. */

@@ -1,8 +1,7 @@
 import { adminCall, type CloudStatus } from '../admin-client.ts'
-import { adminSocket, daemonSpecs } from '../host/daemons.ts'
+import { adminSocket } from '../host/daemons.ts'
 import { openMachine, type Machine } from '../host/machine.ts'
 import { daemonStates } from '../host/supervisor.ts'
-import { readChoices, layoutOf } from '../layout.ts'
 import { parseCommand, print } from './command.ts'
 
 export async function runStatus(args: string[]): Promise<number> {
@@ -13,8 +12,8 @@ export async function runStatus(args: string[]): Promise<number> {
   )
   const machine = openMachine(stateDir)
   if (machine?.joined) return statusOfAgent(machine, values.json === true)
-  const choices = readChoices(stateDir)
-  if (!choices) {
+  const layout = machine?.cloud
+  if (!layout) {
     print(
       values.json
         ? JSON.stringify({ ready: false, reason: `there is no cloud in ${stateDir}` })
@@ -22,8 +21,8 @@ export async function runStatus(args: string[]): Promise<number> {
     )
     return 1
   }
-  const layout = layoutOf(stateDir, choices)
-  const daemons = await daemonStates(daemonSpecs(layout), layout.file('run'))
+  const { choices } = layout
+  const daemons = await daemonStates(machine.specs, machine.file('run'))
   const cloud = await adminCall<CloudStatus>(adminSocket(layout), 'GET', '/admin/v1/status').catch(() => null)
   const ready = cloud?.ready === true
   const endpoint = `http://${layout.doorAddress}:${layout.ports.door}`

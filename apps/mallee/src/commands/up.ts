@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { MalleeError, errorMessage, writeAtomically } from '@mallee/base'
 import { adminCall, type CloudStatus } from '../admin-client.ts'
-import { readFormats, stepsFrom, writeFormats } from '../backup/formats.ts'
-import { unfinishedRestore } from '../backup/restore-backup.ts'
+import { writeFormats } from '../backup/formats.ts'
 import { AwsClient, adminCredentials } from '../cloud-client.ts'
 import { ensureFirstInstance } from '../first-instance.ts'
 import { adminSocket } from '../host/daemons.ts'
@@ -19,7 +18,7 @@ import {
   type Layout,
 } from '../layout.ts'
 import { ensureStarterImage } from '../starter-image.ts'
-import { startDaemons, startSupervisor } from '../start-daemons.ts'
+import { refuseUnlessCurrent, startDaemons, startSupervisor } from '../start-daemons.ts'
 import { waitFor } from '../wait-for.ts'
 import { parseCommand, print, step } from './command.ts'
 import { downMarker, stopAll } from './down.ts'
@@ -33,17 +32,19 @@ export async function runUp(args: string[]): Promise<void> {
     detach: { type: 'boolean' },
     'no-instance': { type: 'boolean' },
     'one-process': { type: 'boolean' },
+    legacy: { type: 'boolean' },
+    'no-legacy': { type: 'boolean' },
     'port-base': { type: 'string' },
     'public-pool': { type: 'string' },
     region: { type: 'string' },
     zones: { type: 'string' },
   } as const
   const usage =
-    'up [--detach] [--no-instance] [--one-process] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
+    'up [--detach] [--no-instance] [--one-process] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B] [--legacy | --no-legacy]'
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   await setup()
   const present = openMachine(stateDir)
-  if (present) refuseOldFormats(stateDir)
+  if (present) refuseUnlessCurrent(stateDir) // before its choices are touched
   if (present?.joined) return upAgent(present, values.detach === true)
   const layout = layoutOf(stateDir, await keepChoices(stateDir, values))
   const machine = requireMachine(stateDir)
@@ -61,20 +62,6 @@ export async function runUp(args: string[]): Promise<void> {
   if (!values.detach) await stayUntilInterrupted(machine)
 }
 
-/** A folder of an older release is not migrated by the way: `upgrade` makes a backup first. */
-function refuseOldFormats(stateDir: string): void {
-  if (existsSync(unfinishedRestore(stateDir)))
-    throw new MalleeError({
-      code: 'RestoreUnfinished',
-      publicMessage: `A restore into ${stateDir} was interrupted; say ./mallee restore FILE --in-place again.`,
-    })
-  if (stepsFrom(readFormats(stateDir)).length === 0) return
-  throw new MalleeError({
-    code: 'OlderRelease',
-    publicMessage: `${stateDir} was written by an older release; ./mallee upgrade brings it to this one (guests go on).`,
-  })
-}
-
 /** On a machine that joined a cloud elsewhere: its own daemons, after a reboot or `down`. */
 async function upAgent(machine: Machine, detach: boolean): Promise<void> {
   await startDaemons(machine)
@@ -88,6 +75,8 @@ async function keepChoices(
   stateDir: string,
   values: {
     'one-process'?: boolean | undefined
+    legacy?: boolean | undefined
+    'no-legacy'?: boolean | undefined
     'port-base'?: string | undefined
     'public-pool'?: string | undefined
     region?: string | undefined
@@ -110,6 +99,7 @@ async function keepChoices(
     availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
     ...((values['one-process'] ?? present?.oneProcess) ? { oneProcess: true } : {}),
     ...(present?.nodeName === undefined ? {} : { nodeName: present.nodeName }),
+    ...(allowsLegacy(values, present) ? { legacy: true } : {}),
   }
   if (present && !isSameOrMoreZones(present, choices)) {
     throw new MalleeError({
@@ -124,10 +114,21 @@ async function keepChoices(
   return choices
 }
 
-/** Zones may be added to a cloud, behind those that it has; everything else is fixed. */
+/** Signature Version 2 is allowed to all, or no longer, from the next start of the cloud controller on. */
+function allowsLegacy(
+  values: { legacy?: boolean | undefined; 'no-legacy'?: boolean | undefined },
+  present: CloudChoices | null,
+): boolean {
+  if (values.legacy && values['no-legacy'])
+    throw new MalleeError({ code: 'BadOptions', publicMessage: 'Say --legacy or --no-legacy, not both.' })
+  return values.legacy ?? (values['no-legacy'] ? false : (present?.legacy ?? false))
+}
+
+/** Zones may be added to a cloud, behind those that it has, and old signatures allowed; everything else is fixed. */
 function isSameOrMoreZones(present: CloudChoices, wanted: CloudChoices): boolean {
   const kept = wanted.availabilityZones.slice(0, present.availabilityZones.length)
-  return JSON.stringify({ ...wanted, availabilityZones: kept }) === JSON.stringify(present)
+  const fixed = ({ legacy: _legacy, ...others }: CloudChoices) => JSON.stringify(others)
+  return fixed({ ...wanted, availabilityZones: kept }) === fixed(present)
 }
 
 /** The state folder goes whole at `destroy`: one that holds anything before the first `up` is somebody's. */

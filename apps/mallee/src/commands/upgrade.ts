@@ -1,6 +1,7 @@
 import { MalleeError } from '@mallee/base'
 import { readFormats, stepsFrom, writeFormats } from '../backup/formats.ts'
 import { makeBackup } from '../backup/make-backup.ts'
+import { refuseUnfinishedRestore } from '../backup/restore-backup.ts'
 import { requireMachine } from '../host/machine.ts'
 import { startDaemons } from '../start-daemons.ts'
 import { parseCommand, print, step } from './command.ts'
@@ -17,6 +18,7 @@ export async function runUpgrade(args: string[]): Promise<void> {
   const usage = 'upgrade [--plan] [--no-backup]'
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   const machine = requireMachine(stateDir)
+  refuseUnfinishedRestore(stateDir)
   const steps = stepsFrom(readFormats(stateDir))
   for (const { format, from, to } of steps) print(`${format}: ${from} to ${to}`)
   if (steps.length === 0) print('every format is current; the daemons are restarted with this release')

@@ -9,12 +9,12 @@ import { ensureNodeHost } from './node-host.ts'
 export interface Machine {
   readonly stateDir: string
   readonly specs: readonly DaemonSpec[]
-  /** Configuration files by the daemon's name. */
-  readonly configs: Record<string, object>
   readonly cloud: Layout | null
   readonly joined: Joined | null
   /** What must be there before the first daemon: namespaces and links. */
   prepare(): Promise<void>
+  /** Configuration files by the daemon's name, as of now: this machine's addresses are in them. */
+  configs(): Record<string, object>
   file(...parts: string[]): string
 }
 
@@ -26,7 +26,7 @@ export function openMachine(stateDir: string): Machine | null {
     return {
       stateDir,
       specs: daemonSpecs(layout),
-      configs: daemonConfigs(layout),
+      configs: () => daemonConfigs(layout),
       cloud: layout,
       joined: null,
       prepare: () => ensureNodeHost(layout),
@@ -38,7 +38,7 @@ export function openMachine(stateDir: string): Machine | null {
   return {
     stateDir,
     specs: joinedDaemons(stateDir, joined),
-    configs: joinedConfigs(stateDir, joined),
+    configs: () => joinedConfigs(stateDir, joined),
     cloud: null,
     joined,
     prepare: () => Promise.resolve(),

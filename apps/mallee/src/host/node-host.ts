@@ -21,6 +21,9 @@ export const libvirtFolders = {
   cache: '/var/cache/libvirt',
 } as const
 
+/** Marks our routes in the kernel's table, so that nobody else's is ever removed (`ip route … proto 191`). */
+export const routeProtocol = '191'
+
 export function libvirtSocket(layout: Layout): string {
   return layout.file('host', 'run', 'libvirt-sock')
 }
@@ -178,7 +181,7 @@ export async function removeNodeHost(layout: Layout): Promise<void> {
   if (isAlive(anchor)) await endNamespaces(anchor.pid)
   const pool = layout.choices.publicPool
   await succeeds('ip', ['route', 'del', 'blackhole', pool, 'metric', '4000'])
-  await succeeds('ip', ['route', 'flush', 'root', pool, 'proto', '191'])
+  await succeeds('ip', ['route', 'flush', 'root', pool, 'proto', routeProtocol])
   await succeeds('ip', ['link', 'del', `${layout.linkPrefix}h`])
   if (existsSync(`/run/netns/${layout.netns}`)) await run('ip', ['netns', 'del', layout.netns])
 }

@@ -6,13 +6,11 @@ interface Route {
   readonly prefsrc?: string
 }
 
-/** The link and own address by which this machine reaches another. */
-export async function wayTo(address: string): Promise<{ link: string; ownAddress: string } | null> {
+/** The link by which this machine reaches another; null where there is none. */
+export async function linkTowards(address: string): Promise<string | null> {
   const text = await run('ip', ['-j', 'route', 'get', address]).catch(() => '[]')
   const [route] = JSON.parse(text) as Route[]
-  return route?.dev !== undefined && route.prefsrc !== undefined
-    ? { link: route.dev, ownAddress: route.prefsrc }
-    : null
+  return route?.prefsrc === undefined ? null : (route.dev ?? null)
 }
 
 /** An address of this machine that others are likely to reach: the one it would speak to strangers with. */

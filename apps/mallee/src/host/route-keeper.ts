@@ -3,10 +3,9 @@ import { adminCall } from '../admin-client.ts'
 import type { Layout } from '../layout.ts'
 import { run } from '../program.ts'
 import { adminSocket } from './daemons.ts'
+import { routeProtocol } from './node-host.ts'
 
 const lookEveryMs = 2_000
-/** Marks our routes in the kernel's table, so that nobody else's is ever removed (`ip route … proto 191`). */
-const routeProtocol = '191'
 
 interface PublicRoute {
   readonly address: string
