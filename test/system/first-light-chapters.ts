@@ -2,44 +2,19 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { assert } from '@mallee/base'
-import { until, type Guest, type TestHost } from '@mallee/testkit'
-import { gone, launch, pidOf, qemuOf, reachable, sshGroup, type Json, type Story } from './launches.ts'
-
-const inNode = (story: Story, ...command: string[]): Promise<string> => {
-  const anchor = pidOf(story.host.stateDir, 'anchor')
-  return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
-}
-
-/** Runs the work under another stylesheet and puts the admin's back. */
-async function withStylesheet(
-  story: Story,
-  edit: (text: string) => string,
-  work: () => Promise<void>,
-): Promise<void> {
-  const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
-  const original = readFileSync(stylesheet, 'utf8')
-  const edited = edit(original)
-  assert(edited !== original, 'the edit changes nothing')
-  writeFileSync(stylesheet, edited)
-  try {
-    await work()
-  } finally {
-    writeFileSync(stylesheet, original)
-  }
-}
-
-/** "Find … and put in its place …", as docs/customising-domains.md says it. */
-function applyDocumentedEdit(host: TestHost, title: string, text: string): string {
-  const page = readFileSync(`${host.root}/docs/customising-domains.md`, 'utf8')
-  const section = page.slice(page.indexOf(`### Edit: ${title}`)).split('\n### ')[0]!
-  const blocks = [...section.matchAll(/```xml\n([^]*?)```/g)].map((match) => match[1]!)
-  let edited = text
-  for (let index = 0; index + 1 < blocks.length; index += 2) {
-    assert(edited.includes(blocks[index]!), `the stylesheet does not hold: ${blocks[index]}`)
-    edited = edited.replace(blocks[index]!, () => blocks[index + 1]!)
-  }
-  return edited
-}
+import { until, type Guest } from '@mallee/testkit'
+import {
+  gone,
+  inNode,
+  launch,
+  pidOf,
+  qemuOf,
+  reachable,
+  sshGroup,
+  type StoryChapters,
+  type Json,
+  type Story,
+} from './launches.ts'
 
 /** Another node of the cloud, joined by its own token, whose guests are simulated. */
 async function startSimulatedNode(story: Story, name: string) {
@@ -90,7 +65,7 @@ function adminPost<T>(socketPath: string, url: string, body: object): Promise<T>
 let three: Guest[] = []
 
 /** In their order; each builds on what the ones before left. */
-export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>> = {
+export const opening: StoryChapters = {
   async 'three guests run their owner’s script once, each with its own name and address'(story) {
     const script = `${story.host.stateDir}/script.sh`
     writeFileSync(script, '#!/bin/sh\necho ran >> /var/lib/mallee/runs\necho "hello from $(hostname)"\n')
@@ -233,82 +208,10 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
     assert(before.join() === three.map((guest) => qemuOf(guest.id)).join(), 'a guest was touched')
     for (const guest of three) await story.client.inGuest(guest.publicIp, 'true')
   },
+}
 
-  async 'the admin’s stylesheet and hook shape the next domain'(story) {
-    const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
-    const original = readFileSync(stylesheet, 'utf8')
-    const hook = `${story.host.stateDir}/etc/nc-hooks/10-mark`
-    writeFileSync(
-      stylesheet,
-      original.replace('<description>', '<title>shaped by the admin</title>\n      <description>'),
-    )
-    writeFileSync(
-      hook,
-      '#!/bin/sh\n[ "$1" = euca-nc-pre-boot ] && sed -i "s/shaped by the admin/shaped by the hook/" "$3/instance-libvirt.xml"\nexit 0\n',
-      { mode: 0o755 },
-    )
-    try {
-      const [id] = (await launch(story)) as [string]
-      await until('it runs', 30, async () => (await story.client.guests(id))[0]!.state === 'running')
-      const xml = await inNode(story, 'virsh', 'dumpxml', id)
-      assert(xml.includes('<title>shaped by the hook</title>'), 'the domain does not show the edits')
-      await gone(story, [id])
-    } finally {
-      writeFileSync(stylesheet, original)
-      execFileSync('rm', ['-f', hook])
-    }
-  },
-
-  async 'a stylesheet that fails fails the launch and leaves nothing'(story) {
-    const stylesheet = `${story.host.stateDir}/etc/libvirt.xsl`
-    const original = readFileSync(stylesheet, 'utf8')
-    writeFileSync(stylesheet, '<xsl:stylesheet')
-    try {
-      const [id] = (await launch(story)) as [string]
-      await until(
-        'it is terminated',
-        30,
-        async () => (await story.client.guests(id))[0]!.state === 'terminated',
-      )
-      const answer = await story.client.aws('ec2', 'describe-instances', '--instance-ids', id)
-      const reason = answer.Reservations[0].Instances[0].StateReason.Message as string
-      assert(reason.includes('Server.InternalError'), `the reason is ${reason}`)
-    } finally {
-      writeFileSync(stylesheet, original)
-    }
-  },
-
-  async 'the documented edit to legacy IDE boots from IDE'(story) {
-    await withStylesheet(
-      story,
-      (text) => applyDocumentedEdit(story.host, 'legacy IDE', text),
-      async () => {
-        const [id] = (await launch(story)) as [string]
-        const [guest] = (await reachable(story, [id])) as [Guest]
-        const mounts = await story.client.inGuest(guest.publicIp, 'cat /proc/mounts')
-        assert(/^\/dev\/sda1 \/ ext4/m.test(mounts), `the root is elsewhere: ${mounts.split('\n')[0]}`)
-        await gone(story, [id])
-      },
-    )
-  },
-
-  async 'a stylesheet that knows no disk format gets a raw disk, and boots'(story) {
-    const asEucalyptusHadIt = (text: string) =>
-      text.replaceAll('@driverType', '@unknownToIt').replaceAll('@consolePort', '@unknownToIt')
-    await withStylesheet(story, asEucalyptusHadIt, async () => {
-      const [id] = (await launch(story)) as [string]
-      const [guest] = (await reachable(story, [id])) as [Guest]
-      const disks = execFileSync(
-        'find',
-        [`${story.host.stateDir}/node/instances`, '-path', `*${id}/root.*`],
-        { encoding: 'utf8' },
-      )
-      assert(disks.trim().endsWith('/root.raw'), `its disk is ${disks}`)
-      assert(guest.state === 'running', guest.state)
-      await gone(story, [id])
-    })
-  },
-
+/** What follows once the admin's customisations have been told. */
+export const closing: StoryChapters = {
   async 'launches are shared with two simulated nodes, and explain tells why'(story) {
     const nodes = [await startSimulatedNode(story, 'sim-a'), await startSimulatedNode(story, 'sim-b')]
     try {
@@ -391,13 +294,3 @@ export const chapters: Readonly<Record<string, (story: Story) => Promise<void>>>
     assert(disks.trim().split('\n').length === 1, `disks: ${disks}`)
   },
 }
-
-/** Those that do not depend on how the daemons are run or reached are not told twice. */
-export const toldOnce: ReadonlySet<string> = new Set([
-  'a reboot boots the same guest',
-  'the admin’s stylesheet and hook shape the next domain',
-  'a stylesheet that fails fails the launch and leaves nothing',
-  'the documented edit to legacy IDE boots from IDE',
-  'a stylesheet that knows no disk format gets a raw disk, and boots',
-  'launches are shared with two simulated nodes, and explain tells why',
-])

@@ -8,6 +8,9 @@ export interface Story {
   readonly client: CloudClient
 }
 
+/** Parts of a story by what each of them shows. */
+export type StoryChapters = Readonly<Record<string, (story: Story) => Promise<void>>>
+
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of every action are read here
 export type Json = any
 
@@ -78,4 +81,10 @@ export function qemuOf(instanceId: string): number {
   const lines = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n')
   const line = lines.find((entry) => entry.includes(`guest=${instanceId},`))
   return line ? Number(line.trim().split(' ')[0]) : 0
+}
+
+/** Runs a command where the guests of the machine's own node live. */
+export const inNode = (story: Story, ...command: string[]): Promise<string> => {
+  const anchor = pidOf(story.host.stateDir, 'anchor')
+  return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
 }
