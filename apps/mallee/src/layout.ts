@@ -13,6 +13,8 @@ export interface CloudChoices {
   readonly nodeName?: string
   /** All daemons of ours in one process, inside the node's namespace. */
   readonly oneProcess?: boolean
+  /** Every account may sign by Signature Version 2. */
+  readonly legacy?: boolean
 }
 
 export const defaultStateDir = '/var/lib/mallee'

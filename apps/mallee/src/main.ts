@@ -22,7 +22,7 @@ const commands: Record<string, Command> = {
   setup: { run: runSetup, help: 'install the Debian packages that are missing, and nothing else' },
   up: {
     run: runUp,
-    help: 'bring the cloud up to a first instance and print its ssh line\n               [--detach] [--no-instance] [--one-process]\n               [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]',
+    help: 'bring the cloud up to a first instance and print its ssh line\n               [--detach] [--no-instance] [--one-process]\n               [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]\n               [--legacy | --no-legacy] (whether old clients may sign by SigV2; off)',
   },
   env: { run: runEnv, help: 'print export lines for aws; use: eval "$(./mallee env)" [--tls]' },
   status: { run: runStatus, help: 'what runs and whether launches will succeed [--json]' },

@@ -52,3 +52,15 @@ export function expiredToken(message = 'The security token included in the reque
 export function serviceFailure(message = 'An internal error has occurred'): AwsError {
   return new AwsError('ServiceFailure', message, 500)
 }
+
+export function malformedCertificate(message: string): AwsError {
+  return new AwsError('MalformedCertificate', message)
+}
+
+export function invalidCertificate(message: string): AwsError {
+  return new AwsError('InvalidCertificate', message)
+}
+
+export function duplicateCertificate(message: string): AwsError {
+  return new AwsError('DuplicateCertificate', message, 409)
+}

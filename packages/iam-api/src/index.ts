@@ -12,13 +12,17 @@ export type {
   StsOutput,
   StsTypedAction,
 } from './actions.ts'
+export type { CreateSigningCertificateRequest, CreateSigningCertificateResponse } from './eucalyptus-iam.ts'
 export {
   accessDenied,
   deleteConflict,
+  duplicateCertificate,
   entityAlreadyExists,
   expiredToken,
+  invalidCertificate,
   invalidQueryAction,
   limitExceeded,
+  malformedCertificate,
   malformedPolicyDocument,
   noSuchEntity,
   notImplemented,

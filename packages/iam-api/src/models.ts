@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { DecodeOptions, ServiceModel } from '@mallee/aws-protocol'
 import { QueryDecoder, QueryEncoder } from '@mallee/aws-protocol'
+import { withEucalyptusActions } from './eucalyptus-iam.ts'
 
 const loaded = new Map<string, ServiceModel>()
 
@@ -22,9 +23,10 @@ export const iamModel = (): ServiceModel => model('iam')
 export const createStsDecoder = (options: DecodeOptions = {}): QueryDecoder =>
   new QueryDecoder(stsModel(), options)
 export const createStsEncoder = (): QueryEncoder => new QueryEncoder(stsModel())
+/** With Eucalyptus' own actions. */
 export const createIamDecoder = (options: DecodeOptions = {}): QueryDecoder =>
-  new QueryDecoder(iamModel(), options)
-export const createIamEncoder = (): QueryEncoder => new QueryEncoder(iamModel())
+  new QueryDecoder(withEucalyptusActions(iamModel()), options)
+export const createIamEncoder = (): QueryEncoder => new QueryEncoder(withEucalyptusActions(iamModel()))
 
 /** Every action of AWS's model, implemented here or not. */
 export const stsActionNames = (): ReadonlySet<string> => new Set(Object.keys(stsModel().operations))

@@ -13,3 +13,9 @@ export {
   type KeyAndCertificate,
   type Names,
 } from './pki.ts'
+export {
+  createSigningCertificate,
+  readSigningCertificate,
+  signingKeyBits,
+  type SigningCertificate,
+} from './signing-certificate.ts'

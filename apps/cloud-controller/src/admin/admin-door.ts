@@ -11,6 +11,7 @@ import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import { registerHistory } from './history-route.ts'
+import { registerAccountsAdmin } from './accounts-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
 import { judge, type DecisionRecord } from '../scheduler/judge-node.ts'
@@ -83,6 +84,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
       )
   })
   registerAgentsAdmin(app, deps)
+  registerAccountsAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
   app.get('/admin/v1/status', () => status(deps))

@@ -2,9 +2,7 @@ import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
 import {
   createStsDecoder,
   createStsEncoder,
-  eucalyptusIamActionNames,
   eucalyptusStsActionNames,
-  iamActionNames,
   invalidQueryAction,
   stsActionNames,
 } from '@mallee/iam-api'
@@ -26,14 +24,6 @@ export async function answerSts(visit: Visit, query: QueryRequest, caller: Calle
   decoder.decode(name, query.parameters)
   const output = getCallerIdentity(caller) as Record<string, unknown>
   return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
-}
-
-/** IAM: every action is known by name and none is performed yet. */
-export async function answerIam(_visit: Visit, query: QueryRequest, _caller: Caller): Promise<Answer> {
-  const name = query.action ?? ''
-  throw iamActionNames().has(name) || eucalyptusIamActionNames.has(name)
-    ? unsupported(name)
-    : invalidQueryAction(name, query.version)
 }
 
 function unsupported(name: string): AwsError {

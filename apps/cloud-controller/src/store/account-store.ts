@@ -54,6 +54,7 @@ export async function createAccount(
       name: options.name,
       email: options.email,
       canonical_id: canonicalId,
+      legacy_signatures: 0,
       created_at: nowMs,
     })
     .execute()

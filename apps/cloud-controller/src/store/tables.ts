@@ -19,7 +19,7 @@ export interface AccountTable {
   email: string | null
   canonical_id: string
   /** Whether its keys may sign by Signature Version 2 where the cloud does not allow that to all. */
-  legacy_signatures: Generated<Bit>
+  legacy_signatures: Bit
   created_at: number
 }
 

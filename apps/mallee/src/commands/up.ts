@@ -32,13 +32,15 @@ export async function runUp(args: string[]): Promise<void> {
     detach: { type: 'boolean' },
     'no-instance': { type: 'boolean' },
     'one-process': { type: 'boolean' },
+    legacy: { type: 'boolean' },
+    'no-legacy': { type: 'boolean' },
     'port-base': { type: 'string' },
     'public-pool': { type: 'string' },
     region: { type: 'string' },
     zones: { type: 'string' },
   } as const
   const usage =
-    'up [--detach] [--no-instance] [--one-process] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B]'
+    'up [--detach] [--no-instance] [--one-process] [--port-base N] [--public-pool CIDR] [--region R] [--zones A,B] [--legacy | --no-legacy]'
   const { stateDir, values } = parseCommand(args, options, { least: 0, most: 0, usage })
   await setup()
   const present = openMachine(stateDir)
@@ -73,6 +75,8 @@ async function keepChoices(
   stateDir: string,
   values: {
     'one-process'?: boolean | undefined
+    legacy?: boolean | undefined
+    'no-legacy'?: boolean | undefined
     'port-base'?: string | undefined
     'public-pool'?: string | undefined
     region?: string | undefined
@@ -95,6 +99,7 @@ async function keepChoices(
     availabilityZones: values.zones?.split(',') ?? present?.availabilityZones ?? [`${region}a`],
     ...((values['one-process'] ?? present?.oneProcess) ? { oneProcess: true } : {}),
     ...(present?.nodeName === undefined ? {} : { nodeName: present.nodeName }),
+    ...(allowsLegacy(values, present) ? { legacy: true } : {}),
   }
   if (present && !isSameOrMoreZones(present, choices)) {
     throw new MalleeError({
@@ -109,10 +114,21 @@ async function keepChoices(
   return choices
 }
 
-/** Zones may be added to a cloud, behind those that it has; everything else is fixed. */
+/** Signature Version 2 is allowed to all, or no longer, from the next start of the cloud controller on. */
+function allowsLegacy(
+  values: { legacy?: boolean | undefined; 'no-legacy'?: boolean | undefined },
+  present: CloudChoices | null,
+): boolean {
+  if (values.legacy && values['no-legacy'])
+    throw new MalleeError({ code: 'BadOptions', publicMessage: 'Say --legacy or --no-legacy, not both.' })
+  return values.legacy ?? (values['no-legacy'] ? false : (present?.legacy ?? false))
+}
+
+/** Zones may be added to a cloud, behind those that it has, and old signatures allowed; everything else is fixed. */
 function isSameOrMoreZones(present: CloudChoices, wanted: CloudChoices): boolean {
   const kept = wanted.availabilityZones.slice(0, present.availabilityZones.length)
-  return JSON.stringify({ ...wanted, availabilityZones: kept }) === JSON.stringify(present)
+  const fixed = ({ legacy: _legacy, ...others }: CloudChoices) => JSON.stringify(others)
+  return fixed({ ...wanted, availabilityZones: kept }) === fixed(present)
 }
 
 /** The state folder goes whole at `destroy`: one that holds anything before the first `up` is somebody's. */

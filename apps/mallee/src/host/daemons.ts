@@ -85,6 +85,7 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       region: choices.region,
       availabilityZones: choices.availabilityZones,
       publicPool: choices.publicPool,
+      ...(choices.legacy ? { legacySignatures: true } : {}),
       endpoint: `http://${layout.doorAddress}:${ports.door}`,
       publicNames: publicNames(layout),
     },

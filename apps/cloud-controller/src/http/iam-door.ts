@@ -1,0 +1,32 @@
+import type { QueryRequest } from '@mallee/aws-protocol'
+import {
+  createIamDecoder,
+  createIamEncoder,
+  eucalyptusIamActionNames,
+  iamActionNames,
+  invalidQueryAction,
+  notImplemented,
+} from '@mallee/iam-api'
+import { iamActionByName } from '../actions/iam-actions.ts'
+import type { Caller } from '../identity/caller.ts'
+import { actionContext } from './action-context.ts'
+import type { Answer, Visit } from './visit.ts'
+
+const decoder = createIamDecoder()
+const encoder = createIamEncoder()
+
+/** IAM: what it does not do yet is refused by its name, as at the EC2 door. */
+export async function answerIam(visit: Visit, query: QueryRequest, caller: Caller): Promise<Answer> {
+  const name = query.action ?? ''
+  const action = iamActionByName.get(name)
+  if (!action) {
+    throw iamActionNames().has(name) || eucalyptusIamActionNames.has(name)
+      ? notImplemented(name)
+      : invalidQueryAction(name, query.version)
+  }
+  const input = decoder.decode(name, query.parameters)
+  const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
+    action(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
+  )
+  return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
+}
