@@ -36,6 +36,31 @@ export function instanceNotInState(id: string, state: string): AwsError {
   )
 }
 
+/** What only instances with a root volume can: `stopped` or `started`. */
+export function unsupportedForInstanceStore(id: string, verb: string): AwsError {
+  return new AwsError(
+    'UnsupportedOperation',
+    `The instance '${id}' does not have an 'ebs' root device type and cannot be ${verb}.`,
+  )
+}
+
+/** TerminateInstances while the instance's own attribute forbids it. */
+export function terminationDisabled(id: string): AwsError {
+  return new AwsError(
+    'OperationNotPermitted',
+    `The instance '${id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.`,
+  )
+}
+
+/** An attribute that can only be changed while the instance is stopped. */
+export function instanceNotStopped(id: string): AwsError {
+  return new AwsError('IncorrectInstanceState', `The instance '${id}' is not in the 'stopped' state.`)
+}
+
+export function invalidInstanceAttributeValue(message: string): AwsError {
+  return new AwsError('InvalidInstanceAttributeValue', message)
+}
+
 export function insufficientInstanceCapacity(message: string): AwsError {
   return new AwsError('InsufficientInstanceCapacity', message, 500)
 }

@@ -30,6 +30,10 @@ export { malformedId, notFound } from './errors-ids.ts'
 export {
   idempotentInstanceTerminated,
   incorrectInstanceState,
+  instanceNotStopped,
+  invalidInstanceAttributeValue,
+  terminationDisabled,
+  unsupportedForInstanceStore,
   instanceLimitExceeded,
   instanceNotInState,
   insufficientInstanceCapacity,

@@ -10,6 +10,18 @@ import { describeAddresses } from './ec2/describe-addresses.ts'
 import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
 import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
+import {
+  confirmProductInstance,
+  describeElasticGpus,
+  describeInstanceCreditSpecifications,
+  getInstanceUefiData,
+} from './ec2/absent-features.ts'
+import { describeInstanceAttribute } from './ec2/describe-instance-attribute.ts'
+import { modifyInstanceAttribute, resetInstanceAttribute } from './ec2/modify-instance-attribute.ts'
+import { modifyInstanceMetadataOptions } from './ec2/modify-instance-metadata-options.ts'
+import { monitorInstances, unmonitorInstances } from './ec2/monitor-instances.ts'
+import { reportInstanceStatus } from './ec2/report-instance-status.ts'
+import { startInstances, stopInstances } from './ec2/start-stop-instances.ts'
 import { runInstances } from './ec2/run-instances.ts'
 import {
   authorizeSecurityGroupEgress,
@@ -31,6 +43,7 @@ import {
 export const ec2Actions = {
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  ConfirmProductInstance: confirmProductInstance,
   CreateKeyPair: createKeyPair,
   CreateSecurityGroup: createSecurityGroup,
   CreateTags: createTags,
@@ -41,10 +54,13 @@ export const ec2Actions = {
   DescribeAccountAttributes: describeAccountAttributes,
   DescribeAddresses: describeAddresses,
   DescribeAvailabilityZones: describeAvailabilityZones,
+  DescribeElasticGpus: describeElasticGpus,
   DescribeImages: describeImages,
-  DescribeInstances: describeInstances,
+  DescribeInstanceAttribute: describeInstanceAttribute,
+  DescribeInstanceCreditSpecifications: describeInstanceCreditSpecifications,
   DescribeInstanceStatus: describeInstanceStatus,
   DescribeInstanceTypes: describeInstanceTypes,
+  DescribeInstances: describeInstances,
   DescribeKeyPairs: describeKeyPairs,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeRegions: describeRegions,
@@ -54,13 +70,22 @@ export const ec2Actions = {
   DescribeTags: describeTags,
   DescribeVpcs: describeVpcs,
   GetConsoleOutput: getConsoleOutput,
+  GetInstanceUefiData: getInstanceUefiData,
   ImportKeyPair: importKeyPair,
+  ModifyInstanceAttribute: modifyInstanceAttribute,
+  ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
+  MonitorInstances: monitorInstances,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
+  ReportInstanceStatus: reportInstanceStatus,
+  ResetInstanceAttribute: resetInstanceAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
   RunInstances: runInstances,
+  StartInstances: startInstances,
+  StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
+  UnmonitorInstances: unmonitorInstances,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }
 
 /** The same table as the door sees it: by name, with the types that the decoder vouches for. */

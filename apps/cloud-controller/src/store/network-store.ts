@@ -197,3 +197,31 @@ async function groupsOf(
   }
   return result
 }
+
+/** The groups of an instance's first interface, all at once. */
+export async function replaceInterfaceGroups(
+  tx: Tx,
+  instanceId: string,
+  groupIds: readonly string[],
+): Promise<void> {
+  const first = await tx.db
+    .selectFrom('network_interface')
+    .select('id')
+    .where('instance_id', '=', instanceId)
+    .where('device_index', '=', 0)
+    .executeTakeFirst()
+  if (!first) return
+  await tx.db.deleteFrom('network_interface_group').where('interface_id', '=', first.id).execute()
+  await tx.db
+    .insertInto('network_interface_group')
+    .values(groupIds.map((groupId) => ({ interface_id: first.id, group_id: groupId })))
+    .execute()
+}
+
+export async function setSourceDestCheck(tx: Tx, instanceId: string, check: 0 | 1): Promise<void> {
+  await tx.db
+    .updateTable('network_interface')
+    .set({ source_dest_check: check })
+    .where('instance_id', '=', instanceId)
+    .execute()
+}

@@ -33,7 +33,6 @@ export function publicDnsName(region: string, address: number | null): string {
 export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
   const { instance, interfaces, image, tags } = rows
   const primary = interfaces.find((entry) => entry.device_index === 0)
-  const options = JSON.parse(instance.metadata_options) as MetadataOptions
   const alive = instance.state !== 'terminated'
   return {
     InstanceId: instance.id,
@@ -58,7 +57,7 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     Placement: { AvailabilityZone: instance.availability_zone, GroupName: '', Tenancy: 'default' },
     ...(instance.kernel_id ? { KernelId: instance.kernel_id } : {}),
     ...(instance.ramdisk_id ? { RamdiskId: instance.ramdisk_id } : {}),
-    Monitoring: { State: 'disabled' },
+    Monitoring: { State: instance.monitoring === 1 ? 'enabled' : 'disabled' },
     ...(alive && primary ? { SubnetId: instance.subnet_id, VpcId: instance.vpc_id } : {}),
     ...(primary ? { PrivateIpAddress: formatIpv4(primary.private_ip) } : {}),
     ...(primary?.public_ip ? { PublicIpAddress: formatIpv4(primary.public_ip) } : {}),
@@ -76,18 +75,23 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     EbsOptimized: false,
     EnaSupport: false,
     CpuOptions: { CoreCount: instance.vcpus, ThreadsPerCore: 1 },
-    MetadataOptions: {
-      State: instance.state === 'pending' ? 'pending' : 'applied',
-      HttpTokens: options.tokensRequired ? 'required' : 'optional',
-      HttpPutResponseHopLimit: options.hopLimit,
-      HttpEndpoint: options.endpointEnabled ? 'enabled' : 'disabled',
-      HttpProtocolIpv6: 'disabled',
-      InstanceMetadataTags: options.tagsEnabled ? 'enabled' : 'disabled',
-    },
+    MetadataOptions: metadataOptionsView(instance),
   }
 }
 
-function transitionReason(instance: InstanceTable): string {
+export function metadataOptionsView(instance: Pick<InstanceTable, 'state' | 'metadata_options'>) {
+  const options = JSON.parse(instance.metadata_options) as MetadataOptions
+  return {
+    State: instance.state === 'pending' ? ('pending' as const) : ('applied' as const),
+    HttpTokens: options.tokensRequired ? ('required' as const) : ('optional' as const),
+    HttpPutResponseHopLimit: options.hopLimit,
+    HttpEndpoint: options.endpointEnabled ? ('enabled' as const) : ('disabled' as const),
+    HttpProtocolIpv6: 'disabled' as const,
+    InstanceMetadataTags: options.tagsEnabled ? ('enabled' as const) : ('disabled' as const),
+  }
+}
+
+export function transitionReason(instance: InstanceTable): string {
   if (!instance.state_reason_code?.startsWith('Client.User')) return ''
   const when = new Date(instance.state_changed_at).toISOString().replace('T', ' ').slice(0, 19)
   return `User initiated (${when} GMT)`

@@ -80,7 +80,7 @@ function onlyInterface(input: Input) {
   return cards[0]!
 }
 
-async function resolveGroups(
+export async function resolveGroups(
   ctx: ActionContext,
   db: Reader,
   wanted: { vpcId: string; ids: readonly string[]; names: readonly string[] },

@@ -170,10 +170,14 @@ export function checkUserData(text: string | undefined): string | null {
   return compact
 }
 
-function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']): MetadataOptions {
-  const hopLimit = options?.HttpPutResponseHopLimit ?? 1
+export function checkHopLimit(hopLimit: number): void {
   if (hopLimit < 1 || hopLimit > 64)
     throw invalidParameterValue(`Invalid value '${hopLimit}' for HttpPutResponseHopLimit.`)
+}
+
+function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']): MetadataOptions {
+  const hopLimit = options?.HttpPutResponseHopLimit ?? 1
+  checkHopLimit(hopLimit)
   return {
     endpointEnabled: options?.HttpEndpoint !== 'disabled',
     tokensRequired: options?.HttpTokens

@@ -1,4 +1,6 @@
+import { terminationDisabled } from '@mallee/ec2-api'
 import { instanceLifecycle } from '@mallee/lifecycles'
+import type { InstanceTable } from '../../store/tables.ts'
 import { transitionInstance } from '../../store/transition.ts'
 import { instanceState } from '../../views/instance-view.ts'
 import { defineEc2Action } from '../define-action.ts'
@@ -11,7 +13,10 @@ export const terminateInstances = defineEc2Action('TerminateInstances', {
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       const changes = []
-      for (const instance of await requireInstances(ctx, tx.db, input.InstanceIds)) {
+      const found = await requireInstances(ctx, tx.db, input.InstanceIds)
+      const kept = found.find((instance) => instance.api_termination_disabled === 1 && !ended(instance))
+      if (kept) throw terminationDisabled(kept.id) // and none of the others is terminated either
+      for (const instance of found) {
         const after = await transitionInstance(tx, instance, 'terminateAsked', {
           nowMs: ctx.nowMs,
           desired: 'terminated',
@@ -38,3 +43,7 @@ export const terminateInstances = defineEc2Action('TerminateInstances', {
     })
   },
 })
+
+function ended(instance: InstanceTable): boolean {
+  return instance.state === 'shutting-down' || instance.state === 'terminated'
+}

@@ -1,0 +1,192 @@
+import {
+  incorrectInstanceState,
+  instanceNotStopped,
+  invalidInstanceAttributeValue,
+  invalidParameterCombination,
+  invalidParameterValue,
+  missingParameter,
+  unsupportedForInstanceStore,
+  unsupportedParameter,
+  type Ec2Input,
+} from '@mallee/ec2-api'
+import { updateInstance } from '../../store/instance-store.ts'
+import { replaceInterfaceGroups, setSourceDestCheck } from '../../store/network-store.ts'
+import type { InstanceTable } from '../../store/tables.ts'
+import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { requireInstances } from '../require-instances.ts'
+import { resolveGroups } from './resolve-launch-network.ts'
+
+type Input = Ec2Input<'ModifyInstanceAttribute'>
+type Attribute = NonNullable<Input['Attribute']>
+
+/**
+ * One attribute a call, said either by a member of its own (`DisableApiTermination.Value`) or by name
+ * (`Attribute=disableApiTermination`, `Value=true`), as clients of both eras do.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html
+ */
+export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute', {
+  honours: [
+    'InstanceId',
+    'Attribute',
+    'Value',
+    'SourceDestCheck',
+    'DisableApiStop',
+    'DisableApiTermination',
+    'BlockDeviceMappings',
+    'InstanceType',
+    'Kernel',
+    'Ramdisk',
+    'UserData',
+    'InstanceInitiatedShutdownBehavior',
+    'Groups',
+    'EbsOptimized',
+    'SriovNetSupport',
+    'EnaSupport',
+  ],
+  only: { 'EnclaveOptions.Enabled': [false] },
+  run(ctx, input) {
+    const change = changeOf(input)
+    return ctx.transaction(async (tx) => {
+      const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
+      requireAlive(instance!)
+      await carryOut(ctx, tx, instance!, change)
+      tx.touch(instance!.id)
+      return {}
+    })
+  },
+})
+
+/** Only the source check can be reset while an instance runs. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ResetInstanceAttribute.html */
+export const resetInstanceAttribute = defineEc2Action('ResetInstanceAttribute', {
+  honours: ['InstanceId', 'Attribute'],
+  run(ctx, input) {
+    if (!['kernel', 'ramdisk', 'sourceDestCheck'].includes(input.Attribute))
+      throw invalidParameterValue(`Value (${input.Attribute}) for parameter attribute is invalid.`)
+    return ctx.transaction(async (tx) => {
+      const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
+      requireAlive(instance!)
+      await carryOut(ctx, tx, instance!, { attribute: input.Attribute, value: 'true', groups: [] })
+      tx.touch(instance!.id)
+      return {}
+    })
+  },
+})
+
+interface Change {
+  readonly attribute: Attribute
+  readonly value: string
+  readonly groups: readonly string[]
+}
+
+function changeOf(input: Input): Change {
+  const said: [Attribute, string | undefined][] = []
+  const say = (attribute: Attribute, member: { Value?: unknown } | undefined) => {
+    if (member) said.push([attribute, member.Value === undefined ? undefined : String(member.Value)])
+  }
+  say('sourceDestCheck', input.SourceDestCheck)
+  say('disableApiStop', input.DisableApiStop)
+  say('disableApiTermination', input.DisableApiTermination)
+  say('instanceType', input.InstanceType)
+  say('kernel', input.Kernel)
+  say('ramdisk', input.Ramdisk)
+  say('instanceInitiatedShutdownBehavior', input.InstanceInitiatedShutdownBehavior)
+  say('ebsOptimized', input.EbsOptimized)
+  say('sriovNetSupport', input.SriovNetSupport)
+  say('enaSupport', input.EnaSupport)
+  if (input.UserData) said.push(['userData', ''])
+  if (input.Attribute !== undefined) said.push([input.Attribute, input.Value])
+  const groups = input.Groups ?? []
+  if (groups.length > 0 && input.Attribute !== 'groupSet') said.push(['groupSet', ''])
+  const mapping = input.BlockDeviceMappings?.[0]
+  if (mapping) said.push(['blockDeviceMapping', mapping.DeviceName ?? ''])
+  const [first, ...rest] = said
+  if (!first) throw missingParameter('attribute')
+  if (rest.length > 0) throw invalidParameterCombination('Fields for multiple attribute types specified')
+  const [attribute, value] = first
+  if (attribute === 'groupSet' && groups.length === 0) throw missingParameter('GroupId')
+  if (value === undefined && attribute !== 'groupSet') throw missingParameter('Value')
+  return { attribute, value: value ?? '', groups }
+}
+
+function requireAlive(instance: InstanceTable): void {
+  if (instance.state === 'terminated' || instance.state === 'shutting-down')
+    throw incorrectInstanceState(`The instance '${instance.id}' is '${instance.state}'.`)
+}
+
+async function carryOut(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  instance: InstanceTable,
+  { attribute, value, groups }: Change,
+): Promise<void> {
+  switch (attribute) {
+    case 'disableApiTermination':
+      return updateInstance(tx, instance.id, { api_termination_disabled: bit(attribute, value) })
+    case 'disableApiStop':
+      return updateInstance(tx, instance.id, { api_stop_disabled: bit(attribute, value) })
+    case 'instanceInitiatedShutdownBehavior':
+      return checkShutdownBehavior(instance, value)
+    case 'sourceDestCheck':
+      await setSourceDestCheck(tx, instance.id, bit(attribute, value))
+      return wakeNode(ctx, tx, instance)
+    case 'groupSet':
+      return setGroups(ctx, tx, instance, groups)
+    case 'blockDeviceMapping':
+      throw invalidInstanceAttributeValue(`No device is currently mapped at ${value.slice(0, 60)}`)
+    case 'instanceType':
+    case 'kernel':
+    case 'ramdisk':
+    case 'userData':
+    case 'ebsOptimized':
+    case 'enaSupport':
+    case 'sriovNetSupport':
+      throw instanceNotStopped(instance.id) // an instance store is never stopped
+    case 'productCodes':
+    case 'rootDeviceName':
+    case 'enclaveOptions':
+      throw unsupportedParameter(`Attribute=${attribute}`)
+  }
+}
+
+function bit(attribute: string, value: string): 0 | 1 {
+  if (value === 'true') return 1
+  if (value === 'false') return 0
+  throw invalidInstanceAttributeValue(`Value (${value.slice(0, 60)}) for ${attribute} is not a boolean.`)
+}
+
+function checkShutdownBehavior(instance: InstanceTable, value: string): void {
+  if (value === 'stop') throw unsupportedForInstanceStore(instance.id, 'stopped')
+  if (value !== 'terminate')
+    throw invalidInstanceAttributeValue(
+      `Value (${value.slice(0, 60)}) for instanceInitiatedShutdownBehavior is invalid.`,
+    )
+}
+
+async function setGroups(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  instance: InstanceTable,
+  ids: readonly string[],
+): Promise<void> {
+  const groupIds = await resolveGroups(ctx, tx.db, { vpcId: instance.vpc_id, ids, names: [] })
+  await replaceInterfaceGroups(tx, instance.id, groupIds)
+  // Whoever's rules name the old groups or the new ones hears of it, wherever in the VPC it runs.
+  await wakeVpc(ctx, tx, instance)
+  tx.afterCommit(() => ctx.wakes.instance(instance.id))
+}
+
+async function wakeVpc(ctx: ActionContext, tx: ActionTransaction, instance: InstanceTable): Promise<void> {
+  const rows = await tx.db
+    .selectFrom('instance')
+    .select('node_id')
+    .distinct()
+    .where('vpc_id', '=', instance.vpc_id)
+    .where('state', '!=', 'terminated')
+    .execute()
+  for (const { node_id: nodeId } of rows) if (nodeId !== null) tx.afterCommit(() => ctx.wakes.network(nodeId))
+}
+
+function wakeNode(ctx: ActionContext, tx: ActionTransaction, instance: InstanceTable): void {
+  const nodeId = instance.node_id
+  if (nodeId !== null) tx.afterCommit(() => ctx.wakes.network(nodeId))
+}
