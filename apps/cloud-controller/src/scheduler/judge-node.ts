@@ -1,4 +1,6 @@
 /** What placement speaks of, and how one node is judged by one request. Pure. */
+import type { GroupRule, GroupStrategy } from './group-placement.ts'
+
 export type PlacementPolicy = 'round-robin' | 'pack' | 'spread'
 
 export interface Resources {
@@ -39,6 +41,7 @@ export type RefusalReason =
   | 'vcpus'
   | 'memory'
   | 'disk'
+  | 'placement-group'
 
 export interface Judgement {
   readonly nodeId: string
@@ -57,16 +60,30 @@ export interface DecisionRecord {
   readonly best: readonly Judgement[]
   /** The node that round-robin began after. */
   readonly cursor: string | null
+  /** The group that it was placed in, as it was then. */
+  readonly group?: {
+    readonly id: string
+    readonly strategy: GroupStrategy
+    readonly partition: number | null
+    readonly members: number
+  }
 }
 
 export interface Placement {
   /** One node per instance; empty where fewer than `minCount` fit. */
   readonly nodeIds: readonly string[]
+  /** The partition of each; null outside partition groups. */
+  readonly partitions: readonly (number | null)[]
   readonly availabilityZone: string | null
   readonly decision: DecisionRecord
 }
 
-export function judge(node: NodeSnapshot, request: PlacementRequest): Judgement {
+/** `allows` is the rule of the placement group that the request is for. */
+export function judge(
+  node: NodeSnapshot,
+  request: PlacementRequest,
+  allows: GroupRule | null = null,
+): Judgement {
   const refusals: RefusalReason[] = []
   if (!node.enabled) refusals.push(node.draining ? 'draining' : 'disabled')
   if (node.silent) refusals.push('silent')
@@ -82,6 +99,7 @@ export function judge(node: NodeSnapshot, request: PlacementRequest): Judgement 
   if (byVcpus < 1) refusals.push('vcpus')
   if (byMemory < 1) refusals.push('memory')
   if (byDisk < 1) refusals.push('disk')
+  if (allows && !allows(node.nodeId, node.availabilityZone)) refusals.push('placement-group')
   const fits = refusals.length > 0 ? 0 : Math.min(byVcpus, byMemory, byDisk)
   return { nodeId: node.nodeId, name: node.name, refusals, fits }
 }

@@ -1,3 +1,11 @@
+import {
+  groupRule,
+  seatGroup,
+  type GroupRule,
+  type NextNode,
+  type PlacementGroupUse,
+  type Seat,
+} from './group-placement.ts'
 import type {
   DecisionRecord,
   Judgement,
@@ -12,6 +20,14 @@ import { judge } from './judge-node.ts'
 const bestKept = 10
 /** Requests differ in few ways (instance type, architecture); judgements of this many are kept. */
 const maxShapes = 64
+
+export interface PlanOptions {
+  readonly request: PlacementRequest
+  readonly policy: PlacementPolicy
+  readonly cursor: string | null
+  /** The placement group that the instances are for. */
+  readonly group?: PlacementGroupUse | null
+}
 
 /** How every node is judged by requests of one shape, whatever zone they name; positions are those of the table. */
 interface Shape {
@@ -61,10 +77,11 @@ export class PlacementTable {
     this.unsort()
   }
 
-  plan(options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null }): Placement {
+  plan(options: PlanOptions): Placement {
     this.sort()
     const { request, policy, cursor } = options
     const shape = this.shapeFor(request)
+    if (options.group) return this.planInGroup(shape, options, options.group)
     const zone = request.availabilityZone ?? roomiest(shape)
     const room = zone === null ? 0 : (shape.roomByZone.get(zone) ?? 0)
     const count = Math.min(request.maxCount, room)
@@ -72,8 +89,55 @@ export class PlacementTable {
     const nodeIds = enough ? this.choose(shape, { zone, count, policy, cursor }) : []
     return {
       nodeIds,
+      partitions: nodeIds.map(() => null),
       availabilityZone: enough ? zone : null,
-      decision: this.decisionOf(shape, { ...options, placed: nodeIds.length }),
+      decision: this.decisionOf(shape, options, nodeIds.length),
+    }
+  }
+
+  /** Among the zones that will do, the one that takes most of the instances, a cluster on the fewest nodes. */
+  private planInGroup(shape: Shape, options: PlanOptions, group: PlacementGroupUse): Placement {
+    const { request, policy, cursor } = options
+    let best: { zone: string; seats: Seat[] } | null = null
+    for (const zone of zonesByRoom(shape)) {
+      if (request.availabilityZone !== null && zone !== request.availabilityZone) continue
+      const next = this.nextNode(policy, cursor)
+      const seats = seatGroup(group, this.candidatesIn(shape, zone), { count: request.maxCount, next })
+      const more = seats.length - (best?.seats.length ?? 0)
+      const nearer =
+        group.strategy === 'cluster' && best !== null && spreadOver(seats) < spreadOver(best.seats)
+      if (more > 0 || (more === 0 && nearer)) best = { zone, seats }
+    }
+    const seats = best && best.seats.length >= request.minCount ? best.seats : []
+    return {
+      nodeIds: seats.map((seat) => this.order[seat.position]!.nodeId),
+      partitions: seats.map((seat) => seat.partition),
+      availabilityZone: seats.length > 0 ? best!.zone : null,
+      decision: this.decisionOf(shape, options, seats.length),
+    }
+  }
+
+  private candidatesIn(shape: Shape, zone: string) {
+    return this.order.flatMap((node, position) =>
+      node.availabilityZone === zone && shape.fits[position]! > 0
+        ? [{ position, nodeId: node.nodeId, availabilityZone: zone, fits: shape.fits[position]! }]
+        : [],
+    )
+  }
+
+  /** The policy as a choice after the other, each of which counts for the next. */
+  private nextNode(policy: PlacementPolicy, begin: string | null): NextNode {
+    const taken = new Map<number, number>()
+    let cursor = begin
+    return (open) => {
+      const position =
+        policy === 'round-robin'
+          ? this.nextAfter(cursor, open)
+          : this.byLoad(policy, open, (at) => taken.get(at) ?? 0)
+      if (position === null) return null
+      taken.set(position, (taken.get(position) ?? 0) + 1)
+      cursor = this.order[position]!.nodeId
+      return position
     }
   }
 
@@ -128,6 +192,7 @@ export class PlacementTable {
         policy === 'round-robin'
           ? this.nextAfter(cursor, open)
           : this.byLoad(policy, open, (at) => taken.get(at) ?? 0)
+      if (position === null) throw new RangeError('no node is open')
       taken.set(position, (taken.get(position) ?? 0) + 1)
       cursor = this.order[position]!.nodeId
       chosen.push(cursor)
@@ -135,14 +200,14 @@ export class PlacementTable {
     return chosen
   }
 
-  private nextAfter(cursor: string | null, open: (position: number) => boolean): number {
+  private nextAfter(cursor: string | null, open: (position: number) => boolean): number | null {
     const length = this.order.length
     const start = cursor === null ? 0 : firstAfter(this.order, cursor)
     for (let step = 0; step < length; step += 1) {
       const position = (start + step) % length
       if (open(position)) return position
     }
-    throw new RangeError('no node is open')
+    return null
   }
 
   /** The fullest node for pack, the emptiest for spread; each instance that this plan gave a node weighs more. */
@@ -150,7 +215,7 @@ export class PlacementTable {
     policy: 'pack' | 'spread',
     open: (position: number) => boolean,
     taken: (position: number) => number,
-  ): number {
+  ): number | null {
     let best = -1
     let bestLoad = 0
     for (let position = 0; position < this.order.length; position += 1) {
@@ -162,40 +227,48 @@ export class PlacementTable {
         bestLoad = load
       }
     }
-    return best
+    return best === -1 ? null : best
   }
 
-  private decisionOf(
-    shape: Shape,
-    options: {
-      request: PlacementRequest
-      policy: PlacementPolicy
-      cursor: string | null
-      placed: number
-    },
-  ): DecisionRecord {
-    const { request, policy, cursor, placed } = options
+  private decisionOf(shape: Shape, options: PlanOptions, placed: number): DecisionRecord {
+    const { request, policy, cursor, group } = options
     const zone = request.availabilityZone
     const elsewhere = zone === null ? 0 : this.order.length - (this.nodesByZone.get(zone) ?? 0)
     const refusals: Partial<Record<RefusalReason, number>> = {}
     for (const [reason, count] of shape.reasons) if (count > 0) refusals[reason] = count
     if (elsewhere > 0) refusals['other-zone'] = elsewhere
+    const allows = group ? groupRule(group) : null
+    const kept = allows ? this.order.filter((node) => !allows(node.nodeId, node.availabilityZone)).length : 0
+    if (kept > 0) refusals['placement-group'] = kept
     return {
       policy,
       request,
       considered: this.order.length,
       placed,
       refusals,
-      best: this.best(shape, zone),
+      best: this.best(shape, zone, allows),
       cursor,
+      ...(group
+        ? {
+            group: {
+              id: group.id,
+              strategy: group.strategy,
+              partition: group.partition,
+              members: group.members.length,
+            },
+          }
+        : {}),
     }
   }
 
-  private best(shape: Shape, zone: string | null): Judgement[] {
+  private best(shape: Shape, zone: string | null, allows: GroupRule | null): Judgement[] {
+    const isElsewhere = (node: NodeSnapshot) => zone !== null && node.availabilityZone !== zone
+    const isKept = (node: NodeSnapshot) => allows !== null && !allows(node.nodeId, node.availabilityZone)
+    const isRestricted = zone !== null || allows !== null // most requests are not, and 10,000 nodes are many
     const top: { position: number; fits: number }[] = []
     for (let position = 0; position < this.order.length; position += 1) {
-      const isElsewhere = zone !== null && this.order[position]!.availabilityZone !== zone
-      const fits = isElsewhere ? 0 : shape.fits[position]!
+      const isOut = isRestricted && (isElsewhere(this.order[position]!) || isKept(this.order[position]!))
+      const fits = isOut ? 0 : shape.fits[position]!
       if (top.length === bestKept && fits <= top[bestKept - 1]!.fits) continue
       let at = top.length
       while (at > 0 && top[at - 1]!.fits < fits) at -= 1
@@ -204,8 +277,11 @@ export class PlacementTable {
     }
     return top.map(({ position, fits }) => {
       const node = this.order[position]!
-      const isElsewhere = zone !== null && node.availabilityZone !== zone
-      const refusals = [...shape.refusals[position]!, ...(isElsewhere ? (['other-zone'] as const) : [])]
+      const refusals = [
+        ...shape.refusals[position]!,
+        ...(isElsewhere(node) ? (['other-zone'] as const) : []),
+        ...(isKept(node) ? (['placement-group'] as const) : []),
+      ]
       return { nodeId: node.nodeId, name: node.name, refusals, fits }
     })
   }
@@ -234,6 +310,18 @@ function roomiest(shape: Shape): string | null {
     }
   }
   return best
+}
+
+/** The zones with room, the one with most first. */
+function zonesByRoom(shape: Shape): string[] {
+  return [...shape.roomByZone]
+    .filter(([, room]) => room > 0)
+    .toSorted(([zoneA, a], [zoneB, b]) => b - a || (zoneA < zoneB ? -1 : 1))
+    .map(([zone]) => zone)
+}
+
+function spreadOver(seats: readonly Seat[]): number {
+  return new Set(seats.map((seat) => seat.position)).size
 }
 
 /** The position of the first node whose id is greater, by halving. */

@@ -3,8 +3,8 @@ import { loadNodes, nodeSnapshotOf } from './agent-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { Tables } from './tables.ts'
 import type { StateStore } from '@mallee/state-store'
-import type { Placement, PlacementPolicy, PlacementRequest } from '../scheduler/judge-node.ts'
-import { PlacementTable } from '../scheduler/placement-table.ts'
+import type { Placement } from '../scheduler/judge-node.ts'
+import { PlacementTable, type PlanOptions } from '../scheduler/placement-table.ts'
 
 interface Use {
   readonly nodeId: string | null
@@ -21,7 +21,7 @@ interface AccountUse {
 
 /** What nodes hold and accounts use as one transaction found it; what it writes afterwards is not in here. */
 export interface CapacityNow {
-  plan(options: { request: PlacementRequest; policy: PlacementPolicy; cursor: string | null }): Placement
+  plan(options: PlanOptions): Placement
   accountUse(accountId: string): AccountUse
 }
 
@@ -53,7 +53,7 @@ class Sums implements CapacityNow {
   private instanceRevision = -1
   private agentRevision = -1
 
-  plan(options: Parameters<CapacityNow['plan']>[0]): Placement {
+  plan(options: PlanOptions): Placement {
     return this.table.plan(options)
   }
 
