@@ -12,7 +12,9 @@ import { iamActionByName } from '../actions/iam-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import { answerIam } from './iam-door.ts'
+import { answerSoap, asksForWsdl, isSoap, wsdlOf } from './soap-door.ts'
 import { answerSts } from './sts-door.ts'
+import { soapFault } from '@mallee/soap'
 import type { Answer, DoorDependencies, Visit } from './visit.ts'
 
 const xml = 'text/xml;charset=UTF-8'
@@ -25,6 +27,7 @@ const longestBodyBytes = 1024 * 1024
  */
 export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): void {
   const ec2 = { decoder: createEc2Decoder(), encoder: createEc2Encoder() }
+  const wsdl = wsdlOf(deps.settings.endpoint)
   const signingKeys = new SigningKeyCache({})
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.removeContentTypeParser(['application/json', 'text/plain'])
@@ -46,9 +49,15 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       deps,
     }
     const seconds = stopwatch()
-    const refuse = (error: AwsError) => encodeErrorFor(service.model(), error, requestId)
+    const soap = service.name === 'ec2' && isSoap(raw)
+    const refuse = (error: AwsError): Answer =>
+      soap
+        ? { status: 500, body: soapFault(error, requestId) }
+        : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
     const answer = await funnel(visit, refuse, async () => {
       refuseTooLarge(raw)
+      if (soap) return answerSoap(visit, ec2)
+      if (service.name === 'ec2' && asksForWsdl(raw)) return { status: 200, body: wsdl() }
       const query = parseQueryRequest(raw.rawQuery, form)
       visit.seen.action = knownAction(service.name, query.action ?? '')
       const { nowMs } = visit
@@ -66,7 +75,7 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
     const { action } = visit.seen
     deps.figures.request({ service: service.name, action, code: answer.code, seconds: seconds() })
     span.set({ action, 'http.response.status_code': answer.status, code: answer.code })
-    span.end(answer.status >= 500 ? answer.code : undefined)
+    span.end(answer.failed ? answer.code : undefined)
     return reply
       .code(answer.status)
       .header('content-type', xml)
@@ -91,9 +100,9 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
 
 async function funnel(
   visit: Visit,
-  refuse: (error: AwsError) => string,
+  refuse: (error: AwsError) => Answer,
   work: () => Promise<Answer>,
-): Promise<Answer & { code: string }> {
+): Promise<Answer & { code: string; failed: boolean }> {
   const startedMs = visit.deps.clock.now()
   try {
     const answer = await work()
@@ -102,7 +111,7 @@ async function funnel(
       { action, status: answer.status, durationMs: visit.deps.clock.now() - startedMs },
       'answered',
     )
-    return { ...answer, code: 'Success' }
+    return { ...answer, code: 'Success', failed: false }
   } catch (thrown) {
     const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
     const { action } = visit.seen
@@ -115,6 +124,6 @@ async function funnel(
     if (error.status >= 500 && !(thrown instanceof AwsError))
       visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')
-    return { status: error.status, code: error.code, body: refuse(error) }
+    return { ...refuse(error), code: error.code, failed: error.status >= 500 }
   }
 }

@@ -1,0 +1,7 @@
+export { soapAnswer, soapFault } from './answers.ts'
+export { queryOfBody } from './body-parameters.ts'
+export { signEnvelope, signMessage } from './sign-message.ts'
+export type { MessageOptions, MessageSigner } from './sign-message.ts'
+export { verifyMessage } from './verify-message.ts'
+export type { VerifiedMessage } from './verify-message.ts'
+export { soapWsdl } from './wsdl.ts'
