@@ -40,6 +40,7 @@ import { instancesReconciler } from './reconcilers/instances.ts'
 import { keysReconciler } from './reconcilers/keys.ts'
 import { networksReconciler } from './reconcilers/networks.ts'
 import type { ReconcilerContext } from './reconcilers/reconciler-context.ts'
+import { samplesReconciler } from './reconcilers/samples.ts'
 import { terminatedReconciler } from './reconcilers/terminated.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
@@ -222,6 +223,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     keysReconciler(context),
     agentsReconciler(context),
     terminatedReconciler(context),
+    samplesReconciler(context),
   ]
 }
 

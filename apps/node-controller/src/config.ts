@@ -35,6 +35,8 @@ export interface NodeControllerConfig {
   readonly hookTimeoutMs: number
   /** Images that no instance needs are kept up to this size, in GiB. */
   readonly imageCacheGiB: number
+  /** How often guests are measured: monitored ones each time, the others every fifth. */
+  readonly sampleSeconds: number
   /** Where a monitor may ask for figures; nowhere where absent. */
   readonly health?: HealthListen
   /** Where OpenTelemetry traces go; nowhere where absent. */
@@ -105,6 +107,7 @@ export const nodeControllerSchema = {
     tbCacheMiB: { ...positive, default: 64 },
     hookTimeoutMs: { ...positive, default: 30_000 },
     imageCacheGiB: { type: 'integer', minimum: 0, default: 20 },
+    sampleSeconds: { type: 'integer', minimum: 1, maximum: 600, default: 60 },
     health: healthListenSchema,
     tracing: tracingSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },

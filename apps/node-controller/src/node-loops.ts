@@ -1,11 +1,19 @@
 import { GiB, errorMessage, systemClock } from '@mallee/base'
-import type { DesiredItem, DomainFacts, NodeFingerprint, VpcFacts } from '@mallee/agent-contract'
+import {
+  maxBlobBytes,
+  type DesiredItem,
+  type DomainFacts,
+  type NodeFingerprint,
+  type VpcFacts,
+} from '@mallee/agent-contract'
 import { AgentLoop, InventoryKeeper } from '@mallee/agent-kit'
 import { lookForStrangers } from './adopt-domains.ts'
-import { ConsoleKeeper } from './console/console-keeper.ts'
 import { DomainKeeper } from './domain-keeper.ts'
 import { takeFingerprint } from './fingerprint.ts'
 import { checkedHypervisor } from './hooks/checked-hypervisor.ts'
+import { AskedBlobs } from './guests/asked-blobs.ts'
+import { SampleKeeper } from './guests/sample-keeper.ts'
+import { screenJpeg } from './guests/screen-jpeg.ts'
 import { nodeInventory } from './inventory/node-inventory.ts'
 import { NetworkKeeper } from './network-keeper.ts'
 import { giveUp } from './give-up.ts'
@@ -22,7 +30,9 @@ export class NodeLoops {
   private readonly loop: AgentLoop
   private readonly networkKeeper: NetworkKeeper
   private readonly domains: DomainKeeper
-  private readonly console: ConsoleKeeper
+  private readonly console: AskedBlobs
+  private readonly screens: AskedBlobs
+  private readonly samples: SampleKeeper
   private readonly inventory: InventoryKeeper
   private readonly timers: NodeJS.Timeout[] = []
   private givenUp = false
@@ -42,12 +52,9 @@ export class NodeLoops {
       onForgotten: () => void this.giveUp(),
       fingerprint: () => this.fingerprint,
     })
-    this.console = new ConsoleKeeper({
-      preparer,
-      clock: systemClock,
-      log,
-      send: (id, blob) => client.console(id, blob),
-    })
+    this.console = consoleBlobs(parts)
+    this.screens = screenBlobs(parts)
+    this.samples = sampleKeeper(parts)
     this.inventory = inventoryKeeper(parts)
     this.networkKeeper = new NetworkKeeper({
       driver: network,
@@ -100,6 +107,8 @@ export class NodeLoops {
         )
       }, fingerprintEveryMs),
     )
+    const { sampleSeconds } = this.parts.config
+    this.timers.push(setInterval(() => void this.samples.look(systemClock.now()), sampleSeconds * 1000))
     this.loop.start()
     this.refresh()
   }
@@ -127,6 +136,7 @@ export class NodeLoops {
     void this.restoreNetwork()
     this.domains.refreshAll()
     this.console.refresh(ledger.list('domain'))
+    this.screens.refresh(ledger.list('domain'))
     this.inventory.refresh()
     void lookForStrangers(hypervisor, ledger, this.loop)
   }
@@ -174,6 +184,41 @@ export class NodeLoops {
       },
     }
   }
+}
+
+function consoleBlobs({ client, log, preparer }: NodeParts): AskedBlobs {
+  return new AskedBlobs({
+    what: 'console',
+    log,
+    countOf: (body) => body.consoleCount,
+    async send(body, count) {
+      const output = await preparer.readConsole(body, maxBlobBytes)
+      const takenAtMs = systemClock.now()
+      await client.console(body.instanceId, { count, takenAtMs, output: output.toString('base64') })
+    },
+  })
+}
+
+function screenBlobs({ client, hypervisor, log }: NodeParts): AskedBlobs {
+  return new AskedBlobs({
+    what: 'screen',
+    log,
+    countOf: (body) => body.screenshotCount ?? 0,
+    async send(body, count) {
+      const picture = await hypervisor.screenshot(body.instanceId)
+      const image = picture ? screenJpeg(picture.mimeType, picture.bytes).toString('base64') : null
+      await client.screenshot(body.instanceId, { count, takenAtMs: systemClock.now(), image })
+    },
+  })
+}
+
+function sampleKeeper({ client, hypervisor, ledger, log }: NodeParts): SampleKeeper {
+  return new SampleKeeper({
+    counters: () => hypervisor.counters(),
+    items: () => ledger.list('domain'),
+    send: (samples) => client.samples({ samples }),
+    log,
+  })
 }
 
 function inventoryKeeper(parts: NodeParts): InventoryKeeper {

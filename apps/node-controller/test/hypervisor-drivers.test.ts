@@ -65,5 +65,5 @@ async function xmlFile(dir: string, xml: string): Promise<string> {
 function domainXml(name: string, folder: string): string {
   return `<domain type='qemu'><name>${name}</name><description>${folder}</description><memory unit='MiB'>32</memory><vcpu>1</vcpu>
     <os><type arch='x86_64'>hvm</type></os><on_poweroff>destroy</on_poweroff><on_crash>destroy</on_crash>
-    <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`
+    <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><video><model type='vga'/></video></devices></domain>`
 }

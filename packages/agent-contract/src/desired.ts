@@ -88,7 +88,13 @@ export const domainItemSchema = record(
     metadata: metadataOptionsSchema,
     tags: mapOf(text()),
   },
-  cause,
+  {
+    ...cause,
+    /** How often its screen was asked for; left out while it never was. */
+    screenshotCount: integer(),
+    /** Whether it is measured every minute; left out where it is not. */
+    monitoring: flag(),
+  },
 )
 export type DomainItem = Shape<typeof domainItemSchema>
 

@@ -35,6 +35,9 @@ export {
   type NodeFingerprint,
   type Observation,
   type Report,
+  type Sample,
+  type SamplesBlob,
+  type ScreenshotBlob,
   type VpcFacts,
   type WalrusFingerprint,
 } from './observed.ts'

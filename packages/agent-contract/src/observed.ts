@@ -9,6 +9,7 @@ import {
   nullable,
   record,
   text,
+  type Schema,
   type Shape,
 } from './schema.ts'
 
@@ -110,7 +111,7 @@ export const reportSchema = record({
 })
 export type Report = Shape<typeof reportSchema>
 
-export const blobKinds = ['console'] as const
+export const blobKinds = ['console', 'screenshot'] as const
 export const maxBlobBytes = 65_536
 export const consoleBlobSchema = record({
   /** The domain item's `consoleCount` that this answers. */
@@ -120,3 +121,31 @@ export const consoleBlobSchema = record({
   output: longText(131_072),
 })
 export type ConsoleBlob = Shape<typeof consoleBlobSchema>
+
+export const screenshotBlobSchema = record({
+  /** The domain item's `screenshotCount` that this answers. */
+  count: integer(),
+  takenAtMs: integer(),
+  /** Base64 of a JPEG of the guest's screen; null where it has none to show. */
+  image: nullable(longText(700_000)),
+})
+export type ScreenshotBlob = Shape<typeof screenshotBlobSchema>
+
+/** What a guest did in one period, measured from outside; bytes are of the period, CPU is percent of all its vCPUs. */
+export const samplesBlobSchema = record({
+  samples: list(
+    record({
+      instanceId: text(),
+      atMs: integer(),
+      periodSeconds: integer(1, 3600),
+      cpuPercent: { json: { type: 'number', minimum: 0, maximum: 100 } } as Schema<number>,
+      diskReadBytes: integer(),
+      diskWriteBytes: integer(),
+      networkInBytes: integer(),
+      networkOutBytes: integer(),
+    }),
+    1000,
+  ),
+})
+export type SamplesBlob = Shape<typeof samplesBlobSchema>
+export type Sample = SamplesBlob['samples'][number]

@@ -1,5 +1,5 @@
 import { inventoryBlobSchema } from './inventory.ts'
-import { reportSchema, consoleBlobSchema } from './observed.ts'
+import { consoleBlobSchema, reportSchema, samplesBlobSchema, screenshotBlobSchema } from './observed.ts'
 import {
   anything,
   choice,
@@ -104,6 +104,20 @@ export const agentRoutes = {
     path: `${base}/blobs/console/:instanceId`,
     doc: 'The latest serial console output of an instance.',
     request: consoleBlobSchema,
+    response: null,
+  }),
+  screenshot: route({
+    method: 'PUT',
+    path: `${base}/blobs/screenshot/:instanceId`,
+    doc: "The screen of an instance's guest.",
+    request: screenshotBlobSchema,
+    response: null,
+  }),
+  samples: route({
+    method: 'PUT',
+    path: `${base}/blobs/samples`,
+    doc: 'What guests of this node used; a sample that was sent before changes nothing.',
+    request: samplesBlobSchema,
     response: null,
   }),
   inventory: route({

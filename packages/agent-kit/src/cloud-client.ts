@@ -11,6 +11,8 @@ import {
   type Report,
   type ReportResponse,
   type Route,
+  type SamplesBlob,
+  type ScreenshotBlob,
 } from '@mallee/agent-contract'
 import { cloudServerName } from '@mallee/pki'
 
@@ -71,6 +73,14 @@ export class CloudClient {
 
   async console(instanceId: string, blob: ConsoleBlob): Promise<void> {
     await this.call(agentRoutes.console, { body: blob, params: { instanceId } })
+  }
+
+  async screenshot(instanceId: string, blob: ScreenshotBlob): Promise<void> {
+    await this.call(agentRoutes.screenshot, { body: blob, params: { instanceId } })
+  }
+
+  async samples(blob: SamplesBlob): Promise<void> {
+    await this.call(agentRoutes.samples, { body: blob })
   }
 
   async inventory(blob: InventoryBlob): Promise<void> {

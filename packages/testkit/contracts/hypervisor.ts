@@ -17,6 +17,8 @@ export interface HypervisorUnderTest {
     readonly domains: readonly { readonly name: string; readonly state: string }[]
     readonly processes: readonly { readonly name: string; readonly pid: number }[]
   }>
+  screenshot(name: string): Promise<{ readonly mimeType: string; readonly bytes: Buffer } | null>
+  counters(): Promise<readonly { readonly name: string; readonly cpuNs: number }[]>
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
 }
@@ -106,6 +108,21 @@ export function describeHypervisorDriver(name: string, open: () => Promise<Hyper
       await world.driver.destroy('i-00000005')
       await world.driver.destroy('i-0000f0f0')
       expect((await world.driver.inventory()).domains).toEqual([])
+    })
+
+    test('a guest has a screen and counters that grow, and one that is not there has neither', async () => {
+      await world.driver.start(world.domainXml('i-00000006'))
+      const counted = async () =>
+        (await world.driver.counters()).find((entry) => entry.name === 'i-00000006')?.cpuNs ?? -1
+      const before = await counted()
+      expect(before).toBeGreaterThanOrEqual(0)
+      const picture = await world.driver.screenshot('i-00000006')
+      expect(picture!.mimeType).toMatch(/^image\//)
+      expect(picture!.bytes.length).toBeGreaterThan(500)
+      expect(await counted()).toBeGreaterThanOrEqual(before)
+      await world.driver.destroy('i-00000006')
+      expect(await world.driver.screenshot('i-00000006')).toBeNull()
+      expect(await counted()).toBe(-1)
     })
 
     test('a domain runs on through a restart of the agent', async () => {

@@ -1,6 +1,8 @@
 import type { Ec2TypedAction } from '@mallee/ec2-api'
 import type { AnyAction, Ec2Action } from './define-action.ts'
 import { describeInstances } from './ec2/describe-instances.ts'
+import { getConsoleScreenshot } from './ec2/get-console-screenshot.ts'
+import { getPasswordData } from './ec2/get-password-data.ts'
 import { getConsoleOutput } from './ec2/get-console-output.ts'
 import { deregisterImage, describeImages, registerImage } from './ec2/images.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
@@ -70,6 +72,8 @@ export const ec2Actions = {
   DescribeTags: describeTags,
   DescribeVpcs: describeVpcs,
   GetConsoleOutput: getConsoleOutput,
+  GetConsoleScreenshot: getConsoleScreenshot,
+  GetPasswordData: getPasswordData,
   GetInstanceUefiData: getInstanceUefiData,
   ImportKeyPair: importKeyPair,
   ModifyInstanceAttribute: modifyInstanceAttribute,

@@ -10,6 +10,7 @@ import type { CloudSettings } from '../settings.ts'
 import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
+import { registerSamplesRoute } from './samples-route.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
@@ -87,6 +88,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerAccountsAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
+  registerSamplesRoute(app, deps)
   app.get('/admin/v1/status', () => status(deps))
   app.post('/admin/v1/accounts', async (request) => {
     const body = checked(newAccount, request.body)

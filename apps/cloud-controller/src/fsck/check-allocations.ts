@@ -70,6 +70,8 @@ function leftovers(rows: RecordRows): Finding[] {
       .map((row) => finding('I2.reservation-empty', row.id, 'has no instance', report)),
     ...gone('I2.decision-leaked', rows.decisions),
     ...gone('I2.console-leaked', rows.consoles),
+    ...gone('I2.screenshot-leaked', rows.screenshots),
+    ...gone('I2.sample-leaked', rows.samples),
     ...gone('I2.domain-leaked', rows.domains),
   ]
 }

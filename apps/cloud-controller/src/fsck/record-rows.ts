@@ -30,6 +30,8 @@ export interface RecordRows {
   readonly groupLinks: readonly { readonly interface_id: string; readonly group_id: string }[]
   readonly decisions: readonly { readonly instance_id: string }[]
   readonly consoles: readonly { readonly instance_id: string }[]
+  readonly screenshots: readonly { readonly instance_id: string }[]
+  readonly samples: readonly { readonly instance_id: string }[]
   /** Of RunInstances, newest first. */
   readonly launches: readonly { readonly at: number; readonly resources: string }[]
   /** Of each instance that is not forgotten, the states that its transitions led to. */
@@ -54,6 +56,8 @@ export async function readRecordRows(db: Reader, options: { launchesSinceMs: num
     groupLinks: await db.selectFrom('network_interface_group').selectAll().execute(),
     decisions: await db.selectFrom('decision').select('instance_id').execute(),
     consoles: await db.selectFrom('console').select('instance_id').execute(),
+    screenshots: await db.selectFrom('screenshot').select('instance_id').execute(),
+    samples: await db.selectFrom('sample').select('instance_id').distinct().execute(),
     launches: await db
       .selectFrom('event')
       .select(['at', 'resources'])

@@ -6,7 +6,6 @@ import { MalleeError, newId, systemRandom, type Clock, type Log, type Random } f
 import {
   agentRoutes,
   type AccessKeyItem,
-  type ConsoleBlob,
   type DesiredResponse,
   type RegisterRequest,
   type Report,
@@ -29,6 +28,8 @@ import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
+import { checkedBody } from './checked-body.ts'
+import { registerBlobDoor } from './blob-door.ts'
 import { registerInventoryDoor } from './inventory-door.ts'
 
 export interface AgentDoorDependencies {
@@ -51,7 +52,6 @@ const validate = {
   register: ajv.compile<RegisterRequest>(agentRoutes.register.request!.json),
   renew: ajv.compile<{ certificateRequest: string }>(agentRoutes.renew.request!.json),
   observed: ajv.compile<Report>(agentRoutes.observed.request!.json),
-  console: ajv.compile<ConsoleBlob>(agentRoutes.console.request!.json),
 }
 
 const forbidden = (message: string) => new MalleeError({ code: 'Forbidden', publicMessage: message })
@@ -59,10 +59,12 @@ const forbidden = (message: string) => new MalleeError({ code: 'Forbidden', publ
 /** The door of the agents: they dial, we answer. Every route but `register` needs a certificate that we signed. */
 export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependencies): void {
   app.setErrorHandler((error, _request, reply) => answerError(reply, error, deps.log))
-  app.post(agentRoutes.register.path, (request) => register(deps, checked(validate.register, request.body)))
+  app.post(agentRoutes.register.path, (request) =>
+    register(deps, checkedBody(validate.register, request.body)),
+  )
   app.post(agentRoutes.renew.path, async (request) => {
     const agent = await requireAgent(deps, request)
-    const { certificateRequest } = checked(validate.renew, request.body)
+    const { certificateRequest } = checkedBody(validate.renew, request.body)
     return {
       certificate: await signFor(deps, agent, certificateRequest),
       authority: deps.authority.certificate,
@@ -71,7 +73,7 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
   app.get(agentRoutes.desired.path, (request, reply) => desired(deps, request, reply))
   app.post(agentRoutes.observed.path, { bodyLimit: 16 * 1024 * 1024 }, async (request) => {
     const agent = await requireAgent(deps, request)
-    const report = checked(validate.observed, request.body)
+    const report = checkedBody(validate.observed, request.body)
     const result = await deps.record.transaction('report', async (tx) => {
       const row = await tx.db
         .selectFrom('agent')
@@ -85,19 +87,7 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
     return { accepted: result.accepted, sequence: report.sequence }
   })
   registerInventoryDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
-  app.put<{ Params: { instanceId: string } }>(agentRoutes.console.path, async (request, reply) => {
-    const agent = await requireAgent(deps, request)
-    await keepConsole(deps, agent, request.params.instanceId, checked(validate.console, request.body))
-    return reply.code(204).send()
-  })
-}
-
-function checked<T>(check: { (value: unknown): value is T; errors?: unknown }, value: unknown): T {
-  if (check(value)) return value
-  throw new MalleeError({
-    code: 'BadRequest',
-    publicMessage: `The request does not fit the contract: ${ajv.errorsText(check.errors as never)}`,
-  })
+  registerBlobDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
 }
 
 function answerError(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
@@ -309,28 +299,6 @@ async function noteSent(deps: AgentDoorDependencies, agentId: string, revision: 
       .set({ sent_revision: revision })
       .where('id', '=', agentId)
       .where('sent_revision', '<', revision)
-      .execute()
-  })
-}
-
-async function keepConsole(
-  deps: AgentDoorDependencies,
-  agent: AgentTable,
-  instanceId: string,
-  blob: ConsoleBlob,
-): Promise<void> {
-  await deps.record.transaction('report', async (tx) => {
-    const owner = await tx.db
-      .selectFrom('instance')
-      .select('node_id')
-      .where('id', '=', instanceId)
-      .executeTakeFirst()
-    if (owner?.node_id !== agent.id) throw forbidden('This instance is not on this node.')
-    const row = { count: blob.count, taken_at: blob.takenAtMs, output: blob.output }
-    await tx.db
-      .insertInto('console')
-      .values({ instance_id: instanceId, ...row })
-      .onConflict((conflict) => conflict.column('instance_id').doUpdateSet(row))
       .execute()
   })
 }

@@ -69,6 +69,9 @@ export async function domainItem(
     interfaces: interfaces.map((entry) => guestInterface(entry, subnet.cidr, vpc.cidr)),
     metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
     tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),
+    // Left out while they say nothing: rows from before they were known make the very items that they made.
+    ...(instance.screenshot_count === 0 ? {} : { screenshotCount: instance.screenshot_count }),
+    ...(instance.monitoring === 0 ? {} : { monitoring: true }),
   }
 }
 

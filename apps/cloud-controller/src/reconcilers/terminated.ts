@@ -28,7 +28,8 @@ export function terminatedReconciler(ctx: ReconcilerContext): Reconciler {
           .executeTakeFirst()
         if (!instance || instance.state !== 'terminated') return { settled: true }
         await deleteTagsOf(tx, id)
-        await tx.db.deleteFrom('console').where('instance_id', '=', id).execute()
+        for (const table of ['console', 'screenshot', 'sample', 'status_report'] as const)
+          await tx.db.deleteFrom(table).where('instance_id', '=', id).execute()
         await tx.db.deleteFrom('decision').where('instance_id', '=', id).execute()
         await tx.db.deleteFrom('domain').where('instance_id', '=', id).execute()
         await keepUsageFloor(tx, instance.usage_revision)

@@ -18,6 +18,8 @@ export function checkedHypervisor(
     undefine: (name) => hypervisor.undefine(name),
     ended: (name) => hypervisor.ended(name),
     inventory: () => hypervisor.inventory(),
+    screenshot: (name) => hypervisor.screenshot(name),
+    counters: () => hypervisor.counters(),
     onHint: (callback) => hypervisor.onHint(callback),
     close: () => hypervisor.close(),
     async start(xml) {

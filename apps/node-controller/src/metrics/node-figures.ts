@@ -59,6 +59,8 @@ export function nodeFigures(metrics: Metrics): NodeFigures {
       undefine: (name) => timed('undefine', () => driver.undefine(name)),
       ended: (name) => driver.ended(name),
       inventory: () => timed('inventory', () => driver.inventory()),
+      screenshot: (name) => timed('screenshot', () => driver.screenshot(name)),
+      counters: () => timed('counters', () => driver.counters()),
       onHint: (callback) => driver.onHint(callback),
       close: () => driver.close(),
     }),

@@ -69,6 +69,8 @@ export function describeInstance(options: {
       bitness: '64',
       requiresDisk: true,
       consolePort: 0,
+      // A screen of its own: what a guest draws there is what GetConsoleScreenshot shows.
+      videoModel: 'vga',
       ...(options.hypervisorType === 'qemu' ? { tbCacheMiB: options.tbCacheMiB } : {}),
     },
     backing: { root: { type: 'image' } },

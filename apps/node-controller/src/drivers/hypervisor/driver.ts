@@ -23,12 +23,33 @@ export interface HypervisorDriver {
   ended(name: string): Promise<EndReason | null>
   /** Everything of ours that is there, running or not; what others made on this machine is left out. */
   inventory(): Promise<HypervisorInventory>
+  /** The screen of the guest as the hypervisor draws it; null where there is no such domain or it has no screen. */
+  screenshot(name: string): Promise<Picture | null>
+  /** What every domain used since its start. */
+  counters(): Promise<GuestCounters[]>
   /** Something happened to this domain: a hint to look again, never a fact. Returns the way to stop listening. */
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
 }
 
 export type EndReason = 'shutdown' | 'crashed' | 'destroyed' | 'failed' | 'lost'
+
+export interface Picture {
+  readonly mimeType: string
+  readonly bytes: Buffer
+}
+
+/** Grows from the start of a domain on, and from nought again with the next incarnation. */
+export interface GuestCounters {
+  readonly name: string
+  /** Nanoseconds, of all vCPUs. */
+  readonly cpuNs: number
+  readonly diskReadBytes: number
+  readonly diskWriteBytes: number
+  /** Received by the guest. */
+  readonly networkInBytes: number
+  readonly networkOutBytes: number
+}
 
 export interface LiveDomain {
   readonly name: string

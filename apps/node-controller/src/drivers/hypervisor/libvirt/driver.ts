@@ -1,15 +1,23 @@
 import { statfs } from 'node:fs/promises'
 import os from 'node:os'
 import { MiB, errorMessage, type Log } from '@mallee/base'
-import { connectLibvirt, LibvirtError, type DomainRef, type LibvirtConnection } from '@mallee/libvirt'
+import {
+  connectLibvirt,
+  LibvirtError,
+  type DomainRef,
+  type LibvirtConnection,
+  type TypedParams,
+} from '@mallee/libvirt'
 import { fatal, passing } from '../../../node-error.ts'
 import { within } from '../../../within.ts'
 import type {
   EndReason,
+  GuestCounters,
   HypervisorDriver,
   HypervisorFingerprint,
   HypervisorInventory,
   LiveDomain,
+  Picture,
 } from '../driver.ts'
 import { domainName } from '../driver.ts'
 import { probeAccelerator, type Accelerator } from './accelerator.ts'
@@ -39,6 +47,8 @@ export interface LibvirtOptions {
  * call that timed out may have worked, so callers look again. Events are hints and never facts.
  */
 const fingerprintMs = 3_000
+/** A screen of 4096 by 4096 in QEMU's largest form. */
+const largestScreenBytes = 64 * MiB
 
 export class LibvirtDriver implements HypervisorDriver {
   private readonly options: LibvirtOptions
@@ -147,6 +157,31 @@ export class LibvirtDriver implements HypervisorDriver {
     return { domains, processes: await findProcesses(instancesDir) }
   }
 
+  async screenshot(name: string): Promise<Picture | null> {
+    return this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs }).catch(ignoreMissing)
+      if (!domain) return null
+      try {
+        const { mimeType, stream } = await connection.domainScreenshot(domain, 0, { timeoutMs: callMs })
+        return { mimeType, bytes: await stream.readAll(largestScreenBytes) }
+      } catch (error) {
+        // A guest without a video device, or one that ended meanwhile.
+        if (error instanceof LibvirtError) return null
+        throw error
+      }
+    })
+  }
+
+  async counters(): Promise<GuestCounters[]> {
+    return this.with(async (connection) => {
+      const stats = await connection.getAllDomainStats(
+        { stats: ['cpu-total', 'interface', 'block'], flags: ['active', 'nowait'] },
+        { timeoutMs: callMs },
+      )
+      return stats.map(({ domain, params }) => countersOf(domain.name, params))
+    })
+  }
+
   onHint(callback: (name: string | null) => void): () => void {
     this.listeners.add(callback)
     void this.connect().catch(() => {})
@@ -209,6 +244,19 @@ export class LibvirtDriver implements HypervisorDriver {
 
   private hint(name: string | null): void {
     for (const listener of this.listeners) listener(name)
+  }
+}
+
+function countersOf(name: string, params: TypedParams): GuestCounters {
+  const sum = (pattern: RegExp) =>
+    Object.entries(params).reduce((total, [key, value]) => total + (pattern.test(key) ? Number(value) : 0), 0)
+  return {
+    name,
+    cpuNs: Number(params['cpu.time'] ?? 0),
+    diskReadBytes: sum(/^block\.\d+\.rd\.bytes$/),
+    diskWriteBytes: sum(/^block\.\d+\.wr\.bytes$/),
+    networkInBytes: sum(/^net\.\d+\.rx\.bytes$/),
+    networkOutBytes: sum(/^net\.\d+\.tx\.bytes$/),
   }
 }
 

@@ -25,6 +25,10 @@ export interface SimulatedHypervisor extends HypervisorDriver {
   inject(name: string, what: 'guest-shutdown' | 'crash'): Promise<void>
 }
 
+/** Guests that do nothing use nothing, and show a black screen. */
+const blankScreen = Buffer.concat([Buffer.from('P6\n64 48\n255\n'), Buffer.alloc(64 * 48 * 3)])
+const unused = { cpuNs: 0, diskReadBytes: 0, diskWriteBytes: 0, networkInBytes: 0, networkOutBytes: 0 }
+
 /** The file is the host: read for every look, changed by one change at a time. */
 class SimulatedHost {
   private readonly file: string
@@ -120,6 +124,11 @@ export async function openSimulatedHypervisor(options: {
       const ours = Object.entries(domains).filter(([name]) => domainName.test(name))
       return { domains: ours.map(([name, state]) => ({ name, state })), processes: [] }
     },
+    async screenshot(name) {
+      if (!(name in (await host.load()).domains)) return null
+      return { mimeType: 'image/x-portable-pixmap', bytes: blankScreen }
+    },
+    counters: async () => Object.keys((await host.load()).domains).map((name) => ({ name, ...unused })),
     onHint: (callback) => host.onHint(callback),
     inject: (name, what) => host.end(name, what === 'crash' ? 'crashed' : 'shutdown'),
     close: () => host.settled(),
