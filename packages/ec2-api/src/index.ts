@@ -28,6 +28,18 @@ export {
 } from './errors-common.ts'
 export { malformedId, notFound } from './errors-ids.ts'
 export {
+  amiInState,
+  amiStorageNotPermitted,
+  disabledImagesLeftOut,
+  invalidAmiAttributeItemValue,
+  invalidBundleIdNotFound,
+  invalidConversionTaskId,
+  invalidConversionTaskIdMalformed,
+  invalidExportTaskIdNotFound,
+  invalidFpgaImageIdNotFound,
+  invalidUserIdMalformed,
+} from './errors-images.ts'
+export {
   idempotentInstanceTerminated,
   incorrectInstanceState,
   instanceNotStopped,

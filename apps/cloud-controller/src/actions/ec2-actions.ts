@@ -4,7 +4,27 @@ import { describeInstances } from './ec2/describe-instances.ts'
 import { getConsoleScreenshot } from './ec2/get-console-screenshot.ts'
 import { getPasswordData } from './ec2/get-password-data.ts'
 import { getConsoleOutput } from './ec2/get-console-output.ts'
-import { deregisterImage, describeImages, registerImage } from './ec2/images.ts'
+import { describeImages } from './ec2/describe-images.ts'
+import { describeImageAttribute, modifyImageAttribute, resetImageAttribute } from './ec2/image-attributes.ts'
+import {
+  disableImage,
+  disableImageDeprecation,
+  enableImage,
+  enableImageDeprecation,
+} from './ec2/image-states.ts'
+import {
+  cancelBundleTask,
+  cancelConversionTask,
+  cancelExportTask,
+  cancelImportTask,
+  describeBundleTasks,
+  describeConversionTasks,
+  describeExportTasks,
+  describeFpgaImages,
+  describeImportImageTasks,
+  describeImportSnapshotTasks,
+} from './ec2/image-tasks.ts'
+import { deregisterImage, registerImage } from './ec2/register-image.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
 import { describeInstanceTypes } from './ec2/instance-types.ts'
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './ec2/key-pairs.ts'
@@ -45,6 +65,10 @@ import {
 export const ec2Actions = {
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  CancelBundleTask: cancelBundleTask,
+  CancelConversionTask: cancelConversionTask,
+  CancelExportTask: cancelExportTask,
+  CancelImportTask: cancelImportTask,
   ConfirmProductInstance: confirmProductInstance,
   CreateKeyPair: createKeyPair,
   CreateSecurityGroup: createSecurityGroup,
@@ -56,13 +80,20 @@ export const ec2Actions = {
   DescribeAccountAttributes: describeAccountAttributes,
   DescribeAddresses: describeAddresses,
   DescribeAvailabilityZones: describeAvailabilityZones,
+  DescribeBundleTasks: describeBundleTasks,
+  DescribeConversionTasks: describeConversionTasks,
   DescribeElasticGpus: describeElasticGpus,
+  DescribeExportTasks: describeExportTasks,
+  DescribeFpgaImages: describeFpgaImages,
+  DescribeImageAttribute: describeImageAttribute,
   DescribeImages: describeImages,
+  DescribeImportImageTasks: describeImportImageTasks,
+  DescribeImportSnapshotTasks: describeImportSnapshotTasks,
   DescribeInstanceAttribute: describeInstanceAttribute,
   DescribeInstanceCreditSpecifications: describeInstanceCreditSpecifications,
+  DescribeInstances: describeInstances,
   DescribeInstanceStatus: describeInstanceStatus,
   DescribeInstanceTypes: describeInstanceTypes,
-  DescribeInstances: describeInstances,
   DescribeKeyPairs: describeKeyPairs,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeRegions: describeRegions,
@@ -71,17 +102,23 @@ export const ec2Actions = {
   DescribeSubnets: describeSubnets,
   DescribeTags: describeTags,
   DescribeVpcs: describeVpcs,
+  DisableImage: disableImage,
+  DisableImageDeprecation: disableImageDeprecation,
+  EnableImage: enableImage,
+  EnableImageDeprecation: enableImageDeprecation,
   GetConsoleOutput: getConsoleOutput,
   GetConsoleScreenshot: getConsoleScreenshot,
-  GetPasswordData: getPasswordData,
   GetInstanceUefiData: getInstanceUefiData,
+  GetPasswordData: getPasswordData,
   ImportKeyPair: importKeyPair,
+  ModifyImageAttribute: modifyImageAttribute,
   ModifyInstanceAttribute: modifyInstanceAttribute,
   ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
   MonitorInstances: monitorInstances,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   ReportInstanceStatus: reportInstanceStatus,
+  ResetImageAttribute: resetImageAttribute,
   ResetInstanceAttribute: resetInstanceAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,

@@ -1,28 +1,23 @@
-import { GiB } from '@mallee/base'
 import {
   instanceLimitExceeded,
-  invalidAmiIdMalformed,
-  invalidAmiIdNotFound,
-  invalidAmiIdUnavailable,
   invalidInstanceTypeValue,
   invalidKeyPairNotFound,
   invalidParameterCombination,
   invalidParameterValue,
   invalidUserDataMalformed,
-  missingParameter,
   userDataTooLarge,
   vcpuLimitExceeded,
   type Ec2Input,
 } from '@mallee/ec2-api'
-import { isWellFormedId } from '@mallee/base'
 import type { MetadataOptions } from '@mallee/agent-contract'
 import type { PlacementRequest } from '../../scheduler/judge-node.ts'
 import type { CapacityNow } from '../../store/capacity.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
-import type { ImageTable, SubnetTable, TagTable } from '../../store/tables.ts'
+import type { SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { checkFits, resolveImages } from './resolve-launch-images.ts'
 import { resolveLaunchNetwork } from './resolve-launch-network.ts'
 
 type Input = Ec2Input<'RunInstances'>
@@ -54,11 +49,7 @@ const userDataMaxBytes = 16_384
 export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input): Promise<Launch> {
   checkShutdownBehavior(input)
   checkCounts(input)
-  const image = await requireImage(ctx, db, input.ImageId ?? missing('ImageId'), 'machine')
-  const kernelId = input.KernelId ?? image.kernel_id
-  const ramdiskId = input.RamdiskId ?? image.ramdisk_id
-  if (kernelId) await requireImage(ctx, db, kernelId, 'kernel')
-  if (ramdiskId) await requireImage(ctx, db, ramdiskId, 'ramdisk')
+  const { image, kernelId, ramdiskId } = await resolveImages(db, ctx.caller.accountId, input)
   const typeName = input.InstanceType ?? 'm1.small'
   const type = await db
     .selectFrom('instance_type')
@@ -67,11 +58,7 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     .executeTakeFirst()
   if (!type) throw invalidInstanceTypeValue(typeName)
   const diskGiB = Math.max(type.disk_gib, 1)
-  if ((image.virtual_size_bytes ?? 0) > diskGiB * GiB) {
-    throw invalidParameterValue(
-      `The image ${image.id} is larger than the ${diskGiB} GiB disk of ${typeName}.`,
-    )
-  }
+  checkFits(image, typeName, diskGiB)
   const key = input.KeyName === undefined ? null : await requireKeyPair(ctx, db, input.KeyName)
   const network = await resolveLaunchNetwork(ctx, db, input)
   return {
@@ -85,8 +72,8 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
       diskGiB,
     },
     imageId: image.id,
-    kernelId: kernelId ?? null,
-    ramdiskId: ramdiskId ?? null,
+    kernelId,
+    ramdiskId,
     instanceType: typeName,
     groupIds: network.groupIds,
     keyName: key?.name ?? null,
@@ -106,10 +93,6 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
   }
 }
 
-function missing(parameter: string): never {
-  throw missingParameter(parameter)
-}
-
 /** An instance store is gone with its domain: there is nothing that a stopped instance could start from. */
 function checkShutdownBehavior(input: Input): void {
   if (input.InstanceInitiatedShutdownBehavior === 'stop') {
@@ -127,23 +110,6 @@ function checkCounts(input: Input): void {
       `The value '${input.MinCount}' for minCount must not be greater than the value '${input.MaxCount}' for maxCount.`,
     )
   }
-}
-
-export async function requireImage(
-  ctx: ActionContext,
-  db: Reader,
-  id: string,
-  kind: ImageTable['kind'],
-): Promise<ImageTable> {
-  const idKinds = { machine: 'image', kernel: 'kernel', ramdisk: 'ramdisk' } as const
-  const canonical = id.replace(/^e([mkr])i-/, 'a$1i-')
-  if (!isWellFormedId(idKinds[kind], canonical)) throw invalidAmiIdMalformed(id)
-  const image = await db.selectFrom('image').selectAll().where('id', '=', canonical).executeTakeFirst()
-  const visible = image && (image.account_id === ctx.caller.accountId || image.is_public === 1)
-  if (!image || !visible || image.kind !== kind || image.state === 'deregistered')
-    throw invalidAmiIdNotFound([id])
-  if (image.state !== 'available') throw invalidAmiIdUnavailable(id)
-  return image
 }
 
 async function requireKeyPair(
