@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 /**
  * Which of our two services a request is for, told from its first lines alone (DECISIONS 6): the scope of its signature
- * where that names a service of ours, else its path, else the older signature of S3, else an Action, else its method.
+ * where that names a service of ours, else the name it was sent to, else its path, else the older signature of S3, else an Action, else its method.
  * Nothing is verified here: the service that is chosen does that, and refuses what is not its own.
  */
 export type Upstream = 'cloud' | 'walrus'
@@ -12,6 +12,8 @@ const services: Readonly<Record<string, Upstream>> = {
   ec2: 'cloud',
   sts: 'cloud',
   iam: 'cloud',
+  bootstrap: 'cloud',
+  properties: 'cloud',
 }
 
 export interface RequestHead {
@@ -29,13 +31,34 @@ export function chooseUpstream(request: RequestHead): Upstream {
   const authorization = headers.authorization ?? ''
   const service = scopeService(authorization, query)
   if (service !== undefined && Object.hasOwn(services, service)) return services[service] as Upstream
-  if (/^\/services\/(?:objectstorage|Walrus)(?:\/|$)/.test(path)) return 'walrus'
-  if (path.startsWith('/services/')) return 'cloud'
+  const byHost = hostService(headers.host ?? '')
+  if (byHost !== undefined) return byHost
+  if (/^\/services\/(?:objectstorage|walrus)(?:\/|$)/i.test(path)) return 'walrus'
+  if (/^\/services\//i.test(path)) return 'cloud'
   if (/^AWS [^:\s]+:/.test(authorization)) return 'walrus'
   if (/(?:^|&)Action=/.test(query)) return 'cloud'
   if (method === 'POST' && isForm(headers['content-type'])) return 'cloud'
+  if (path === '/' && /^wsdl=?$/i.test(query)) return 'cloud'
   if (method === 'POST' && path === '/' && query === '') return 'cloud'
   return 'walrus'
+}
+
+/** First labels of names under which AWS's services, and those of a Eucalyptus cloud with DNS, are reached. */
+const hosts: Readonly<Record<string, Upstream>> = {
+  ...services,
+  compute: 'cloud',
+  tokens: 'cloud',
+  euare: 'cloud',
+  objectstorage: 'walrus',
+  walrus: 'walrus',
+}
+
+/** A bucket may have a service's name: what is under a name of S3 is S3's. */
+function hostService(host: string): Upstream | undefined {
+  const [first = '', ...rest] = host.toLowerCase().split('.')
+  if (rest.length === 0) return undefined
+  if (rest.some((label) => Object.hasOwn(hosts, label) && hosts[label] === 'walrus')) return 'walrus'
+  return Object.hasOwn(hosts, first) ? hosts[first] : undefined
 }
 
 function scopeService(authorization: string, query: string): string | undefined {

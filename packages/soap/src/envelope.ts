@@ -35,7 +35,7 @@ export function readEnvelope(root: XmlElement): SecuredEnvelope {
     !isNamed(header, 'soap', 'Header') ||
     !isNamed(body, 'soap', 'Body')
   ) {
-    if (header && isNamed(header, 'soap', 'Body')) throw missingHeader()
+    if (header && !body && isNamed(header, 'soap', 'Body')) throw missingHeader()
     throw invalidSoap('The message must be an Envelope of one Header and one Body.')
   }
   const headers = elementsOf(header)

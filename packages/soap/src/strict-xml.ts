@@ -192,7 +192,7 @@ interface RawAttribute {
 }
 
 /** Without what canonicalizers write in different ways. */
-const namespaceName = /^[^\u0000-\u0020"&<>\u007F-\uFFFF]*$/
+const namespaceName = /^[!#-%'-;=?-~]*$/
 
 const declares = ({ prefix, local }: RawAttribute): boolean =>
   prefix === 'xmlns' || (prefix === '' && local === 'xmlns')

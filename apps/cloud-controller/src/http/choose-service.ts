@@ -65,7 +65,7 @@ export function chooseService(request: RawRequest, form: string): ServiceDoor {
   return (
     named(doors, claimedService(request)) ??
     named(hosts, /^([a-z0-9-]+)\./i.exec(request.headers.host ?? '')?.[1]) ??
-    named(paths, /^\/services\/([^/]+)\/?$/.exec(request.rawPath)?.[1]) ??
+    named(paths, /^\/services\/([^/]+)\/?$/i.exec(request.rawPath)?.[1]) ??
     serviceAsked(`${request.rawQuery}&${form}`)
   )
 }

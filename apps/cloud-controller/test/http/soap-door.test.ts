@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { XMLParser } from 'fast-xml-parser'
 import { createSigningCertificate } from '@mallee/pki'
-import { signMessage, type MessageOptions, type MessageSigner } from '@mallee/soap'
+import type { MessageOptions, MessageSigner } from '@mallee/soap'
 import { CloudUnderTest } from '../cloud-under-test.ts'
+import {
+  request,
+  sendSoap,
+  signed as sign,
+  soapNamespace as namespace,
+  uploadCertificate,
+} from './soap-client.ts'
 
 let cloud: CloudUnderTest
 let signer: MessageSigner
 let certificateId: string
-const version = '2010-08-31'
-const namespace = `http://ec2.amazonaws.com/doc/${version}/`
 const parser = new XMLParser({
   isArray: (name) => name === 'item',
   parseTagValue: false,
@@ -19,42 +24,18 @@ beforeAll(async () => {
   cloud = await CloudUnderTest.start()
   const made = await createSigningCertificate('soap', Date.now())
   signer = made
-  certificateId = await upload(made.certificate)
+  certificateId = await uploadCertificate(cloud, made.certificate)
 })
 afterAll(() => cloud.stop())
 
-async function upload(certificate: string, as = cloud.admin): Promise<string> {
-  const answer = await iam('UploadSigningCertificate', { CertificateBody: certificate }, as)
-  return /<CertificateId>([^<]*)</.exec(answer.body)?.[1] ?? answer.body
-}
-
-const iam = (action: string, parameters: Record<string, string>, as = cloud.admin) =>
-  cloud.call(action, parameters, { service: 'iam', version: '2010-05-08', as })
-
-async function send(message: string, url = '/services/Eucalyptus') {
-  const response = await cloud.cloud.door.inject({
-    method: 'POST',
-    url,
-    headers: { host: '127.0.0.1:8773', 'content-type': 'text/xml; charset=UTF-8', soapaction: '""' },
-    payload: message,
-  })
-  const { Envelope } = parser.parse(response.body) as { Envelope: { Body: Record<string, unknown> } }
+async function send(message: string, url?: string) {
+  const answer = await sendSoap(cloud, message, url === undefined ? {} : { url })
+  const { Envelope } = parser.parse(answer.body) as { Envelope: { Body: Record<string, unknown> } }
   const [[name, content]] = Object.entries(Envelope.Body) as [[string, Record<string, unknown>]]
-  return {
-    status: response.statusCode,
-    name,
-    // oxlint-disable-next-line typescript/no-explicit-any -- tests read into answers of every action
-    content: content as any,
-    code: (content['faultcode'] as string | undefined) ?? null,
-    body: response.body,
-  }
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read into answers of every action
+  return { ...answer, name, content: content as any }
 }
-
-let sent = 0
-/** No two messages alike: the second would be a replay of the first. */
-const signed = (content: string, options: Partial<MessageOptions> = {}, by = signer) =>
-  signMessage(content, by, { createdMs: Date.now() - (sent += 1), ...options })
-const request = (action: string, content = '') => `<${action} xmlns="${namespace}">${content}</${action}>`
+const signed = (content: string, options: Partial<MessageOptions> = {}) => sign(content, signer, options)
 
 test('a launch, its description and its end, all signed', async () => {
   await cloud.addNode('soap-node')
@@ -89,11 +70,7 @@ test('a launch, its description and its end, all signed', async () => {
 test('an error is a fault of its code', async () => {
   const ids = '<instancesSet><item><instanceId>i-00000000000000001</instanceId></item></instancesSet>'
   const answer = await send(signed(request('TerminateInstances', ids)))
-  expect([answer.status, answer.name, answer.code]).toEqual([
-    500,
-    'Fault',
-    'aws:Client.InvalidInstanceID.NotFound',
-  ])
+  expect([answer.status, answer.name, answer.code]).toEqual([500, 'Fault', 'InvalidInstanceID.NotFound'])
   expect(answer.content.detail.RequestId).toMatch(/^[0-9a-f-]{36}$/)
 })
 
@@ -114,5 +91,5 @@ test.each([
   ['no request', '', 'InvalidSOAPRequest'],
   ['two requests', request('DescribeRegions') + request('DescribeVpcs'), 'InvalidSOAPRequest'],
 ])('%s', async (_what, content, code) => {
-  expect((await send(signed(content))).code).toBe(`aws:Client.${code}`)
+  expect((await send(signed(content))).code).toBe(code)
 })
