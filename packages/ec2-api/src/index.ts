@@ -72,6 +72,21 @@ export {
   vcpuLimitExceeded,
 } from './errors-instances.ts'
 export {
+  invalidLaunchTemplateIdMalformed,
+  invalidLaunchTemplateIdVersionNotFound,
+  invalidLaunchTemplateNameAlreadyExists,
+  invalidLaunchTemplateNameMalformed,
+  invalidLaunchTemplateNameNotFound,
+  invalidPlacementGroupDuplicate,
+  invalidPlacementGroupIdMalformed,
+  invalidPlacementGroupInUse,
+  invalidPlacementGroupInUseElsewhere,
+  invalidPlacementGroupUnknown,
+  invalidResourceTypeUnknown,
+  invalidTargetArnUnknown,
+  placementGroupLimitExceeded,
+} from './errors-launch.ts'
+export {
   addressLimitExceeded,
   cannotDelete,
   groupHasDependents,

@@ -26,6 +26,7 @@ export async function describeThings<T, V>(
     readonly tagged?: boolean
     readonly fields: FilterFields<T>
     readonly smallest?: number
+    readonly largest?: number
     /** Whether ids were given, with which MaxResults does not go. */
     readonly exclusiveIds?: boolean
     readonly view: (thing: T, tags: Tag[]) => V
@@ -40,6 +41,7 @@ export async function describeThings<T, V>(
     keyOf: options.keyOf ?? idOf,
     exclusiveIds: options.exclusiveIds ?? false,
     ...(options.smallest === undefined ? {} : { smallest: options.smallest }),
+    ...(options.largest === undefined ? {} : { largest: options.largest }),
   })
   return { views: cut.items.map((thing) => view(thing, tagsOf(thing))), nextToken: cut.nextToken }
 }

@@ -28,6 +28,33 @@ import { deregisterImage, registerImage } from './ec2/register-image.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
 import { describeInstanceTypes } from './ec2/instance-types.ts'
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './ec2/key-pairs.ts'
+import { deleteLaunchTemplateVersions } from './ec2/delete-launch-template-versions.ts'
+import { getLaunchTemplateData } from './ec2/get-launch-template-data.ts'
+import {
+  describeAggregateIdFormat,
+  describeIdentityIdFormat,
+  describeIdFormat,
+  describePrincipalIdFormat,
+  modifyIdentityIdFormat,
+  modifyIdFormat,
+} from './ec2/id-format.ts'
+import { describeInstanceTypeOfferings } from './ec2/instance-type-offerings.ts'
+import {
+  createLaunchTemplateVersion,
+  describeLaunchTemplateVersions,
+} from './ec2/launch-template-versions.ts'
+import {
+  createLaunchTemplate,
+  deleteLaunchTemplate,
+  describeLaunchTemplates,
+  modifyLaunchTemplate,
+} from './ec2/launch-templates.ts'
+import { modifyInstancePlacement } from './ec2/modify-instance-placement.ts'
+import {
+  createPlacementGroup,
+  deletePlacementGroup,
+  describePlacementGroups,
+} from './ec2/placement-groups.ts'
 import { describeAddresses } from './ec2/describe-addresses.ts'
 import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
 import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
@@ -71,20 +98,29 @@ export const ec2Actions = {
   CancelImportTask: cancelImportTask,
   ConfirmProductInstance: confirmProductInstance,
   CreateKeyPair: createKeyPair,
+  CreateLaunchTemplate: createLaunchTemplate,
+  CreateLaunchTemplateVersion: createLaunchTemplateVersion,
+  CreatePlacementGroup: createPlacementGroup,
   CreateSecurityGroup: createSecurityGroup,
   CreateTags: createTags,
   DeleteKeyPair: deleteKeyPair,
+  DeleteLaunchTemplate: deleteLaunchTemplate,
+  DeleteLaunchTemplateVersions: deleteLaunchTemplateVersions,
+  DeletePlacementGroup: deletePlacementGroup,
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteTags: deleteTags,
   DeregisterImage: deregisterImage,
   DescribeAccountAttributes: describeAccountAttributes,
   DescribeAddresses: describeAddresses,
+  DescribeAggregateIdFormat: describeAggregateIdFormat,
   DescribeAvailabilityZones: describeAvailabilityZones,
   DescribeBundleTasks: describeBundleTasks,
   DescribeConversionTasks: describeConversionTasks,
   DescribeElasticGpus: describeElasticGpus,
   DescribeExportTasks: describeExportTasks,
   DescribeFpgaImages: describeFpgaImages,
+  DescribeIdentityIdFormat: describeIdentityIdFormat,
+  DescribeIdFormat: describeIdFormat,
   DescribeImageAttribute: describeImageAttribute,
   DescribeImages: describeImages,
   DescribeImportImageTasks: describeImportImageTasks,
@@ -93,9 +129,14 @@ export const ec2Actions = {
   DescribeInstanceCreditSpecifications: describeInstanceCreditSpecifications,
   DescribeInstances: describeInstances,
   DescribeInstanceStatus: describeInstanceStatus,
+  DescribeInstanceTypeOfferings: describeInstanceTypeOfferings,
   DescribeInstanceTypes: describeInstanceTypes,
   DescribeKeyPairs: describeKeyPairs,
+  DescribeLaunchTemplates: describeLaunchTemplates,
+  DescribeLaunchTemplateVersions: describeLaunchTemplateVersions,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
+  DescribePlacementGroups: describePlacementGroups,
+  DescribePrincipalIdFormat: describePrincipalIdFormat,
   DescribeRegions: describeRegions,
   DescribeSecurityGroupRules: describeSecurityGroupRules,
   DescribeSecurityGroups: describeSecurityGroups,
@@ -109,11 +150,16 @@ export const ec2Actions = {
   GetConsoleOutput: getConsoleOutput,
   GetConsoleScreenshot: getConsoleScreenshot,
   GetInstanceUefiData: getInstanceUefiData,
+  GetLaunchTemplateData: getLaunchTemplateData,
   GetPasswordData: getPasswordData,
   ImportKeyPair: importKeyPair,
+  ModifyIdentityIdFormat: modifyIdentityIdFormat,
+  ModifyIdFormat: modifyIdFormat,
   ModifyImageAttribute: modifyImageAttribute,
   ModifyInstanceAttribute: modifyInstanceAttribute,
   ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
+  ModifyInstancePlacement: modifyInstancePlacement,
+  ModifyLaunchTemplate: modifyLaunchTemplate,
   MonitorInstances: monitorInstances,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,

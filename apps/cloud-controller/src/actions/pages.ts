@@ -24,7 +24,7 @@ export interface Page {
 export function pageOf(
   ctx: ActionContext,
   input: PageInput,
-  options: { smallest?: number; exclusiveIds?: boolean } = {},
+  options: { smallest?: number; largest?: number; exclusiveIds?: boolean } = {},
 ): Page {
   const { MaxResults: wanted, NextToken: token } = input
   if (wanted !== undefined && options.exclusiveIds) {
@@ -32,14 +32,14 @@ export function pageOf(
       'The parameter MaxResults cannot be used with a list of ids in the same request',
     )
   }
-  const smallest = options.smallest ?? 5
-  if (wanted !== undefined && (wanted < smallest || wanted > longestPage)) {
+  const { smallest = 5, largest = longestPage } = options
+  if (wanted !== undefined && (wanted < smallest || wanted > largest)) {
     throw invalidParameterValue(
-      `Value ( ${wanted} ) for parameter maxResults is invalid. Expecting a value between ${smallest} and ${longestPage}.`,
+      `Value ( ${wanted} ) for parameter maxResults is invalid. Expecting a value between ${smallest} and ${largest}.`,
     )
   }
   const after = token ? readToken(ctx, token) : null
-  return { after, size: wanted ?? (after === null ? null : longestPage) }
+  return { after, size: wanted ?? (after === null ? null : largest) }
 }
 
 /** One page of things, in the order of their keys. A key is unique, and the same whenever the thing is described. */
@@ -47,7 +47,7 @@ export function page<T>(
   ctx: ActionContext,
   things: readonly T[],
   input: PageInput,
-  options: { keyOf: (thing: T) => string; smallest?: number; exclusiveIds?: boolean },
+  options: { keyOf: (thing: T) => string; smallest?: number; largest?: number; exclusiveIds?: boolean },
 ): { items: T[]; nextToken: string | undefined } {
   const { after, size } = pageOf(ctx, input, options)
   const keyed = things.map((thing) => ({ thing, key: options.keyOf(thing) }))

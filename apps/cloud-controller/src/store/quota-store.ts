@@ -10,6 +10,9 @@ export const defaultQuotas = {
   'groups-per-interface': 5,
   images: 1000,
   'tags-per-resource': 50,
+  'launch-templates': 5000,
+  'versions-per-launch-template': 10_000,
+  'placement-groups': 500,
 } as const
 export type QuotaName = keyof typeof defaultQuotas
 

@@ -29,7 +29,7 @@ export async function readTags(
   return tags
 }
 
-/** Sets tags; one of the same key is overwritten. The quota counts what the resource has afterwards. */
+/** Sets tags; one of the same key is overwritten. The quota counts what its owner has said of the resource, not `aws:` tags. */
 export async function putTags(tx: Tx, tags: readonly TagTable[]): Promise<void> {
   for (const tag of tags) {
     await tx.db
@@ -43,6 +43,7 @@ export async function putTags(tx: Tx, tags: readonly TagTable[]): Promise<void> 
       .selectFrom('tag')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('resource_id', '=', resourceId)
+      .where('key', 'not like', 'aws:%')
       .executeTakeFirstOrThrow()
     if (Number(row.count) > (await quotaOf(tx.db, accountId, 'tags-per-resource'))) throw tagLimitExceeded()
   }

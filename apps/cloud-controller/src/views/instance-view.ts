@@ -2,7 +2,7 @@ import { formatIpv4 } from '@mallee/base'
 import type { Ec2 } from '@mallee/ec2-api'
 import type { MetadataOptions } from '@mallee/agent-contract'
 import { instanceLifecycle } from '@mallee/lifecycles'
-import type { ImageTable, InstanceTable } from '../store/tables.ts'
+import type { ImageTable, InstanceTable, PlacementGroupTable } from '../store/tables.ts'
 import type { InterfaceView } from '../store/network-store.ts'
 
 /** Everything that EC2 says of an instance. */
@@ -10,6 +10,8 @@ export interface InstanceRows {
   readonly instance: InstanceTable
   readonly interfaces: readonly InterfaceView[]
   readonly image: ImageTable | undefined
+  /** Gone where it was deleted after the instance was terminated. */
+  readonly placementGroup: PlacementGroupTable | undefined
   readonly tags: readonly { Key: string; Value: string }[]
 }
 
@@ -31,7 +33,7 @@ export function publicDnsName(region: string, address: number | null): string {
 }
 
 export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
-  const { instance, interfaces, image, tags } = rows
+  const { instance, interfaces, image, placementGroup, tags } = rows
   const primary = interfaces.find((entry) => entry.device_index === 0)
   const alive = instance.state !== 'terminated'
   return {
@@ -54,7 +56,13 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     ProductCodes: [],
     InstanceType: instance.instance_type,
     LaunchTime: new Date(instance.launched_at),
-    Placement: { AvailabilityZone: instance.availability_zone, GroupName: '', Tenancy: 'default' },
+    Placement: {
+      AvailabilityZone: instance.availability_zone,
+      GroupName: placementGroup?.name ?? '',
+      ...(placementGroup ? { GroupId: placementGroup.id } : {}),
+      ...(instance.partition_number === null ? {} : { PartitionNumber: instance.partition_number }),
+      Tenancy: 'default',
+    },
     ...(instance.kernel_id ? { KernelId: instance.kernel_id } : {}),
     ...(instance.ramdisk_id ? { RamdiskId: instance.ramdisk_id } : {}),
     Monitoring: { State: instance.monitoring === 1 ? 'enabled' : 'disabled' },

@@ -2,7 +2,7 @@ import type { Ec2 } from '@mallee/ec2-api'
 import type { Reader } from '../store/record.ts'
 import { readInterfaces } from '../store/network-store.ts'
 import { readTags } from '../store/tag-store.ts'
-import type { InstanceTable } from '../store/tables.ts'
+import type { InstanceTable, PlacementGroupTable } from '../store/tables.ts'
 import { instanceView, type InstanceRows } from './instance-view.ts'
 
 /** Gathers what the views of these instances need, in a fixed number of reads. */
@@ -17,13 +17,27 @@ export async function readInstanceRows(
   const imageIds = [...new Set(instances.map((instance) => instance.image_id))]
   const images =
     imageIds.length > 0 ? await db.selectFrom('image').selectAll().where('id', 'in', imageIds).execute() : []
+  const groups = await placementGroupsOf(db, instances)
   const byImage = new Map(images.map((image) => [image.id, image]))
   return instances.map((instance) => ({
     instance,
     interfaces: interfaces.get(instance.id) ?? [],
     image: byImage.get(instance.image_id),
+    placementGroup:
+      instance.placement_group_id === null ? undefined : groups.get(instance.placement_group_id),
     tags: tags.get(instance.id) ?? [],
   }))
+}
+
+async function placementGroupsOf(db: Reader, instances: readonly InstanceTable[]) {
+  const ids = new Set(instances.map((instance) => instance.placement_group_id).filter((id) => id !== null))
+  if (ids.size === 0) return new Map<string, PlacementGroupTable>()
+  const groups = await db
+    .selectFrom('placement_group')
+    .selectAll()
+    .where('id', 'in', [...ids])
+    .execute()
+  return new Map(groups.map((group) => [group.id, group]))
 }
 
 /** One account-wide read beats many by id once there are more than a few hundred. */

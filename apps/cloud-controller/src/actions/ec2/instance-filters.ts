@@ -58,6 +58,8 @@ export function instanceFields(region: string): FilterFields<InstanceRows> {
     'monitoring-state': (row) => [row.instance.monitoring === 1 ? 'enabled' : 'disabled'],
     'outpost-arn': () => [],
     'owner-id': (row) => [row.instance.account_id],
+    'placement-group-name': (row) => [row.placementGroup?.name],
+    'placement-partition-number': (row) => [row.instance.partition_number],
     platform: () => [],
     'private-dns-name': (row) => row.interfaces.map((entry) => privateDnsName(region, entry.private_ip)),
     'private-ip-address': (row) => row.interfaces.map((entry) => address(entry.private_ip)),

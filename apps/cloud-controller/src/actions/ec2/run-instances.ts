@@ -4,13 +4,22 @@ import type { CapacityNow } from '../../store/capacity.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
 import { putTags } from '../../store/tag-store.ts'
-import type { NetworkInterfaceTable } from '../../store/tables.ts'
+import type { NetworkInterfaceTable, TagTable } from '../../store/tables.ts'
 import { newId, newUuid } from '@mallee/base'
 import { nextUsageRevision } from '../../store/instance-store.ts'
+import type { PlacementGroupUse } from '../../scheduler/group-placement.ts'
 import { decisionSentence, type Placement } from '../../scheduler/judge-node.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import {
+  launchCreates,
+  launchMembers,
+  launchOnly,
+  withLaunchTemplate,
+  type TemplateUsed,
+} from './launch-members.ts'
 import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
+import { resolvePlacementGroup } from './resolve-placement-group.ts'
 
 type Input = Ec2Input<'RunInstances'>
 
@@ -23,42 +32,17 @@ const cursorSetting = 'scheduler.cursor'
  */
 export const runInstances = defineEc2Action('RunInstances', {
   honours: [
-    'ImageId',
-    'KernelId',
-    'RamdiskId',
-    'InstanceType',
+    ...launchMembers,
     'MinCount',
     'MaxCount',
-    'KeyName',
-    'SecurityGroupIds',
-    'SecurityGroups',
+    'RamdiskId',
     'SubnetId',
-    'Placement.AvailabilityZone',
-    'UserData',
-    'TagSpecifications',
-    'MetadataOptions.HttpTokens',
-    'MetadataOptions.HttpPutResponseHopLimit',
-    'MetadataOptions.HttpEndpoint',
-    'MetadataOptions.InstanceMetadataTags',
-    'NetworkInterfaces.SubnetId',
-    'NetworkInterfaces.Groups',
-    'NetworkInterfaces.AssociatePublicIpAddress',
-    'InstanceInitiatedShutdownBehavior',
-    'Monitoring.Enabled',
-    'DisableApiTermination',
-    'DisableApiStop',
+    'LaunchTemplate.LaunchTemplateId',
+    'LaunchTemplate.LaunchTemplateName',
+    'LaunchTemplate.Version',
   ],
-  only: {
-    EbsOptimized: [false],
-    'Placement.Tenancy': ['default'],
-    'MetadataOptions.HttpProtocolIpv6': ['disabled'],
-    'NetworkInterfaces.DeviceIndex': [0],
-    'NetworkInterfaces.DeleteOnTermination': [true],
-    'HibernationOptions.Configured': [false],
-    'EnclaveOptions.Enabled': [false],
-    'MaintenanceOptions.AutoRecovery': ['default'],
-  },
-  creates: ['instance', 'network-interface'],
+  only: launchOnly,
+  creates: launchCreates,
 
   async run(ctx, input) {
     const ids = await ctx.transaction(async (tx) => {
@@ -76,10 +60,13 @@ export const runInstances = defineEc2Action('RunInstances', {
 })
 
 async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): Promise<string[]> {
-  const launching = await resolveLaunch(ctx, tx.db, input)
+  const { input: asked, template } = await withLaunchTemplate(ctx, tx.db, input)
+  const launching = await resolveLaunch(ctx, tx.db, asked)
+  const { availabilityZone } = launching.request
+  const group = await resolvePlacementGroup(ctx, tx.db, asked.Placement, availabilityZone)
   const capacity = await ctx.capacity.at(tx)
   await claimInstanceQuota(ctx, tx, { launching, capacity })
-  const placement = await place(ctx, tx, { launching, capacity })
+  const placement = await place(ctx, tx, { launching, capacity, group })
   const subnet = launching.subnetIn(placement.availabilityZone!)
   const reservationId = newId('reservation', ctx.random)
   await tx.db
@@ -91,7 +78,16 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   const interfaces: NetworkInterfaceTable[] = []
   for (const [index, nodeId] of placement.nodeIds.entries()) {
     const id = newId('instance', ctx.random)
-    await insertInstance(ctx, tx, { id, index, nodeId, reservationId, launching, placement })
+    await insertInstance(ctx, tx, {
+      id,
+      index,
+      nodeId,
+      reservationId,
+      launching,
+      placement,
+      group,
+      template,
+    })
     interfaces.push(
       await insertInterface(tx, {
         subnet,
@@ -113,13 +109,11 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
       nowMs: ctx.nowMs,
     })
   }
-  await putTags(
-    tx,
-    launching.tagsFor(
-      ids,
-      interfaces.map((entry) => entry.id),
-    ),
-  )
+  const interfaceIds = interfaces.map((entry) => entry.id)
+  await putTags(tx, [
+    ...launching.tagsFor(ids, interfaceIds),
+    ...ids.flatMap((id) => templateTags(ctx.caller.accountId, id, template)),
+  ])
   for (const nodeId of new Set(placement.nodeIds)) tx.afterCommit(() => ctx.wakes.network(nodeId))
   for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
   return ids
@@ -128,13 +122,18 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
 async function place(
   ctx: ActionContext,
   tx: ActionTransaction,
-  { launching, capacity }: { launching: Launch; capacity: CapacityNow },
+  {
+    launching,
+    capacity,
+    group,
+  }: { launching: Launch; capacity: CapacityNow; group: PlacementGroupUse | null },
 ): Promise<Placement> {
   const cursor = await getSetting(tx.db, cursorSetting)
   const placement = capacity.plan({
     request: launching.request,
     policy: ctx.settings.placementPolicy,
     cursor,
+    group,
   })
   if (placement.nodeIds.length === 0) {
     throw insufficientInstanceCapacity(
@@ -155,9 +154,11 @@ async function insertInstance(
     reservationId: string
     launching: Launch
     placement: Placement
+    group: PlacementGroupUse | null
+    template: TemplateUsed | null
   },
 ): Promise<void> {
-  const { launching, placement } = one
+  const { launching, placement, group, template } = one
   const subnet = launching.subnetIn(placement.availabilityZone!)
   await tx.db
     .insertInto('instance')
@@ -201,6 +202,10 @@ async function insertInstance(
       request_id: ctx.requestId,
       trace_parent: ctx.traceparent,
       usage_revision: nextUsageRevision,
+      placement_group_id: group?.id ?? null,
+      partition_number: placement.partitions[one.index] ?? null,
+      launch_template_id: template?.id ?? null,
+      launch_template_version: template?.version ?? null,
     })
     .execute()
   await tx.db
@@ -211,4 +216,17 @@ async function insertInstance(
       record: JSON.stringify({ ...placement.decision, taken: one.nodeId }),
     })
     .execute()
+}
+
+/** AWS's own tags, by which one finds what was launched from a template. */
+function templateTags(accountId: string, instanceId: string, template: TemplateUsed | null): TagTable[] {
+  if (!template) return []
+  const values = { id: template.id, version: String(template.version) }
+  return Object.entries(values).map(([key, value]) => ({
+    account_id: accountId,
+    resource_id: instanceId,
+    resource_type: 'instance',
+    key: `aws:ec2launchtemplate:${key}`,
+    value,
+  }))
 }

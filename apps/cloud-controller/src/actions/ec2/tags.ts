@@ -1,5 +1,5 @@
 import { idPrefixes, isWellFormedId, type IdKind } from '@mallee/base'
-import { invalidIdForTags, invalidParameterValue } from '@mallee/ec2-api'
+import { invalidIdForTags, invalidParameterValue, reservedTagKey } from '@mallee/ec2-api'
 import type { Reader } from '../../store/record.ts'
 import { putTags } from '../../store/tag-store.ts'
 import type { Tables, TagTable } from '../../store/tables.ts'
@@ -82,7 +82,7 @@ export const createTags = defineEc2Action('CreateTags', {
   },
 })
 
-/** Without tags all of them go; with a value only a tag of that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
+/** Without tags all of them go but AWS's own; with a value only a tag of that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
 export const deleteTags = defineEc2Action('DeleteTags', {
   honours: ['Resources', 'Tags'],
   run(ctx, input) {
@@ -90,9 +90,15 @@ export const deleteTags = defineEc2Action('DeleteTags', {
       const types = await resolve(ctx, tx.db, input.Resources)
       for (const id of types.keys()) {
         const wanted = input.Tags ?? []
-        if (wanted.length === 0) await tx.db.deleteFrom('tag').where('resource_id', '=', id).execute()
+        if (wanted.length === 0)
+          await tx.db
+            .deleteFrom('tag')
+            .where('resource_id', '=', id)
+            .where('key', 'not like', 'aws:%')
+            .execute()
         for (const tag of wanted) {
           if (tag.Key === undefined) throw invalidParameterValue('A tag to be deleted needs a key.')
+          if (tag.Key.startsWith('aws:')) throw reservedTagKey('aws:')
           let query = tx.db.deleteFrom('tag').where('resource_id', '=', id).where('key', '=', tag.Key)
           if (tag.Value !== undefined) query = query.where('value', '=', tag.Value)
           await query.execute()
