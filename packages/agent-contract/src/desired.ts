@@ -7,15 +7,21 @@ import { choice, flag, integer, list, longText, mapOf, nullable, record, text, t
  * ledger (DECISIONS 16).
  */
 
-/** Bytes that walrus holds and that an image consists of. */
-export const artifactSchema = record({
-  imageId: text(),
-  bucket: text(),
-  key: text(),
-  sha256: text({ pattern: '^[0-9a-f]{64}$' }),
-  sizeBytes: integer(),
-  format: choice('raw', 'qcow2', 'kernel', 'ramdisk'),
-})
+/**
+ * Bytes that walrus holds and that an image consists of. `layout` is there where a machine image is one file system and
+ * no disk: the node makes the disk.
+ */
+export const artifactSchema = record(
+  {
+    imageId: text(),
+    bucket: text(),
+    key: text(),
+    sha256: text({ pattern: '^[0-9a-f]{64}$' }),
+    sizeBytes: integer(),
+    format: choice('raw', 'qcow2', 'kernel', 'ramdisk'),
+  },
+  { layout: choice('partition') },
+)
 export type Artifact = Shape<typeof artifactSchema>
 
 export const metadataOptionsSchema = record({
@@ -169,7 +175,20 @@ export const imageObjectItemSchema = record(
     /** What the object must be: a bootable disk or file system, a kernel or an initial ramdisk. */
     kind: choice('machine', 'kernel', 'ramdisk'),
   },
-  cause,
+  {
+    ...cause,
+    /**
+     * Where there is no such object yet, walrus makes it: of the bytes of another of the same account, which must have
+     * this digest. The bucket is made too, as the account's own.
+     */
+    copyOf: record({
+      bucket: text(),
+      key: text(),
+      sha256: text({ pattern: '^[0-9a-f]{64}$' }),
+      canonicalId: text(),
+      accountName: text(),
+    }),
+  },
 )
 export type ImageObjectItem = Shape<typeof imageObjectItemSchema>
 

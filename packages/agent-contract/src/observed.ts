@@ -65,14 +65,20 @@ export type DomainFacts = Shape<typeof domainFactsSchema>
 export const vpcFactsSchema = record({ applied: flag(), message: nullable(text()) })
 export type VpcFacts = Shape<typeof vpcFactsSchema>
 
-export const imageObjectFactsSchema = record({
-  state: choice('available', 'failed'),
-  message: nullable(text()),
-  format: nullable(choice('raw', 'qcow2', 'kernel', 'ramdisk')),
-  sizeBytes: nullable(integer()),
-  virtualSizeBytes: nullable(integer()),
-  sha256: nullable(text()),
-})
+export const imageObjectFactsSchema = record(
+  {
+    state: choice('available', 'failed'),
+    message: nullable(text()),
+    format: nullable(choice('raw', 'qcow2', 'kernel', 'ramdisk')),
+    sizeBytes: nullable(integer()),
+    virtualSizeBytes: nullable(integer()),
+    sha256: nullable(text()),
+  },
+  {
+    /** Of a machine image: a whole disk, or one file system without a boot loader. */
+    layout: choice('disk', 'partition'),
+  },
+)
 export type ImageObjectFacts = Shape<typeof imageObjectFactsSchema>
 
 export const accessKeyFactsSchema = record({ applied: flag() })

@@ -4,6 +4,7 @@ import { describeInstances } from './ec2/describe-instances.ts'
 import { getConsoleScreenshot } from './ec2/get-console-screenshot.ts'
 import { getPasswordData } from './ec2/get-password-data.ts'
 import { getConsoleOutput } from './ec2/get-console-output.ts'
+import { copyImage } from './ec2/copy-image.ts'
 import { describeImages } from './ec2/describe-images.ts'
 import { describeImageAttribute, modifyImageAttribute, resetImageAttribute } from './ec2/image-attributes.ts'
 import {
@@ -97,6 +98,7 @@ export const ec2Actions = {
   CancelExportTask: cancelExportTask,
   CancelImportTask: cancelImportTask,
   ConfirmProductInstance: confirmProductInstance,
+  CopyImage: copyImage,
   CreateKeyPair: createKeyPair,
   CreateLaunchTemplate: createLaunchTemplate,
   CreateLaunchTemplateVersion: createLaunchTemplateVersion,

@@ -91,6 +91,8 @@ function artifactOf(image: ImageTable): Artifact {
     sha256: must(image.sha256, `the digest of ${image.id}`),
     sizeBytes: must(image.size_bytes, `the size of ${image.id}`),
     format: must(image.format, `the format of ${image.id}`),
+    // Left out of a disk's, so that items from before layouts were known keep their digest.
+    ...(image.layout === 'partition' ? { layout: image.layout } : {}),
   }
 }
 

@@ -1,7 +1,11 @@
+import { must } from '@mallee/base'
+import type { ItemBody } from '@mallee/agent-contract'
 import type { Reconciler } from '@mallee/workflow'
 import { listAgents } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { causeOf } from './domain-item.ts'
+import type { Reader } from '../store/record.ts'
+import type { ImageTable } from '../store/tables.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
 /**
@@ -39,6 +43,7 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
               bucket: image.bucket,
               key: image.object_key,
               kind: image.kind,
+              ...(await copyOf(tx.db, image)),
               ...causeOf(image),
             }
             await putDesired(tx, ctx.wakes, { agentId: agent.id, kind: 'image-object', id, body })
@@ -46,5 +51,25 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
         }
         return { settled: true }
       }),
+  }
+}
+
+/** Where the bytes of a copy come from. Images are never forgotten: that of a deregistered source is still known. */
+async function copyOf(db: Reader, image: ImageTable): Promise<Pick<ItemBody<'image-object'>, 'copyOf'>> {
+  if (image.source_image_id === null) return {}
+  const source = await db
+    .selectFrom('image')
+    .innerJoin('account', 'account.id', 'image.account_id')
+    .select(['image.bucket', 'image.object_key', 'image.sha256', 'account.canonical_id', 'account.name'])
+    .where('image.id', '=', image.source_image_id)
+    .executeTakeFirstOrThrow()
+  return {
+    copyOf: {
+      bucket: source.bucket,
+      key: source.object_key,
+      sha256: must(source.sha256, `the digest of ${image.source_image_id}`),
+      canonicalId: source.canonical_id,
+      accountName: source.name,
+    },
   }
 }

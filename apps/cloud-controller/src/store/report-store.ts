@@ -148,6 +148,7 @@ async function recordImageObject(
         size_bytes: facts.sizeBytes,
         virtual_size_bytes: facts.virtualSizeBytes,
         sha256: facts.sha256,
+        layout: facts.layout ?? null,
       })
       .where('id', '=', image.id)
       .execute()

@@ -3,9 +3,9 @@ import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ImageObjectFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
-import { findBucket } from '../index/bucket-rows.ts'
 import type { Index } from '../index/tables.ts'
-import { openObject, type OpenObject } from '../objects/open-object.ts'
+import type { OpenObject } from '../objects/open-object.ts'
+import { makeCopy, openImageObject } from './copy-image-object.ts'
 import { headBytes, tailBytes, type ImageBytes } from './image-verdict.ts'
 import { judgeImage } from './judge-image.ts'
 
@@ -102,17 +102,19 @@ export class ImageInspector {
 
   /** Null when it was stopped in the middle. */
   private async inspect(item: DesiredItem<'image-object'>): Promise<ImageObjectFacts | null> {
-    const { accountId, bucket, key, kind } = item.body
-    const owner = await this.index.read((db) => findBucket(db, bucket))
-    if (!owner) return failed(`The bucket ${bucket} does not exist.`)
-    if (owner.account_id !== accountId) return failed(`The object ${bucket}/${key} is not accessible.`)
-    const object = await openObject({ index: this.index, blobs: this.blobs }, bucket, key)
-    if (!object) return failed(`The object ${bucket}/${key} does not exist.`)
+    const { copyOf, kind } = item.body
+    const deps = { index: this.index, blobs: this.blobs, clock: this.clock }
+    const opened = await openImageObject(deps, item.body)
+    if (typeof opened === 'string') return failed(opened)
+    const { object, isSource } = opened
     try {
       const { sha256, image } = (await this.read(object)) ?? {}
       if (!sha256 || !image) return null
+      if (copyOf && copyOf.sha256 !== sha256)
+        return failed('The object that was to be copied is not the one any more that the image was made of.')
       const verdict = judgeImage(kind, image)
       if ('refused' in verdict) return failed(verdict.refused)
+      if (isSource) await makeCopy(deps, item.body, object)
       return {
         state: 'available',
         message: null,
@@ -120,6 +122,7 @@ export class ImageInspector {
         sizeBytes: image.sizeBytes,
         virtualSizeBytes: verdict.virtualSizeBytes,
         sha256,
+        ...(verdict.layout ? { layout: verdict.layout } : {}),
       }
     } catch (error) {
       if (error instanceof MalleeError && error.code.startsWith('Blob')) return failed(error.publicMessage)

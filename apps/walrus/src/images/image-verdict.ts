@@ -1,6 +1,11 @@
 /** What a header says an object is; a refusal is a sentence for `stateReason`. */
 export type ImageVerdict =
-  | { readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk'; readonly virtualSizeBytes: number }
+  | {
+      readonly format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk'
+      readonly virtualSizeBytes: number
+      /** Of a machine image. A qcow2 is taken for a disk: what is in it is not looked at. */
+      readonly layout?: 'disk' | 'partition'
+    }
   | { readonly refused: string }
 
 /** The parts of an object that its format can be told from. */

@@ -67,11 +67,18 @@ function qcow2(change: (file: Buffer) => void = () => {}, version = 3): Buffer {
 }
 
 describe('machine images', () => {
-  it('that are raw disks are known by their partition table or file system', () => {
-    const raw = { format: 'raw', virtualSizeBytes: 4 * MiB }
+  it('that are raw disks are known by their partition table', () => {
+    const raw = { format: 'raw', virtualSizeBytes: 4 * MiB, layout: 'disk' }
     expect(judge(mbr())).toEqual(raw)
     expect(judge(gpt(8000))).toEqual(raw)
+  })
+
+  it('that are one partition are known by their file system, a boot sector in it or not', () => {
+    const raw = { format: 'raw', virtualSizeBytes: 4 * MiB, layout: 'partition' }
     expect(judge(ext4())).toEqual(raw)
+    const withBootSector = ext4()
+    withBootSector.writeUInt16LE(0xaa55, 510)
+    expect(judge(withBootSector)).toEqual(raw)
     const xfs = Buffer.alloc(4 * MiB)
     xfs.write('XFSB')
     xfs.writeUInt32BE(4096, 4)
@@ -97,8 +104,8 @@ describe('machine images', () => {
   })
 
   it('that are qcow2 tell their virtual size', () => {
-    expect(judge(qcow2())).toEqual({ format: 'qcow2', virtualSizeBytes: 10 * MiB })
-    expect(judge(qcow2(() => {}, 2))).toEqual({ format: 'qcow2', virtualSizeBytes: 10 * MiB })
+    expect(judge(qcow2())).toEqual({ format: 'qcow2', virtualSizeBytes: 10 * MiB, layout: 'disk' })
+    expect(judge(qcow2(() => {}, 2))).toEqual({ format: 'qcow2', virtualSizeBytes: 10 * MiB, layout: 'disk' })
   })
 
   it.each<[string, (file: Buffer) => unknown]>([

@@ -35,6 +35,7 @@ export function judgeQcow2(image: ImageBytes): ImageVerdict {
 const accepted = (head: Buffer): ImageVerdict => ({
   format: 'qcow2',
   virtualSizeBytes: Number(head.readBigUInt64BE(24)),
+  layout: 'disk',
 })
 
 function judgeGeometry(

@@ -3,15 +3,23 @@ import { refuse, type ImageBytes, type ImageVerdict } from './image-verdict.ts'
 const sectorBytes = 512
 const emptyGuid = Buffer.alloc(16)
 
-/** A raw disk has no header of its own: it is one if a partition table or a file system is where it must be. */
+/**
+ * A raw disk has no header of its own: it is one if a partition table is where it must be; with a file system there
+ * instead it is the root partition of a disk that the node makes.
+ */
 export function judgeRaw(image: ImageBytes): ImageVerdict {
-  const found = partitionTable(image) ?? fileSystem(image)
+  const table = partitionTable(image)
+  const found = table ?? fileSystem(image)
   if (found === null)
     return refuse('The object is no disk: it has neither a partition table nor a file system that is known.')
   if (typeof found === 'string') return refuse(found)
   if (image.sizeBytes % sectorBytes !== 0)
     return refuse(`The raw disk has ${image.sizeBytes} bytes, which is no multiple of 512.`)
-  return { format: 'raw', virtualSizeBytes: image.sizeBytes }
+  return {
+    format: 'raw',
+    virtualSizeBytes: image.sizeBytes,
+    layout: table === null ? 'partition' : 'disk',
+  }
 }
 
 /** A sentence where there is one that cannot be right, true where it is sound, null where there is none. */

@@ -1,0 +1,63 @@
+import { newId } from '@mallee/base'
+import { amiInState, amiStorageNotPermitted, invalidParameterValue } from '@mallee/ec2-api'
+import { imageIdOf, requireVisibleImage } from '../../store/image-store.ts'
+import { putTags, readTags } from '../../store/tag-store.ts'
+import { defineEc2Action, type ActionContext } from '../define-action.ts'
+import { tagRows } from '../tag-specifications.ts'
+import { checkImageName, insertImage } from './register-image.ts'
+
+/**
+ * Another image of the same bytes, in an object of its own that walrus makes: the first one may then be deregistered
+ * and its object deleted. Launch permissions are not copied, as on AWS.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
+ */
+export const copyImage = defineEc2Action('CopyImage', {
+  honours: ['Name', 'Description', 'SourceImageId', 'SourceRegion', 'CopyImageTags', 'TagSpecifications'],
+  only: { Encrypted: [false] },
+  creates: ['image'],
+  run(ctx, input) {
+    if (input.SourceRegion !== ctx.settings.region) {
+      throw invalidParameterValue(
+        `Value (${input.SourceRegion.slice(0, 100)}) for parameter sourceRegion is invalid. This cloud has the one region ${ctx.settings.region}.`,
+      )
+    }
+    checkImageName(input.Name)
+    const sourceId = imageIdOf(input.SourceImageId, 'machine')
+    return ctx.transaction(async (tx) => {
+      const { accountId } = ctx.caller
+      const source = await requireVisibleImage(tx.db, accountId, sourceId, 'machine')
+      if (source.account_id !== accountId) throw amiStorageNotPermitted()
+      if (source.state !== 'available') throw amiInState(sourceId, source.state)
+      if (source.disabled === 1) throw amiInState(sourceId, 'disabled')
+      const { kind, architecture, root_device_name, kernel_id, ramdisk_id } = source
+      const id = newId('image', ctx.random)
+      await insertImage(ctx, tx, {
+        id,
+        kind,
+        name: input.Name,
+        description: input.Description ?? null,
+        bucket: copiesBucket(ctx),
+        object_key: id,
+        architecture,
+        root_device_name,
+        kernel_id,
+        ramdisk_id,
+        source_image_id: source.id,
+      })
+      const copied = input.CopyImageTags
+        ? ((await readTags(tx.db, accountId, [source.id])).get(source.id) ?? [])
+        : []
+      const given = tagRows(ctx, input.TagSpecifications, 'image', [id])
+      const carried = tagRows(ctx, [{ ResourceType: 'image', Tags: copied }], 'image', [id])
+      await putTags(tx, [...carried.filter((tag) => !given.some(({ key }) => key === tag.key)), ...given])
+      return { ImageId: id }
+    })
+  },
+})
+
+/** One for each account, named as AWS names it; the end cannot be guessed, so that nobody else can take the name. */
+function copiesBucket(ctx: ActionContext): string {
+  const { accountId } = ctx.caller
+  const end = ctx.keyring.sign(`bucket of image copies ${accountId}`).toString('hex').slice(0, 12)
+  return `amis-for-${accountId}-in-${ctx.settings.region}-${end}`
+}
