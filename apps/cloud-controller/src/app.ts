@@ -22,7 +22,7 @@ import type { CloudControllerConfig, Listen } from './config.ts'
 import { registerAgentDoor } from './http/agent-door.ts'
 import { registerAwsDoor } from './http/aws-door.ts'
 import { buckets, Throttle } from './http/throttle.ts'
-import type { DoorDependencies } from './http/visit.ts'
+import type { ActionWatch } from './http/visit.ts'
 import {
   doorCertificateFile,
   ensureDoorCertificate,
@@ -81,8 +81,8 @@ export interface CloudControllerDependencies {
   readonly metrics?: Metrics
   /** Who an agent is, where no certificate tells: for tests that inject. */
   readonly agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf']
-  /** For tests: stands between the door and an action, and sees what is read of the input. */
-  readonly watchInput?: DoorDependencies['watchInput']
+  /** For the coverage test. */
+  readonly watch?: ActionWatch
 }
 
 /** What the doors and the loops share. */
@@ -94,7 +94,7 @@ interface Parts extends ReconcilerContext {
   readonly log: Log
   readonly figures: CloudFigures
   readonly throttle: Throttle
-  readonly watchInput: DoorDependencies['watchInput']
+  readonly watch: ActionWatch | undefined
 }
 
 export async function buildCloudController(
@@ -148,7 +148,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     figures,
     tracer,
     throttle: new Throttle(config.requestLimits === 'none' ? null : buckets),
-    watchInput: deps.watchInput,
+    watch: deps.watch,
     settings: settingsOf(config),
     capacity: new Capacity(config.database.engine),
     keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),

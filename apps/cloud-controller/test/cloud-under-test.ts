@@ -10,6 +10,7 @@ import type { DesiredResponse, DomainFacts, NodeFingerprint, Observation } from 
 import { createCertificateRequest } from '@mallee/pki'
 import { buildCloudController, type CloudController } from '../src/app.ts'
 import type { CloudControllerConfig } from '../src/config.ts'
+import type { ActionWatch } from '../src/http/visit.ts'
 
 export interface Credentials {
   readonly accountId: string
@@ -43,7 +44,11 @@ export class CloudUnderTest {
     this.admin = admin
   }
 
-  static async start(changes: Partial<CloudControllerConfig> = {}, clock?: Clock): Promise<CloudUnderTest> {
+  static async start(
+    changes: Partial<CloudControllerConfig> = {},
+    clock?: Clock,
+    watch?: ActionWatch,
+  ): Promise<CloudUnderTest> {
     const dir = await mkdtemp(path.join(tmpdir(), 'mallee-cloud-'))
     const config: CloudControllerConfig = {
       stateDir: dir,
@@ -66,6 +71,7 @@ export class CloudUnderTest {
     const cloud = await buildCloudController(config, {
       log: silentLog,
       ...(clock ? { clock } : {}),
+      ...(watch ? { watch } : {}),
       agentPeer: (request) => {
         const [kind, agentId] = String(request.headers['x-test-peer'] ?? '').split('/')
         return kind && agentId ? { kind, agentId } : null

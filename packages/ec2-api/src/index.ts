@@ -1,4 +1,5 @@
 export type * as Ec2 from '../models/ec2-types.ts'
+export { documentedFilters } from './documented-filters.ts'
 export { ec2ActionNames, eucalyptusActionNames } from './ec2-actions.ts'
 export type { Ec2ActionTable, Ec2Input, Ec2Output, Ec2TypedAction } from './ec2-actions.ts'
 export { createEc2Decoder, createEc2Encoder, ec2Model, ec2OpenEnums } from './ec2-model.ts'

@@ -34,6 +34,8 @@ export async function requestedRules(
   const flat =
     input.IpProtocol !== undefined ||
     input.CidrIp !== undefined ||
+    input.FromPort !== undefined ||
+    input.ToPort !== undefined ||
     input.SourceSecurityGroupName !== undefined
   if (flat && (input.IpPermissions?.length ?? 0) > 0) {
     throw invalidParameterCombination(
@@ -66,8 +68,6 @@ async function rulesOf(
   isEgress: boolean,
   permission: Ec2.IpPermission,
 ): Promise<NewRule[]> {
-  if ((permission.Ipv6Ranges?.length ?? 0) > 0) throw unsupportedParameter('IpPermissions.Ipv6Ranges')
-  if ((permission.PrefixListIds?.length ?? 0) > 0) throw unsupportedParameter('IpPermissions.PrefixListIds')
   const ports = portsOf(permission)
   const rules: NewRule[] = []
   for (const range of permission.IpRanges ?? []) {
@@ -140,6 +140,8 @@ async function peerGroup(
   group: SecurityGroupTable,
   pair: Ec2.UserIdGroupPair,
 ): Promise<{ id: string }> {
+  if (pair.GroupId !== undefined && pair.GroupName !== undefined)
+    throw invalidParameterCombination('A group is named either by its id or by its name, not by both.')
   const wanted = pair.GroupId ?? pair.GroupName
   if (wanted === undefined) throw missingParameter('groupId')
   if (pair.UserId !== undefined && pair.UserId !== ctx.caller.accountId) throw invalidGroupNotFound(wanted)

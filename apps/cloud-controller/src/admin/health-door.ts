@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { ec2ActionNames } from '@mallee/ec2-api'
 import { isReadiness, type Metrics } from '@mallee/service-kit'
-import { ec2ActionByName } from '../actions/ec2-actions.ts'
+import { coverageReport } from '../coverage/coverage-report.ts'
 import { listAgents } from '../store/agent-store.ts'
 import { isReady } from './admin-door.ts'
 import { readiness, type ReadinessDependencies } from './readiness.ts'
@@ -32,7 +31,5 @@ export function registerHealthDoor(
       .code(isReadiness(checks) ? 200 : 503)
       .send({ ready: isReadiness(checks), checks, launchesWouldSucceed: launches })
   })
-  app.get('/coverage', () => ({
-    ec2: { implemented: [...ec2ActionByName.keys()].toSorted(), known: ec2ActionNames().size },
-  }))
+  app.get('/coverage', () => ({ ec2: coverageReport() }))
 }

@@ -41,9 +41,10 @@ export async function answerEc2(
         scope,
         idempotency: { token: given['ClientToken'] as string | undefined, input: given },
       }),
-      visit.deps.watchInput?.(name, input) ?? input,
+      visit.deps.watch?.input(name, input) ?? input,
     ),
   )
+  visit.deps.watch?.output(name, output)
   const body = codec.encoder.encode({
     operation: name,
     output,

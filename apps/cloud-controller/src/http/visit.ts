@@ -22,10 +22,13 @@ export interface DoorDependencies {
   readonly figures: CloudFigures
   readonly tracer: Tracer
   readonly throttle: Throttle
-  /** For tests: sees what an action reads of its input. */
-  readonly watchInput?:
-    | ((action: string, input: Record<string, unknown>) => Record<string, unknown>)
-    | undefined
+  readonly watch?: ActionWatch | undefined
+}
+
+/** For the coverage test: stands between the door and an action, and sees what is read and what is answered. */
+export interface ActionWatch {
+  input(action: string, input: Record<string, unknown>): Record<string, unknown>
+  output(action: string, output: Record<string, unknown>): void
 }
 
 /** What a request carries from room to room. */

@@ -1,6 +1,7 @@
 import { AwsError } from '@mallee/aws-protocol'
 import { unsupportedOperation } from '@mallee/ec2-api'
 import { defineEc2Action } from '../define-action.ts'
+import { pageOf } from '../pages.ts'
 import { requireInstances } from '../require-instances.ts'
 
 /** What clients ask of every cloud and no instance of this one has: each says so truthfully, and in AWS's words. */
@@ -10,7 +11,7 @@ export const describeInstanceCreditSpecifications = defineEc2Action('DescribeIns
   honours: ['InstanceIds', 'MaxResults', 'NextToken'],
   async run(ctx, input) {
     const ids = input.InstanceIds ?? []
-    if (input.NextToken) throw new AwsError('InvalidParameterValue', 'Unable to parse pagination token')
+    pageOf(ctx, input, { exclusiveIds: ids.length > 0 })
     if (ids.length === 0) return { InstanceCreditSpecifications: [] }
     const [first] = await ctx.read((db) => requireInstances(ctx, db, ids))
     throw new AwsError(
@@ -31,11 +32,11 @@ export const getInstanceUefiData = defineEc2Action('GetInstanceUefiData', {
 
 export const describeElasticGpus = defineEc2Action('DescribeElasticGpus', {
   honours: ['ElasticGpuIds', 'MaxResults', 'NextToken'],
-  async run(_ctx, input) {
+  async run(ctx, input) {
     const [id] = input.ElasticGpuIds ?? []
     if (id !== undefined)
       throw new AwsError('InvalidElasticGpuID.NotFound', `The elastic GPU ID '${id}' does not exist`)
-    if (input.NextToken) throw new AwsError('InvalidParameterValue', 'Unable to parse pagination token')
+    pageOf(ctx, input)
     return { ElasticGpuSet: [], ...(input.MaxResults === undefined ? {} : { MaxResults: input.MaxResults }) }
   },
 })

@@ -20,7 +20,8 @@ interface AddressRow {
   readonly private_ip: number | null
 }
 
-const fields: FilterFields<AddressRow> = {
+const fields = (region: string): FilterFields<AddressRow> => ({
+  'network-border-group': () => [region],
   'allocation-id': (row) => [row.allocation_id],
   'association-id': (row) => [row.association_id],
   domain: () => ['vpc'],
@@ -29,7 +30,7 @@ const fields: FilterFields<AddressRow> = {
   'network-interface-owner-id': (row) => [row.interface_id === null ? null : row.account_id],
   'private-ip-address': (row) => [row.private_ip === null ? null : formatIpv4(row.private_ip)],
   'public-ip': (row) => [formatIpv4(row.public_ip)],
-}
+})
 
 /**
  * Elastic IPs of the account; addresses that the cloud lends to instances are not among them, as on AWS.
@@ -37,7 +38,7 @@ const fields: FilterFields<AddressRow> = {
  */
 export const describeAddresses = defineEc2Action('DescribeAddresses', {
   honours: ['PublicIps', 'AllocationIds', 'Filters'],
-  filters: filterNames(fields, { tagged: true }),
+  filters: filterNames(fields(''), { tagged: true }),
   ids: ['PublicIps', 'AllocationIds'],
   async run(ctx, input) {
     return ctx.read(async (db) => {
@@ -45,7 +46,7 @@ export const describeAddresses = defineEc2Action('DescribeAddresses', {
         things: await chooseRows(db, ctx.scope, input),
         idOf: (row) => row.allocation_id!,
         keyOf: (row) => String(row.public_ip).padStart(10, '0'),
-        fields,
+        fields: fields(ctx.settings.region),
         view: addressView,
       })
       return { Addresses: views }

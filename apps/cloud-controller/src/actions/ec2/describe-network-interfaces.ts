@@ -1,5 +1,9 @@
 import { formatIpv4 } from '@mallee/base'
-import { invalidNetworkInterfaceIdMalformed, invalidNetworkInterfaceIdNotFound } from '@mallee/ec2-api'
+import {
+  invalidNetworkInterfaceIdMalformed,
+  invalidNetworkInterfaceIdNotFound,
+  type Ec2,
+} from '@mallee/ec2-api'
 import { readInterfaces, type InterfaceView } from '../../store/network-store.ts'
 import { privateDnsName, publicDnsName } from '../../views/instance-view.ts'
 import { defineEc2Action } from '../define-action.ts'
@@ -38,26 +42,51 @@ export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfa
 })
 
 function fields(region: string): FilterFields<InterfaceView> {
+  const publicIp = (entry: InterfaceView) => [entry.public_ip === null ? null : formatIpv4(entry.public_ip)]
+  const owner = (entry: InterfaceView) => [associationOf(entry, region).Association?.IpOwnerId]
+  const attached =
+    (value: (entry: InterfaceView) => string | number | boolean | null) => (entry: InterfaceView) => [
+      entry.instance_id === null ? null : value(entry),
+    ]
   return {
+    'addresses.association.owner-id': owner,
+    'addresses.association.public-ip': publicIp,
+    'addresses.primary': () => [true],
     'addresses.private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
-    'association.public-ip': (entry) => [entry.public_ip === null ? null : formatIpv4(entry.public_ip)],
-    'attachment.instance-id': (entry) => [entry.instance_id],
-    'attachment.device-index': (entry) => [entry.device_index],
-    'attachment.status': (entry) => [entry.instance_id === null ? null : 'attached'],
+    'association.allocation-id': (entry) => [entry.address_allocation_id],
+    'association.association-id': (entry) => [entry.address_association_id],
+    'association.ip-owner-id': owner,
+    'association.public-dns-name': (entry) => [associationOf(entry, region).Association?.PublicDnsName],
+    'association.public-ip': publicIp,
+    'attachment.attach-time': attached((entry) => attachTime(entry).toISOString()),
+    'attachment.attachment-id': attached((entry) => entry.attachment_id),
+    'attachment.delete-on-termination': attached(() => true),
+    'attachment.device-index': attached((entry) => entry.device_index),
+    'attachment.instance-id': attached((entry) => entry.instance_id),
+    'attachment.instance-owner-id': attached((entry) => entry.account_id),
+    'attachment.status': attached(() => 'attached'),
     'availability-zone': (entry) => [entry.availability_zone],
     description: (entry) => [entry.description],
     'group-id': (entry) => entry.groups.map((group) => group.id),
     'group-name': (entry) => entry.groups.map((group) => group.name),
+    'interface-type': () => ['interface'],
+    'ipv6-addresses.ipv6-address': () => [],
     'mac-address': (entry) => [entry.mac],
     'network-interface-id': (entry) => [entry.id],
     'owner-id': (entry) => [entry.account_id],
-    'private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
     'private-dns-name': (entry) => [privateDnsName(region, entry.private_ip)],
+    'private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
+    'requester-id': () => [],
+    'requester-managed': () => [false],
     'source-dest-check': (entry) => [entry.source_dest_check === 1],
     status: (entry) => [entry.instance_id === null ? 'available' : 'in-use'],
     'subnet-id': (entry) => [entry.subnet_id],
     'vpc-id': (entry) => [entry.vpc_id],
   }
+}
+
+function attachTime(entry: InterfaceView): Date {
+  return new Date(entry.attached_at ?? entry.created_at)
 }
 
 function interfaceView(entry: InterfaceView, region: string, tags: { Key: string; Value: string }[]) {
@@ -89,7 +118,7 @@ function interfaceView(entry: InterfaceView, region: string, tags: { Key: string
       : {
           Attachment: {
             AttachmentId: entry.attachment_id ?? '',
-            AttachTime: new Date(entry.attached_at ?? entry.created_at),
+            AttachTime: attachTime(entry),
             DeleteOnTermination: true,
             DeviceIndex: entry.device_index ?? 0,
             InstanceId: entry.instance_id,
@@ -100,7 +129,10 @@ function interfaceView(entry: InterfaceView, region: string, tags: { Key: string
   }
 }
 
-function associationOf(entry: InterfaceView, region: string) {
+function associationOf(
+  entry: InterfaceView,
+  region: string,
+): { Association?: Ec2.NetworkInterfaceAssociation } {
   if (entry.public_ip === null) return {}
   return {
     Association: {

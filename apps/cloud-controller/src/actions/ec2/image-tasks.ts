@@ -138,7 +138,7 @@ const fpgaFields = noFields(
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFpgaImages.html */
 export const describeFpgaImages = defineEc2Action('DescribeFpgaImages', {
-  honours: ['FpgaImageIds', 'Owners', 'Filters', 'MaxResults', 'NextToken'],
+  honours: ['FpgaImageIds', 'Filters', 'MaxResults', 'NextToken'],
   filters: filterNames(fpgaFields, { tagged: true }),
   async run(ctx, input) {
     pageOf(ctx, input, { exclusiveIds: (input.FpgaImageIds ?? []).length > 0 })

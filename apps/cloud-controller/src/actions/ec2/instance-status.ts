@@ -21,6 +21,13 @@ interface Status {
 
 const fields: FilterFields<Status> = {
   'availability-zone': (status) => [status.instance.availability_zone],
+  // No event is ever scheduled for an instance here.
+  'event.code': () => [],
+  'event.description': () => [],
+  'event.instance-event-id': () => [],
+  'event.not-after': () => [],
+  'event.not-before': () => [],
+  'event.not-before-deadline': () => [],
   'instance-state-code': (status) => [instanceState(status.instance.state).Code],
   'instance-state-name': (status) => [status.instance.state],
   'instance-status.reachability': (status) => [reachability(status.guest)],

@@ -32,7 +32,7 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
     'SourceDestCheck',
     'DisableApiStop',
     'DisableApiTermination',
-    'BlockDeviceMappings',
+    'BlockDeviceMappings.DeviceName',
     'InstanceType',
     'Kernel',
     'Ramdisk',
@@ -43,7 +43,11 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
     'SriovNetSupport',
     'EnaSupport',
   ],
-  only: { 'EnclaveOptions.Enabled': [false] },
+  only: {
+    'EnclaveOptions.Enabled': [false],
+    // Whatever is said of a device: there is none.
+    'BlockDeviceMappings.Ebs.DeleteOnTermination': [true, false],
+  },
   run(ctx, input) {
     const change = changeOf(input)
     return ctx.transaction(async (tx) => {
@@ -93,7 +97,7 @@ function changeOf(input: Input): Change {
   say('ebsOptimized', input.EbsOptimized)
   say('sriovNetSupport', input.SriovNetSupport)
   say('enaSupport', input.EnaSupport)
-  if (input.UserData) said.push(['userData', ''])
+  if (input.UserData) said.push(['userData', input.UserData.Value === undefined ? undefined : ''])
   if (input.Attribute !== undefined) said.push([input.Attribute, input.Value])
   const groups = input.Groups ?? []
   if (groups.length > 0 && input.Attribute !== 'groupSet') said.push(['groupSet', ''])

@@ -33,10 +33,22 @@ interface RuleInput {
   SecurityGroupRuleIds?: string[] | undefined
 }
 
+/** One rule of a list, in today's spelling; IPv6 ranges and prefix lists are refused by name. */
+const permissionMembers = [
+  'IpPermissions.IpProtocol',
+  'IpPermissions.FromPort',
+  'IpPermissions.ToPort',
+  'IpPermissions.IpRanges.CidrIp',
+  'IpPermissions.IpRanges.Description',
+  'IpPermissions.UserIdGroupPairs.GroupId',
+  'IpPermissions.UserIdGroupPairs.GroupName',
+  'IpPermissions.UserIdGroupPairs.UserId',
+  'IpPermissions.UserIdGroupPairs.Description',
+] as const
 const ingressMembers = [
   'GroupId',
   'GroupName',
-  'IpPermissions',
+  ...permissionMembers,
   'IpProtocol',
   'FromPort',
   'ToPort',
@@ -45,7 +57,7 @@ const ingressMembers = [
 ] as const
 const egressMembers = [
   'GroupId',
-  'IpPermissions',
+  ...permissionMembers,
   'IpProtocol',
   'FromPort',
   'ToPort',

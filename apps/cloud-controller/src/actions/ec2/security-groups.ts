@@ -6,6 +6,7 @@ import {
   invalidGroupIdMalformed,
   invalidGroupNotFound,
   invalidGroupReserved,
+  invalidParameterCombination,
   invalidParameterValue,
   invalidVpcIdMalformed,
   invalidVpcIdNotFound,
@@ -92,6 +93,8 @@ export async function requireGroup(
   input: { GroupId?: string | undefined; GroupName?: string | undefined },
 ): Promise<SecurityGroupTable> {
   if (input.GroupId === undefined && input.GroupName === undefined) throw missingParameter('GroupId')
+  if (input.GroupId !== undefined && input.GroupName !== undefined)
+    throw invalidParameterCombination('The parameters groupId and groupName may not be used together')
   if (input.GroupId !== undefined && !isWellFormedId('securityGroup', input.GroupId))
     throw invalidGroupIdMalformed(input.GroupId)
   const groups = await listGroups(ctx, db)
@@ -135,6 +138,8 @@ export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
 interface GroupRows {
   readonly group: SecurityGroupTable
   readonly rules: readonly SecurityGroupRuleTable[]
+  /** Of all the groups that rules may name. */
+  readonly peerNames: ReadonlyMap<string, string>
 }
 
 const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
@@ -144,6 +149,11 @@ const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
     [`${prefix}from-port`]: (row) => of(row).map((rule) => rule.from_port),
     [`${prefix}to-port`]: (row) => of(row).map((rule) => rule.to_port),
     [`${prefix}group-id`]: (row) => of(row).map((rule) => rule.peer_group_id),
+    [`${prefix}group-name`]: (row) => of(row).map((rule) => row.peerNames.get(rule.peer_group_id ?? '')),
+    [`${prefix}ipv6-cidr`]: () => [],
+    [`${prefix}prefix-list-id`]: () => [],
+    [`${prefix}user-id`]: (row) =>
+      of(row).map((rule) => (rule.peer_group_id === null ? null : rule.account_id)),
     [`${prefix}protocol`]: (row) => of(row).flatMap((rule) => [protocolName(rule.protocol), rule.protocol]),
   }
 }
@@ -178,9 +188,10 @@ export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', 
           ((input.GroupNames?.length ?? 0) === 0 || input.GroupNames!.includes(group.name)),
       )
       const ids = chosen.map((group) => group.id)
+      const peerNames = new Map(groups.map((group) => [group.id, group.name]))
       const rules = Map.groupBy(await listRules(db, ids), (rule) => rule.group_id)
       const { views, nextToken } = await describeThings(ctx, db, input, {
-        things: chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [] })),
+        things: chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [], peerNames })),
         idOf: (row) => row.group.id,
         fields: groupFields,
         view: (row, tags) => securityGroupView(row.group, row.rules, tags, ctx.settings.region),

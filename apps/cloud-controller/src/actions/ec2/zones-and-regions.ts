@@ -11,7 +11,8 @@ const regionFields: FilterFields<{ RegionName: string; Endpoint: string; OptInSt
 
 /** One region: this cloud. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html */
 export const describeRegions = defineEc2Action('DescribeRegions', {
-  honours: ['RegionNames', 'AllRegions', 'Filters'],
+  honours: ['RegionNames', 'Filters'],
+  only: { AllRegions: [true, false] }, // there is one, and it is enabled
   filters: filterNames(regionFields, { tagged: false }),
   async run(ctx, input) {
     const { region, endpoint } = ctx.settings
@@ -32,7 +33,8 @@ export const describeRegions = defineEc2Action('DescribeRegions', {
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
 export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZones', {
-  honours: ['ZoneNames', 'ZoneIds', 'AllAvailabilityZones', 'Filters'],
+  honours: ['ZoneNames', 'ZoneIds', 'Filters'],
+  only: { AllAvailabilityZones: [true, false] }, // no zone waits to be opted into
   filters: filterNames(zoneFields(''), { tagged: false }),
   ids: ['ZoneNames'],
   async run(ctx, input) {
@@ -75,6 +77,8 @@ function zoneFields(region: string): FilterFields<{ name: string; id: string }> 
     'opt-in-status': () => ['opt-in-not-required'],
     'zone-type': () => ['availability-zone'],
     message: () => [],
+    'parent-zoneID': () => [],
+    'parent-zoneName': () => [],
     state: () => ['available'],
   }
 }
