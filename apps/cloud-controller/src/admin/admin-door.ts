@@ -15,6 +15,8 @@ import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
+import { groupMembers } from '../store/placement-group-store.ts'
+import { groupRule } from '../scheduler/group-placement.ts'
 import { judge, type DecisionRecord } from '../scheduler/judge-node.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
@@ -232,6 +234,10 @@ async function explain(deps: AdminDependencies, instanceId: string) {
       })
     const record = JSON.parse(row.record) as DecisionRecord & { taken: string }
     const nodes = await nodeSnapshots(db)
-    return { instanceId, at: row.at, record, now: nodes.map((node) => judge(node, record.request)) }
+    const { group } = record
+    const allows = group
+      ? groupRule({ ...group, members: await groupMembers(db, group.id, instanceId) })
+      : null
+    return { instanceId, at: row.at, record, now: nodes.map((node) => judge(node, record.request, allows)) }
   })
 }

@@ -52,7 +52,7 @@ export type NextNode = (open: (position: number) => boolean) => number | null
 /** Whether the group, as it stands, lets one more instance onto a node. */
 export type GroupRule = (nodeId: string, availabilityZone: string) => boolean
 
-export function groupRule(group: PlacementGroupUse): GroupRule {
+export function groupRule(group: Pick<PlacementGroupUse, 'strategy' | 'partition' | 'members'>): GroupRule {
   const { members, strategy, partition } = group
   if (strategy === 'cluster') {
     const zones = new Set(members.map((member) => member.availabilityZone))

@@ -28,13 +28,14 @@ export async function findPlacementGroup(
     .executeTakeFirst()
 }
 
-/** Its instances that are not terminated; one that is on its way down still holds its place. */
-export async function groupMembers(db: Reader, groupId: string): Promise<GroupMember[]> {
+/** Its instances that are not terminated, or all but one; one that is on its way down still holds its place. */
+export async function groupMembers(db: Reader, groupId: string, except = ''): Promise<GroupMember[]> {
   const rows = await db
     .selectFrom('instance')
     .select(['node_id', 'availability_zone', 'partition_number'])
     .where('placement_group_id', '=', groupId)
     .where('state', '<>', 'terminated')
+    .where('id', '<>', except)
     .execute()
   return rows.map((row) => ({
     nodeId: row.node_id ?? '',

@@ -4,20 +4,14 @@ import type { CapacityNow } from '../../store/capacity.ts'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
 import { putTags } from '../../store/tag-store.ts'
-import type { NetworkInterfaceTable, TagTable } from '../../store/tables.ts'
-import { newId, newUuid } from '@mallee/base'
-import { nextUsageRevision } from '../../store/instance-store.ts'
+import type { NetworkInterfaceTable } from '../../store/tables.ts'
+import { newId } from '@mallee/base'
 import type { PlacementGroupUse } from '../../scheduler/group-placement.ts'
 import { decisionSentence, type Placement } from '../../scheduler/judge-node.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
-import {
-  launchCreates,
-  launchMembers,
-  launchOnly,
-  withLaunchTemplate,
-  type TemplateUsed,
-} from './launch-members.ts'
+import { insertDecision, insertInstance, templateTags } from './insert-instance.ts'
+import { launchCreates, launchMembers, launchOnly, withLaunchTemplate } from './launch-members.ts'
 import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
 import { resolvePlacementGroup } from './resolve-placement-group.ts'
 
@@ -78,16 +72,9 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   const interfaces: NetworkInterfaceTable[] = []
   for (const [index, nodeId] of placement.nodeIds.entries()) {
     const id = newId('instance', ctx.random)
-    await insertInstance(ctx, tx, {
-      id,
-      index,
-      nodeId,
-      reservationId,
-      launching,
-      placement,
-      group,
-      template,
-    })
+    const one = { id, index, nodeId, reservationId, launching, placement, group, template }
+    await insertInstance(ctx, tx, one)
+    await insertDecision(ctx, tx, one)
     interfaces.push(
       await insertInterface(tx, {
         subnet,
@@ -142,91 +129,4 @@ async function place(
   }
   await setSetting(tx, cursorSetting, placement.nodeIds.at(-1)!)
   return placement
-}
-
-async function insertInstance(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  one: {
-    id: string
-    index: number
-    nodeId: string
-    reservationId: string
-    launching: Launch
-    placement: Placement
-    group: PlacementGroupUse | null
-    template: TemplateUsed | null
-  },
-): Promise<void> {
-  const { launching, placement, group, template } = one
-  const subnet = launching.subnetIn(placement.availabilityZone!)
-  await tx.db
-    .insertInto('instance')
-    .values({
-      id: one.id,
-      account_id: ctx.caller.accountId,
-      user_id: ctx.caller.userId,
-      reservation_id: one.reservationId,
-      launch_index: one.index,
-      image_id: launching.imageId,
-      kernel_id: launching.kernelId,
-      ramdisk_id: launching.ramdiskId,
-      instance_type: launching.instanceType,
-      vcpus: launching.request.vcpus,
-      memory_mib: launching.request.memoryMiB,
-      disk_gib: launching.request.diskGiB,
-      availability_zone: placement.availabilityZone!,
-      vpc_id: subnet.vpc_id,
-      subnet_id: subnet.id,
-      key_name: launching.keyName,
-      public_key: launching.publicKey,
-      user_data: launching.userData,
-      client_token: launching.clientToken,
-      uuid: newUuid(ctx.random),
-      metadata_options: JSON.stringify(launching.metadataOptions),
-      monitoring: launching.monitoring ? 1 : 0,
-      api_termination_disabled: launching.apiTerminationDisabled ? 1 : 0,
-      api_stop_disabled: launching.apiStopDisabled ? 1 : 0,
-      state: 'pending',
-      state_reason_code: null,
-      state_reason_message: null,
-      state_changed_at: ctx.nowMs,
-      desired: 'running',
-      generation: 1,
-      node_id: one.nodeId,
-      incarnation: 0,
-      restarts: 0,
-      reboot_count: 0,
-      console_count: 0,
-      launched_at: ctx.nowMs,
-      request_id: ctx.requestId,
-      trace_parent: ctx.traceparent,
-      usage_revision: nextUsageRevision,
-      placement_group_id: group?.id ?? null,
-      partition_number: placement.partitions[one.index] ?? null,
-      launch_template_id: template?.id ?? null,
-      launch_template_version: template?.version ?? null,
-    })
-    .execute()
-  await tx.db
-    .insertInto('decision')
-    .values({
-      instance_id: one.id,
-      at: ctx.nowMs,
-      record: JSON.stringify({ ...placement.decision, taken: one.nodeId }),
-    })
-    .execute()
-}
-
-/** AWS's own tags, by which one finds what was launched from a template. */
-function templateTags(accountId: string, instanceId: string, template: TemplateUsed | null): TagTable[] {
-  if (!template) return []
-  const values = { id: template.id, version: String(template.version) }
-  return Object.entries(values).map(([key, value]) => ({
-    account_id: accountId,
-    resource_id: instanceId,
-    resource_type: 'instance',
-    key: `aws:ec2launchtemplate:${key}`,
-    value,
-  }))
 }
