@@ -1,11 +1,14 @@
 /** The names of EC2's actions, and the types of their inputs and outputs. */
 import type { Operations } from '../models/ec2-types.ts'
+import type { EucalyptusMembers } from './eucalyptus-compute.ts'
 import { ec2Model } from './ec2-model.ts'
 
 /** Actions that have generated types; `packages/aws-protocol/tools/typed-operations.ts` lists them. */
 export type Ec2TypedAction = keyof Operations
 
-export type Ec2Input<Name extends Ec2TypedAction> = Operations[Name]['input']
+/** AWS's members, and those that Eucalyptus added. */
+export type Ec2Input<Name extends Ec2TypedAction> = Operations[Name]['input'] &
+  (Name extends keyof EucalyptusMembers ? EucalyptusMembers[Name] : unknown)
 export type Ec2Output<Name extends Ec2TypedAction> = Operations[Name]['output']
 
 /** What a registry of actions looks like: `{ RunInstances: runInstances } satisfies Partial<Ec2ActionTable<Context>>`. */

@@ -1,4 +1,6 @@
 export type * as Ec2 from '../models/ec2-types.ts'
+export { createEucalyptusComputeDecoder, createEucalyptusComputeEncoder } from './eucalyptus-compute.ts'
+export type { EucalyptusComputeOperations, EucalyptusInstanceType } from './eucalyptus-compute.ts'
 export { documentedFilters } from './documented-filters.ts'
 export { ec2ActionNames, eucalyptusActionNames } from './ec2-actions.ts'
 export type { Ec2ActionTable, Ec2Input, Ec2Output, Ec2TypedAction } from './ec2-actions.ts'

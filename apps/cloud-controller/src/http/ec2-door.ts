@@ -12,6 +12,7 @@ import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import type { AnyAction } from '../actions/define-action.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
+import { answerEucalyptusCompute, isEucalyptusCompute } from './eucalyptus-compute-door.ts'
 import { refuseUnhonoured } from './honoured-members.ts'
 import type { Answer, Visit } from './visit.ts'
 
@@ -24,6 +25,7 @@ export async function answerEc2(
 ): Promise<Answer> {
   const name = query.action
   if (name === undefined) throw missingParameter('Action')
+  if (isEucalyptusCompute(visit, query)) return answerEucalyptusCompute(visit, query, caller)
   const action = ec2ActionByName.get(name)
   if (!action) {
     throw ec2ActionNames().has(name) || eucalyptusActionNames.has(name)

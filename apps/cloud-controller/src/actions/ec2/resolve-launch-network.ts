@@ -2,6 +2,7 @@ import {
   invalidAvailabilityZone,
   invalidGroupNotFound,
   invalidParameterCombination,
+  invalidParameterValue,
   invalidSubnetIdNotFound,
   missingDefaultSubnet,
   securityGroupsPerInterfaceLimitExceeded,
@@ -47,7 +48,12 @@ export async function resolveLaunchNetwork(
   const defaults = subnets.filter((subnet) => subnet.is_default === 1)
   const vpcId = chosen?.vpc_id ?? defaults[0]?.vpc_id
   if (vpcId === undefined) throw vpcIdNotSpecified()
-  const wished = card?.AssociatePublicIpAddress
+  if (input.AddressingType !== undefined && !['public', 'private'].includes(input.AddressingType))
+    throw invalidParameterValue(
+      `Value (${input.AddressingType.slice(0, 60)}) for parameter AddressingType is invalid.`,
+    )
+  // Eucalyptus' way of saying it; a network interface says it more precisely.
+  const wished = card?.AssociatePublicIpAddress ?? (input.AddressingType === 'private' ? false : undefined)
   return {
     availabilityZone: chosen?.availability_zone ?? zone,
     groupIds: await resolveGroups(ctx, db, {

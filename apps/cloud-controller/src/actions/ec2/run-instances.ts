@@ -31,6 +31,7 @@ export const runInstances = defineEc2Action('RunInstances', {
     'MaxCount',
     'RamdiskId',
     'SubnetId',
+    'AddressingType',
     'LaunchTemplate.LaunchTemplateId',
     'LaunchTemplate.LaunchTemplateName',
     'LaunchTemplate.Version',

@@ -1,5 +1,7 @@
 import { invalidRegionNotFound, invalidZoneNotFound } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
+import type { Reader } from '../../store/record.ts'
+import { zoneRoom } from '../../store/zone-room.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 
@@ -51,21 +53,47 @@ export const describeAvailabilityZones = defineEc2Action('DescribeAvailabilityZo
         ((input.ZoneIds?.length ?? 0) === 0 || input.ZoneIds!.includes(zone.id)),
     )
     const found = applyFilters(chosen, input.Filters, zoneFields(region))
+    const linesOf = ctx.scope === null ? await ctx.read(zoneRoomLines) : () => []
     return {
-      AvailabilityZones: found.map((zone) => ({
-        State: 'available' as const,
-        OptInStatus: 'opt-in-not-required' as const,
-        Messages: [],
-        RegionName: region,
-        ZoneName: zone.name,
-        ZoneId: zone.id,
-        GroupName: region,
-        NetworkBorderGroup: region,
-        ZoneType: 'availability-zone',
-      })),
+      AvailabilityZones: found.flatMap((zone) => [
+        zoneView(region, zone),
+        ...linesOf(zone.name).map(([name, state]) => ({
+          ...zoneView(region, { name, id: zone.id }),
+          State: state as never,
+        })),
+      ]),
     }
   },
 })
+
+function zoneView(region: string, zone: { name: string; id: string }) {
+  return {
+    State: 'available' as const,
+    OptInStatus: 'opt-in-not-required' as const,
+    Messages: [],
+    RegionName: region,
+    ZoneName: zone.name,
+    ZoneId: zone.id,
+    GroupName: region,
+    NetworkBorderGroup: region,
+    ZoneType: 'availability-zone',
+  }
+}
+
+/** `verbose`, as Eucalyptus told its admin under each zone: what of each type fits, and how large it is. */
+async function zoneRoomLines(db: Reader): Promise<(zone: string) => [name: string, state: string][]> {
+  const types = await db.selectFrom('instance_type').selectAll().orderBy('name').execute()
+  const roomIn = await zoneRoom(db)
+  const padded = (count: number) => String(count).padStart(4, '0')
+  return (zone) => [
+    ['|- vm types', 'free / max   cpu   ram  disk'],
+    ...types.map((type): [string, string] => {
+      const { available, max } = roomIn(zone, type)
+      const size = `${type.vcpus}   ${type.memory_mib}   ${type.disk_gib}`
+      return [`|- ${type.name}`, `${padded(available)} / ${padded(max)}   ${size}`]
+    }),
+  ]
+}
 
 function zoneFields(region: string): FilterFields<{ name: string; id: string }> {
   return {
