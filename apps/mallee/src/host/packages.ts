@@ -18,7 +18,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   'busybox-static': 'the starter image',
   cpio: 'the starter image',
   fdisk: 'the starter image',
-  e2fsprogs: 'the starter image',
+  e2fsprogs: 'the starter image, and disks of images that are one partition',
   'openssh-client': 'logging in to guests',
   'util-linux': 'nsenter and unshare',
   awscli: 'the client that the README shows',

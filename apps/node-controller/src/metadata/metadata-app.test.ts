@@ -172,6 +172,17 @@ describe('the tree', () => {
     })
   })
 
+  it('knows the partitions of a disk that the node made', async () => {
+    const { text } = world({
+      machine: { ...artifact('ami-1'), sizeBytes: 50 * 1024 * 1024, layout: 'partition' },
+      rootDeviceName: '/dev/xvda1',
+    })
+    expect(await text('meta-data/block-device-mapping/')).toBe('ami\nephemeral0\nroot\nswap')
+    for (const [name, device] of Object.entries({ ami: 'xvda1', ephemeral0: 'xvda2', swap: 'xvda3' }))
+      expect(await text(`meta-data/block-device-mapping/${name}`)).toBe(device)
+    expect(await text('meta-data/block-device-mapping/root')).toBe('/dev/xvda1')
+  })
+
   it('gives user data byte for byte, and a 404 where there is none', async () => {
     const answer = await world().read('/latest/user-data')
     expect([...answer.rawPayload]).toEqual([0, 255, 10])

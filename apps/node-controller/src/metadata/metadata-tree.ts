@@ -1,4 +1,5 @@
 import type { DomainItem, GuestInterface } from '@mallee/agent-contract'
+import { partitionLayout } from '../images/partition-layout.ts'
 
 /**
  * What an instance may read of itself, as a tree: a leaf is its bytes, a branch its members in the order of their
@@ -42,18 +43,11 @@ export function primaryInterface(item: DomainItem): GuestInterface | null {
 
 function metaData(item: DomainItem): MetadataBranch {
   const primary = primaryInterface(item)
-  const rootDevice = item.rootDeviceName
   return branch([
     ['ami-id', item.machine.imageId],
     ['ami-launch-index', String(item.launchIndex)],
     ['ami-manifest-path', '(unknown)'],
-    [
-      'block-device-mapping',
-      branch([
-        ['ami', rootDevice.replace(/^\/dev\//, '')],
-        ['root', rootDevice],
-      ]),
-    ],
+    ['block-device-mapping', blockDevices(item)],
     ['hostname', item.privateDnsName],
     ['instance-action', 'none'],
     ['instance-id', item.instanceId],
@@ -68,6 +62,8 @@ function metaData(item: DomainItem): MetadataBranch {
       'placement',
       branch([
         ['availability-zone', item.availabilityZone],
+        ['group-name', item.placementGroup?.name],
+        ['partition-number', item.placementGroup?.partition?.toString()],
         ['region', item.region],
       ]),
     ],
@@ -85,6 +81,27 @@ function metaData(item: DomainItem): MetadataBranch {
       ]),
     ],
     ['tags', tagsBranch(item)],
+  ])
+}
+
+/** Names as EC2 has them; a guest whose bus calls its disks otherwise knows how to read them (sda2 is its vda2). */
+function blockDevices(item: DomainItem): MetadataBranch {
+  const root = item.rootDeviceName
+  const bare = root.replace(/^\/dev\//, '')
+  const made =
+    item.machine.layout === 'partition'
+      ? partitionLayout({ imageBytes: item.machine.sizeBytes, diskGiB: item.diskGiB }).partitions
+      : []
+  const disk = bare.replace(/[0-9]+$/, '')
+  const partition = (wanted: string) => {
+    const found = made.find(({ name }) => name === wanted)
+    return found && `${disk}${found.number}`
+  }
+  return branch([
+    ['ami', bare],
+    ['ephemeral0', partition('ephemeral0')],
+    ['root', root],
+    ['swap', partition('swap')],
   ])
 }
 

@@ -13,6 +13,7 @@ import {
   overlayPath,
   rawCopyPath,
 } from '../images/instance-disk.ts'
+import { ensurePartitionDisk } from '../images/partition-disk.ts'
 import { fatal } from '../node-error.ts'
 import type { GuestPreparer } from './guest-preparer.ts'
 import {
@@ -51,8 +52,10 @@ export class LibvirtPreparer implements GuestPreparer {
     const imagePath = await this.deps.cache.ensure(item.machine, item.requestId)
     await this.linkBootFile(item.kernel, files.kernelLink, item.requestId)
     await this.linkBootFile(item.ramdisk, files.ramdiskLink, item.requestId)
-    const raw = await fileExists(rawCopyPath(files.dir))
-    if (!raw) {
+    const raw = item.machine.layout === 'partition' || (await fileExists(rawCopyPath(files.dir)))
+    if (item.machine.layout === 'partition') {
+      await relink(await this.partitionDisk(item, files.dir, imagePath), files.rootLink)
+    } else if (!raw) {
       await ensureOverlay({ instanceDir: files.dir, image: item.machine, imagePath, diskGiB: item.diskGiB })
       await relink(overlayPath(files.dir), files.rootLink)
     }
@@ -159,6 +162,16 @@ export class LibvirtPreparer implements GuestPreparer {
       }
       throw error
     }
+  }
+
+  private partitionDisk(item: DomainItem, instanceDir: string, imagePath: string): Promise<string> {
+    return ensurePartitionDisk({
+      instanceDir,
+      imagePath,
+      imageBytes: item.machine.sizeBytes,
+      diskGiB: item.diskGiB,
+      uuid: Buffer.from(item.uuid.replaceAll('-', ''), 'hex'),
+    })
   }
 
   private async linkBootFile(
