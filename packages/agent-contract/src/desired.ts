@@ -100,6 +100,8 @@ export const domainItemSchema = record(
     screenshotCount: integer(),
     /** Whether it is measured every minute; left out where it is not. */
     monitoring: flag(),
+    /** The placement group that it was launched into, and which of its partitions; left out where there is none. */
+    placementGroup: record({ name: text(), partition: nullable(integer(1)) }),
   },
 )
 export type DomainItem = Shape<typeof domainItemSchema>

@@ -72,6 +72,7 @@ export async function domainItem(
     // Left out while they say nothing: rows from before they were known make the very items that they made.
     ...(instance.screenshot_count === 0 ? {} : { screenshotCount: instance.screenshot_count }),
     ...(instance.monitoring === 0 ? {} : { monitoring: true }),
+    ...(await placementGroupOf(db, instance)),
   }
 }
 
@@ -81,6 +82,15 @@ export function causeOf(row: { request_id: string | null; trace_parent: string |
     ...(row.request_id === null ? {} : { requestId: row.request_id }),
     ...(row.trace_parent === null ? {} : { traceparent: row.trace_parent }),
   }
+}
+
+async function placementGroupOf(
+  db: Reader,
+  { placement_group_id: id, partition_number: partition }: InstanceTable,
+): Promise<Pick<DomainItem, 'placementGroup'>> {
+  if (id === null) return {}
+  const group = await db.selectFrom('placement_group').select('name').where('id', '=', id).executeTakeFirst()
+  return group ? { placementGroup: { name: group.name, partition } } : {}
 }
 
 function artifactOf(image: ImageTable): Artifact {

@@ -109,7 +109,9 @@ describe('partition', () => {
     const group = { ...three, partition: 2, members: [on('a', 2), on('c', 1)] }
     expect(plan(group, nodes, { max: 9 }).nodeIds).toEqual(['a', 'b', 'b'])
     expect(plan(group, nodes, { max: 9 }).partitions).toEqual([2, 2, 2])
-    expect(plan({ ...group, members: nodes.map((one) => on(one.nodeId, 1)) }, nodes).nodeIds).toEqual([])
+    const none = plan({ ...group, members: nodes.map((one) => on(one.nodeId, 1)) }, nodes)
+    expect(none.nodeIds).toEqual([])
+    expect(none.decision.refusals).toEqual({ 'placement-group': 3 })
   })
   test('the smallest partition is next; with too few nodes the others go on without it', () => {
     const nodes = [node('a'), node('b')]

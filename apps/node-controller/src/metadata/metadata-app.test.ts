@@ -147,6 +147,15 @@ describe('the tree', () => {
     expect(await text('meta-data/network/interfaces/macs/')).toBe('02:00:00:00:00:01/')
   })
 
+  it('says in which placement group it is, where it is in one', async () => {
+    const { text } = world({ placementGroup: { name: 'near', partition: 2 } })
+    const placement = 'availability-zone\ngroup-name\npartition-number\nregion'
+    expect(await text('meta-data/placement/')).toBe(placement)
+    expect(await text('meta-data/placement/group-name')).toBe('near')
+    expect(await text('meta-data/placement/partition-number')).toBe('2')
+    expect(await world().text('meta-data/placement/')).toBe('availability-zone\nregion')
+  })
+
   it('answers its leaves', async () => {
     const { text } = world()
     const mac = 'meta-data/network/interfaces/macs/02:00:00:00:00:01'

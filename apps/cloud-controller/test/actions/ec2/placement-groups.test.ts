@@ -209,6 +209,19 @@ describe('launching into one', () => {
     })
   })
 
+  test('its guest is told its group; one without a group is told nothing new', async () => {
+    const node = await cloud.addNode('one')
+    await create('g', 'partition')
+    await run(1, { GroupName: 'g', PartitionNumber: 2 })
+    await run(1, {})
+    await cloud.settled()
+    const items = (await cloud.desired('node', node)).bodies.filter((item) => item.kind === 'domain')
+    const groups = items.map((item) => (item.body as { placementGroup?: unknown }).placementGroup)
+    expect(groups).toHaveLength(2)
+    expect(groups).toContainEqual({ name: 'g', partition: 2 })
+    expect(groups).toContain(undefined)
+  })
+
   test('partition: with every node another’s, a partition has no room', async () => {
     await cloud.addNode('one')
     await create('g', 'partition')
