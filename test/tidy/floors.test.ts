@@ -16,6 +16,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/s3-api': 2,
   'packages/agent-contract': 2,
   'packages/soap': 2,
+  'packages/eucalyptus-api': 2,
   'packages/state-store': 3,
   'packages/workflow': 3,
   'packages/agent-kit': 3,

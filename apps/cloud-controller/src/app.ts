@@ -17,6 +17,7 @@ import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
 import { Metrics, Tracer, type Service } from '@mallee/service-kit'
 import { registerAdminDoor } from './admin/admin-door.ts'
 import { registerHealthDoor } from './admin/health-door.ts'
+import { CloudProperties } from './cloud-properties.ts'
 import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
 import { registerAgentDoor } from './http/agent-door.ts'
@@ -93,6 +94,7 @@ interface Parts extends ReconcilerContext {
   readonly queues: Record<string, ReconcilerQueue>
   readonly log: Log
   readonly figures: CloudFigures
+  readonly properties: CloudProperties
   readonly throttle: Throttle
   readonly watch: ActionWatch | undefined
 }
@@ -144,12 +146,15 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
   }
   const figures = cloudFigures(deps.metrics ?? new Metrics())
   const tracer = new Tracer({ service: 'cloud-controller', config: config.tracing, log: deps.log })
+  const record = figures.measured(await openRecord(config.database, figures.onCommit))
+  const properties = await new CloudProperties(settingsOf(config)).load(record)
   return {
     figures,
     tracer,
     throttle: new Throttle(config.requestLimits === 'none' ? null : buckets),
     watch: deps.watch,
-    settings: settingsOf(config),
+    settings: properties.settings,
+    properties,
     capacity: new Capacity(config.database.engine),
     keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),
     authority: await openAuthority(config.stateDir, clock.now()),
@@ -178,7 +183,7 @@ async function buildDoors(
     exposeHeadRoutes: false,
     ...(secure ? await tlsOptions({ ...parts, rejectUnauthorized: true }) : {}),
   }) as unknown as FastifyInstance
-  registerAwsDoor(door, parts)
+  registerAwsDoor(door, { ...parts, authorityCertificate: parts.authority.certificate })
   const tls = deps.agentPeer ? {} : await tlsOptions({ ...parts, rejectUnauthorized: false })
   const agentDoor = fastify({
     bodyLimit: agentBodyBytes,

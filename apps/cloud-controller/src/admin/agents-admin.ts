@@ -4,6 +4,7 @@ import { MalleeError, formatIpv4, parseIpv4, type Clock, type Log } from '@malle
 import type { StateStore } from '@mallee/state-store'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
+import { letTakePart } from '../store/agent-participation.ts'
 import { findAgent, instancesOn } from '../store/agent-store.ts'
 import { updateDomain } from '../store/instance-store.ts'
 import { recordAdminEvent } from '../store/event-store.ts'
@@ -35,8 +36,7 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
   app.post<Named>('/admin/v1/agents/:name/enable', (request) =>
     inAction(async (tx) => {
       const agent = await findAgent(tx.db, request.params.name)
-      await transitionAgent(tx, agent, 'enableAsked')
-      await tx.db.updateTable('agent').set({ draining_since: null }).where('id', '=', agent.id).execute()
+      await letTakePart(tx, agent, true)
       await note(deps, tx, 'EnableAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),
@@ -44,7 +44,7 @@ export function registerAgentsAdmin(app: FastifyInstance, deps: AgentsAdminDepen
   app.post<Named>('/admin/v1/agents/:name/disable', (request) =>
     inAction(async (tx) => {
       const agent = await findAgent(tx.db, request.params.name)
-      await transitionAgent(tx, agent, 'disableAsked')
+      await letTakePart(tx, agent, false)
       await note(deps, tx, 'DisableAgent', [agent.id])
       return heldBy(tx.db, agent)
     }),

@@ -8,8 +8,10 @@ import { authenticate } from './authenticate.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
+import { eucalyptusAction } from '../actions/eucalyptus-actions.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
+import { answerEucalyptus, isEucalyptusForm } from './eucalyptus-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import { answerIam } from './iam-door.ts'
 import { answerSoap, asksForWsdl, isSoap, wsdlOf } from './soap-door.ts'
@@ -67,8 +69,13 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
           return answerSts(visit, query, caller)
         case 'iam':
           return answerIam(visit, query, caller)
+        case 'bootstrap':
+        case 'properties':
+          return answerEucalyptus(visit, query, caller, service.name)
         default:
           checkEc2Version(query.version)
+          if (isEucalyptusForm(raw.rawPath, query.action))
+            return answerEucalyptus(visit, query, caller, 'ec2')
           return answerEc2(visit, query, caller, ec2)
       }
     })
@@ -94,6 +101,8 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
   const known =
     (service === 'ec2' && ec2ActionByName.has(action)) ||
     (service === 'iam' && iamActionByName.has(action)) ||
+    ((service === 'bootstrap' || service === 'properties') &&
+      eucalyptusAction(service, action) !== undefined) ||
     (service === 'sts' && action === 'GetCallerIdentity')
   return known ? action : 'unknown'
 }

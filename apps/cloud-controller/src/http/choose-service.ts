@@ -1,4 +1,5 @@
 import { claimedSignature, SignatureError, type ServiceModel } from '@mallee/aws-protocol'
+import { eucalyptusModel } from '@mallee/eucalyptus-api'
 import { ec2ActionNames, ec2Model, eucalyptusActionNames } from '@mallee/ec2-api'
 import {
   eucalyptusIamActionNames,
@@ -19,13 +20,12 @@ export interface ServiceDoor {
   model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace'>
 }
 
-const eucalyptusEnvelope = { protocol: 'ec2Query', xmlNamespace: 'http://msgs.eucalyptus.com' } as const
 const doors: Readonly<Record<ServiceDoor['name'], ServiceDoor>> = {
   ec2: { name: 'ec2', dialect: 'ec2', model: ec2Model },
   sts: { name: 'sts', dialect: 'query', model: stsModel },
   iam: { name: 'iam', dialect: 'query', model: iamModel },
-  bootstrap: { name: 'bootstrap', dialect: 'query', model: () => eucalyptusEnvelope },
-  properties: { name: 'properties', dialect: 'query', model: () => eucalyptusEnvelope },
+  bootstrap: { name: 'bootstrap', dialect: 'query', model: () => eucalyptusModel },
+  properties: { name: 'properties', dialect: 'query', model: () => eucalyptusModel },
 }
 
 /** First labels of host names, of AWS and of a Eucalyptus cloud with DNS. */

@@ -1,6 +1,7 @@
 import type { Clock, Log, Random } from '@mallee/base'
 import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
+import type { CloudProperties } from '../cloud-properties.ts'
 import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudFigures } from '../metrics/cloud-figures.ts'
@@ -21,6 +22,9 @@ export interface DoorDependencies {
   readonly log: Log
   readonly figures: CloudFigures
   readonly tracer: Tracer
+  readonly properties: CloudProperties
+  /** The cloud's private authority, PEM. */
+  readonly authorityCertificate: string
   readonly throttle: Throttle
   readonly watch?: ActionWatch | undefined
 }

@@ -72,8 +72,9 @@ describe('signatures', () => {
 describe('names', () => {
   test('every action of the model that is not performed says so by its name', async () => {
     const missing = [...ec2ActionNames()].filter((name) => !ec2ActionByName.has(name))
+    const notOurs = [...eucalyptusActionNames].filter((name) => !ec2ActionByName.has(name))
     expect(missing.length).toBeGreaterThan(700)
-    for (const name of [...missing.slice(0, 20), 'CreateVolume', ...[...eucalyptusActionNames].slice(0, 3)]) {
+    for (const name of [...missing.slice(0, 20), 'CreateVolume', ...notOurs.slice(0, 3)]) {
       const answer = await cloud.call(name)
       expect([answer.code, answer.message?.includes(name)], name).toEqual(['UnsupportedOperation', true])
     }

@@ -1,0 +1,12 @@
+export type {
+  DescribeInstanceTypesInput,
+  DescribeServiceCertificatesInput,
+  DescribeServicesInput,
+  Filter,
+  ModifyPropertyValueInput,
+  ModifyServiceInput,
+  Property,
+  ServiceStatus,
+  StatusDetail,
+} from './action-types.ts'
+export { createEucalyptusDecoder, createEucalyptusEncoder, eucalyptusModel } from './eucalyptus-model.ts'
