@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { assert } from '@mallee/base'
 import { until, type Guest } from '@mallee/testkit'
 import {
+  adminPost,
   gone,
   inNode,
   launch,
@@ -44,22 +44,6 @@ async function startSimulatedNode(story: Story, name: string) {
     `${host.root}/apps/node-controller/src/main.ts`,
     `${dir}/config.json`,
   ])
-}
-
-function adminPost<T>(socketPath: string, url: string, body: object): Promise<T> {
-  const payload = JSON.stringify(body)
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { socketPath, method: 'POST', path: url, headers: { 'content-type': 'application/json' } },
-      (response) => {
-        let text = ''
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
-        response.on('end', () => resolve(JSON.parse(text) as T))
-      },
-    )
-    call.on('error', reject)
-    call.end(payload)
-  })
 }
 
 let three: Guest[] = []

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
+import { images } from './image-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
 /**
@@ -23,6 +24,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'a stylesheet that fails fails the launch and leaves nothing',
   'the documented edit to legacy IDE boots from IDE',
   'a stylesheet that knows no disk format gets a raw disk, and boots',
+  ...Object.keys(images),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -48,7 +50,7 @@ try {
   })
   if (up) {
     const client = await CloudClient.connect(host, { tls })
-    for (const [name, work] of Object.entries({ ...opening, ...customising, ...closing }))
+    for (const [name, work] of Object.entries({ ...opening, ...customising, ...images, ...closing }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))
   }
   if (story.failed > 0)

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { until, type CloudClient, type Guest, type TestHost } from '@mallee/testkit'
 
 /** What every story of a real cloud does with guests. */
@@ -87,4 +88,21 @@ export function qemuOf(instanceId: string): number {
 export const inNode = (story: Story, ...command: string[]): Promise<string> => {
   const anchor = pidOf(story.host.stateDir, 'anchor')
   return story.host.must('nsenter', ['-t', String(anchor), '-n', '-m', '-p', ...command])
+}
+
+/** A call of the admin's door. */
+export function adminPost<T>(socketPath: string, url: string, body: object): Promise<T> {
+  const payload = JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { socketPath, method: 'POST', path: url, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        let text = ''
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+        response.on('end', () => resolve(JSON.parse(text) as T))
+      },
+    )
+    call.on('error', reject)
+    call.end(payload)
+  })
 }
