@@ -67,9 +67,3 @@ export interface ModifyPropertyValueInput {
   readonly Value?: string
   readonly Reset?: boolean
 }
-
-export interface DescribeInstanceTypesInput {
-  readonly InstanceTypes?: readonly string[]
-  readonly Availability?: boolean
-  readonly Verbose?: boolean
-}

@@ -121,31 +121,6 @@ const properties = {
   }),
 } as const
 
-const compute = {
-  DescribeInstanceTypesRequest: struct({
-    InstanceTypes: ['StringList', 'InstanceType'],
-    Availability: yes,
-    Verbose: yes,
-  }),
-  DescribeInstanceTypesResponse: struct({
-    InstanceTypeDetails: ['InstanceTypeList', 'instanceTypeDetails'],
-  }),
-  InstanceTypeList: list('InstanceType'),
-  InstanceType: struct({
-    Name: ['string', 'name'],
-    Cpu: ['integer', 'cpu'],
-    Disk: ['integer', 'disk'],
-    Memory: ['integer', 'memory'],
-    Availability: ['ZoneAvailabilityList', 'availability'],
-  }),
-  ZoneAvailabilityList: list('ZoneAvailability'),
-  ZoneAvailability: struct({
-    ZoneName: ['string', 'zoneName'],
-    Max: ['integer', 'max'],
-    Available: ['integer', 'available'],
-  }),
-} as const
-
 const operation = (name: string) => ({ [name]: { in: `${name}Request`, out: `${name}Response` } })
 const order = (name: string) => ({ [name]: { in: `${name}Request` } })
 
@@ -164,9 +139,8 @@ export const eucalyptusModel: ServiceModel = {
     ...operation('DescribeServiceCertificates'),
     ...operation('DescribeProperties'),
     ...operation('ModifyPropertyValue'),
-    ...operation('DescribeInstanceTypes'),
   },
-  shapes: { ...services, ...properties, ...compute },
+  shapes: { ...services, ...properties },
 }
 
 export const createEucalyptusDecoder = (): QueryDecoder => new QueryDecoder(eucalyptusModel)

@@ -1,5 +1,4 @@
 export type {
-  DescribeInstanceTypesInput,
   DescribeServiceCertificatesInput,
   DescribeServicesInput,
   Filter,

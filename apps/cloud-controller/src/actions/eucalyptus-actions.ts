@@ -1,6 +1,5 @@
 import type { CloudProperties } from '../cloud-properties.ts'
 import type { ActionContext } from './define-action.ts'
-import { describeInstanceTypes } from './eucalyptus/instance-types.ts'
 import { describeProperties, modifyPropertyValue } from './eucalyptus/properties.ts'
 import { describeServiceCertificates } from './eucalyptus/service-certificates.ts'
 import { describeAvailableServiceTypes } from './eucalyptus/service-types.ts'
@@ -27,8 +26,6 @@ const tables = {
     RegisterService: registerService,
   },
   properties: { DescribeProperties: describeProperties, ModifyPropertyValue: modifyPropertyValue },
-  /** At the compute door, under `/services/` only. */
-  ec2: { DescribeInstanceTypes: describeInstanceTypes },
 }
 
 export type EucalyptusService = keyof typeof tables
@@ -40,7 +37,4 @@ export function eucalyptusAction(service: EucalyptusService, name: string): AnyE
 }
 
 /** What everybody may ask; all else is the administrators'. */
-export const openToAll: ReadonlySet<string> = new Set([
-  'DescribeServiceCertificates',
-  'DescribeInstanceTypes',
-])
+export const openToAll: ReadonlySet<string> = new Set(['DescribeServiceCertificates'])

@@ -11,7 +11,7 @@ import { rawRequest, type RawRequest } from './raw-request.ts'
 import { eucalyptusAction } from '../actions/eucalyptus-actions.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
-import { answerEucalyptus, isEucalyptusForm } from './eucalyptus-door.ts'
+import { answerEucalyptus } from './eucalyptus-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import { answerIam } from './iam-door.ts'
 import { answerSoap, asksForWsdl, isSoap, wsdlOf } from './soap-door.ts'
@@ -74,8 +74,6 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
           return answerEucalyptus(visit, query, caller, service.name)
         default:
           checkEc2Version(query.version)
-          if (isEucalyptusForm(raw.rawPath, query.action))
-            return answerEucalyptus(visit, query, caller, 'ec2')
           return answerEc2(visit, query, caller, ec2)
       }
     })

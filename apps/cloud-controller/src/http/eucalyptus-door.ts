@@ -40,8 +40,3 @@ export async function answerEucalyptus(
   const body = encoder.encode({ operation: name, output: output ?? {}, requestId: visit.requestId })
   return { status: 200, body }
 }
-
-/** At `/services/…` DescribeInstanceTypes means what it meant there; at `/` it is AWS's. */
-export function isEucalyptusForm(rawPath: string, action: string | undefined): boolean {
-  return action === 'DescribeInstanceTypes' && /^\/services\//i.test(rawPath)
-}

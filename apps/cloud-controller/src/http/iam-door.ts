@@ -1,4 +1,4 @@
-import type { QueryRequest } from '@mallee/aws-protocol'
+import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
 import {
   createIamDecoder,
   createIamEncoder,
@@ -24,9 +24,18 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
       ? notImplemented(name)
       : invalidQueryAction(name, query.version)
   }
+  refuseDelegation(query)
   const input = decoder.decode(name, query.parameters)
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
   )
   return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
+}
+
+/** Eucalyptus' way to act in another account: passed over, it would act in the caller's own. */
+function refuseDelegation({ parameters }: QueryRequest): void {
+  for (const name of ['DelegateAccount', 'AccountName']) {
+    if (parameters.children?.has(name))
+      throw new AwsError('UnsupportedOperation', `The parameter ${name} is not supported by this cloud.`)
+  }
 }

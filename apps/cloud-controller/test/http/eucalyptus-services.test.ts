@@ -198,31 +198,3 @@ describe('properties', () => {
     expect((await modify(parameters as Record<string, string>)).code).toBe(code)
   })
 })
-
-describe('instance types in the form of Eucalyptus', () => {
-  test('under /services/, in the namespace that libcloud reads; under / in that of AWS', async () => {
-    const answer = await euca('ec2', 'DescribeInstanceTypes', {}, { version: '2015-10-01', as: user })
-    expect(answer.body).toContain('xmlns="http://msgs.eucalyptus.com/3.3.0"')
-    const small = answer.xml.instanceTypeDetails.item.find(
-      (type: { name: string }) => type.name === 'm1.small',
-    )
-    expect(Object.keys(small)).toEqual(expect.arrayContaining(['name', 'cpu', 'disk', 'memory']))
-    const ours = await euca('ec2', 'DescribeInstanceTypes', {}, { version: '2016-11-15', path: '/' })
-    expect(ours.body).toContain('<instanceTypeSet>')
-  })
-  test('with the room for each in every zone', async () => {
-    const parameters = { Availability: true, 'InstanceType.1': 'm1.small' }
-    const { xml } = await euca('ec2', 'DescribeInstanceTypes', parameters, { version: '2015-10-01' })
-    const [type] = xml.instanceTypeDetails.item
-    const [full, empty] = type.availability.item
-    expect([full.zoneName, Number(full.max) > 0, full.available]).toEqual(['us-east-1a', true, full.max])
-    expect(empty).toMatchObject({ zoneName: 'us-east-1b', max: '0', available: '0' })
-    const unknown = await euca(
-      'ec2',
-      'DescribeInstanceTypes',
-      { 'InstanceType.1': 'x9.huge' },
-      { version: '2015-10-01' },
-    )
-    expect(unknown.code).toBe('InvalidInstanceType')
-  })
-})

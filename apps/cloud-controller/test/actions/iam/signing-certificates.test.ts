@@ -95,6 +95,9 @@ test('what is refused', async () => {
   expect(await refused(good)).toBe('DuplicateCertificate')
   expect((await iam('ListSigningCertificates', { UserName: 'nobody' })).code).toBe('NoSuchEntity')
   expect((await iam('ListSigningCertificates', { Marker: 'x' })).code).toBe('ValidationError')
+  expect((await iam('CreateSigningCertificate', { DelegateAccount: 'other' })).code).toBe(
+    'UnsupportedOperation',
+  )
   const theirs = (await iam('ListSigningCertificates', {}, other)).one('CertificateId')!
   for (const action of ['UpdateSigningCertificate', 'DeleteSigningCertificate'])
     expect((await iam(action, { CertificateId: theirs, Status: 'Inactive' })).code, action).toBe(
