@@ -1,8 +1,10 @@
 import { open, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError } from '@mallee/base'
+import { adminCall } from '../admin-client.ts'
 import { AwsClient, adminCredentials, type XmlAnswer } from '../cloud-client.ts'
-import { requireLayout } from '../layout.ts'
+import { adminSocket } from '../host/daemons.ts'
+import { requireLayout, type Layout } from '../layout.ts'
 import { waitFor } from '../wait-for.ts'
 import { parseCommand, print, step } from './command.ts'
 
@@ -10,8 +12,10 @@ const bucket = 'mallee-images'
 const inspectMs = 600_000
 
 export async function runImage(args: string[]): Promise<void> {
-  const usage = 'image import FILE [--name NAME] [--json] | image list [--json]'
-  const options = { name: { type: 'string' }, json: { type: 'boolean' } } as const
+  const usage =
+    'image import FILE [--kind machine|kernel|ramdisk] [--kernel ID --ramdisk ID] [--name NAME] [--json] | image list [--json]'
+  const text = { type: 'string' } as const
+  const options = { name: text, kind: text, kernel: text, ramdisk: text, json: { type: 'boolean' } } as const
   const { stateDir, values, positionals } = parseCommand(args, options, { least: 1, most: 2, usage })
   const layout = requireLayout(stateDir)
   const client = new AwsClient(layout, await adminCredentials(layout))
@@ -19,7 +23,18 @@ export async function runImage(args: string[]): Promise<void> {
   if (verb === 'list' && file === undefined) return list(client, values.json === true)
   if (verb !== 'import' || file === undefined)
     throw new MalleeError({ code: 'Usage', publicMessage: `usage: ./mallee ${usage}` })
-  const imageId = await importImage(client, { file, name: values.name ?? nameOf(file) })
+  const { kind = 'machine', kernel: kernelId, ramdisk: ramdiskId, name = nameOf(file) } = values
+  const boots = kind === 'kernel' || kind === 'ramdisk'
+  if ((kind !== 'machine' && !boots) || (boots && (kernelId ?? ramdiskId) !== undefined))
+    throw new MalleeError({ code: 'Usage', publicMessage: `usage: ./mallee ${usage}` })
+  const imageId = boots
+    ? await importBootImage(layout, client, { kind, file, name })
+    : await importImage(client, {
+        file,
+        name,
+        ...(kernelId === undefined ? {} : { kernelId }),
+        ...(ramdiskId === undefined ? {} : { ramdiskId }),
+      })
   print(values.json ? JSON.stringify({ imageId }) : imageId)
 }
 
@@ -50,6 +65,30 @@ export async function importImage(
     ...(options.ramdiskId ? { RamdiskId: options.ramdiskId } : {}),
   })
   const imageId = answer.imageId as string
+  try {
+    await waitForImage(client, imageId)
+  } catch (error) {
+    await client.ec2('DeregisterImage', { ImageId: imageId }).catch(() => {})
+    await client.deleteObject(bucket, key).catch(() => {})
+    throw error
+  }
+  return imageId
+}
+
+/** Uploads a kernel or an initial ramdisk and registers it for every account: by the admin's door, as only admins may. */
+export async function importBootImage(
+  layout: Layout,
+  client: AwsClient,
+  options: { kind: 'kernel' | 'ramdisk'; file: string; name: string },
+): Promise<string> {
+  const { kind, file, name } = options
+  const key = `${name.replaceAll(/[^A-Za-z0-9._-]/g, '-')}-${Date.now().toString(36)}`
+  await client.createBucket(bucket)
+  await client.putFile(bucket, key, file)
+  const { accountId } = await adminCredentials(layout)
+  const { imageId } = await adminCall<{ imageId: string }>(adminSocket(layout), 'POST', '/admin/v1/images', {
+    ...{ kind, accountId, bucket, key, name },
+  })
   try {
     await waitForImage(client, imageId)
   } catch (error) {
