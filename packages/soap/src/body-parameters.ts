@@ -16,7 +16,7 @@ import {
 } from '@mallee/aws-protocol'
 import { invalidSoap } from './envelope.ts'
 import { namespaces } from './names.ts'
-import { elementsOf, nameOf, textOf, type XmlElement } from './strict-xml.ts'
+import { elementsOf, nameOf, textOf, XmlRefused, type XmlElement } from './strict-xml.ts'
 
 /** What no rule finds. By action (or any), element in the message, parameter. */
 const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -39,6 +39,15 @@ interface Place {
 
 /** The action, version and parameters that a verified Body asks for. Throws AwsError InvalidSOAPRequest. */
 export function queryOfBody(body: XmlElement, model: ServiceModel): QueryRequest {
+  try {
+    return readBody(body, model)
+  } catch (error) {
+    if (error instanceof XmlRefused) throw invalidSoap(`The Body cannot be read. ${error.message}`)
+    throw error
+  }
+}
+
+function readBody(body: XmlElement, model: ServiceModel): QueryRequest {
   const [request, ...more] = elementsOf(body)
   if (!request || more.length > 0) throw invalidSoap('The Body must hold one request.')
   const version = /^http:\/\/ec2\.amazonaws\.com\/doc\/(\d{4}-\d\d-\d\d)\/?$/.exec(request.namespace)?.[1]
