@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 /**
  * Which of our two services a request is for, told from its first lines alone (DECISIONS 6): the scope of its signature
- * where that names a service of ours, else the name it was sent to, else its path, else the older signature of S3, else an Action, else its method.
+ * where that names a service of ours, else the older signature of S3, else the name it was sent to, else its path, else an
+ * Action, else its method.
  * Nothing is verified here: the service that is chosen does that, and refuses what is not its own.
  */
 export type Upstream = 'cloud' | 'walrus'
@@ -31,11 +32,11 @@ export function chooseUpstream(request: RequestHead): Upstream {
   const authorization = headers.authorization ?? ''
   const service = scopeService(authorization, query)
   if (service !== undefined && Object.hasOwn(services, service)) return services[service] as Upstream
+  if (/^AWS [^:\s]+:/.test(authorization)) return 'walrus'
   const byHost = hostService(headers.host ?? '')
   if (byHost !== undefined) return byHost
   if (/^\/services\/(?:objectstorage|walrus)(?:\/|$)/i.test(path)) return 'walrus'
   if (/^\/services\//i.test(path)) return 'cloud'
-  if (/^AWS [^:\s]+:/.test(authorization)) return 'walrus'
   if (/(?:^|&)Action=/.test(query)) return 'cloud'
   if (method === 'POST' && isForm(headers['content-type'])) return 'cloud'
   if (path === '/' && /^wsdl=?$/i.test(query)) return 'cloud'

@@ -140,6 +140,7 @@ describe('the front door chooses', () => {
     ['walrus', 'GET', '/bucket?wsdl', {}],
     ['cloud', 'GET', '/services/compute/?wsdl', {}],
     ['cloud', 'GET', '/', { Host: 'ec2.cloud.example:8773' }],
+    ['walrus', 'GET', '/b/k', { Host: 'ec2.cloud.example', authorization: 'AWS AKIA:c2lnbmF0dXJl' }],
     ['walrus', 'POST', '/', { Host: 's3.cloud.example:8773', ...form }],
     ['walrus', 'GET', '/key', { Host: 'ec2.objectstorage.cloud.example' }],
     ['walrus', 'GET', '/key', { Host: 'my.bucket.s3.us-east-1.example' }],
