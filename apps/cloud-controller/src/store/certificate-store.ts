@@ -39,12 +39,16 @@ export function certificatesOf(db: Reader, userId: string): Promise<SigningCerti
     .execute()
 }
 
+/** A message that is refused for its age is remembered a little longer, for requests under way and clocks set back. */
+const keptAfterExpiryMs = 15 * 60 * 1000
+
 /** False where the message was taken before. The row stays for as long as the message could be taken again. */
 export async function takeMessage(
   tx: Tx,
   message: { digest: string; expiresAtMs: number; nowMs: number },
 ): Promise<boolean> {
-  await tx.db.deleteFrom('soap_message').where('expires_at', '<', message.nowMs).execute()
+  const longGoneMs = message.nowMs - keptAfterExpiryMs
+  await tx.db.deleteFrom('soap_message').where('expires_at', '<', longGoneMs).execute()
   const inserted = await tx.db
     .insertInto('soap_message')
     .values({ digest: message.digest, expires_at: message.expiresAtMs })

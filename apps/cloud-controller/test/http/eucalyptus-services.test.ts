@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { XMLParser } from 'fast-xml-parser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signRequest } from '@mallee/aws-protocol'
+import { CloudProperties } from '../../src/cloud-properties.ts'
 import { CloudUnderTest, roomyNode, type Credentials } from '../cloud-under-test.ts'
 
 let cloud: CloudUnderTest
@@ -179,10 +180,9 @@ describe('properties', () => {
     expect(changed.xml).toMatchObject({ name: Name, value: 'pack', oldValue: 'round-robin' })
     expect(cloud.cloud.settings.placementPolicy).toBe('pack')
     expect(await describeOne(Name)).toMatchObject([{ value: 'pack', defaultValue: 'round-robin' }])
-    const rows = await cloud.cloud.record.read((db) =>
-      db.selectFrom('setting').selectAll().where('name', '=', `property ${Name}`).execute(),
-    )
-    expect(rows).toHaveLength(1)
+    const configured = { ...cloud.cloud.settings, placementPolicy: 'round-robin' as const }
+    const afterRestart = await new CloudProperties(configured).load(cloud.cloud.record)
+    expect(afterRestart.settings.placementPolicy).toBe('pack')
     await modify({ Name, Reset: true })
     expect(cloud.cloud.settings.placementPolicy).toBe('round-robin')
   })
