@@ -34,6 +34,7 @@ const stages: Stage[] = [
   { name: 'system', command: script('test/system/first-light.ts') },
   // Once more over TLS, with the daemons in one process.
   { name: 'system-tls', command: script('test/system/first-light.ts', '--tls', '--one-process') },
+  { name: 'clients', command: script('test/clients/clients.ts') },
   { name: 'machines', command: script('test/system/machines.ts') },
   { name: 'upgrade', command: script('test/system/upgrade.ts') },
   { name: 'docs', command: script('test/docs/docs.ts') },

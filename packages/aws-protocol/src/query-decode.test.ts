@@ -29,6 +29,13 @@ describe('the ec2 form', () => {
     })
   })
 
+  it('takes the first of a list for one value, as boto 2 writes it, and nothing more', () => {
+    expect(ec2('Name.1=a&Count.1=3')).toEqual({ Name: 'a', Count: 3 })
+    expect(() => ec2('Name.1=a&Name.2=b')).toThrow('Name.1')
+    expect(() => ec2('Name.1.1=a')).toThrow('Name.1.1')
+    expect(() => ec2('Name.1=a&Name=b')).toThrow('Name.1')
+  })
+
   it('takes a lone value for a list of one, and an empty one for none', () => {
     expect(ec2('Name=a&Names=x')).toEqual({ Name: 'a', Names: ['x'] })
     expect(ec2('Name=a&Tag=&Nested=')).toEqual({ Name: 'a', Tags: [], Nested: {} })

@@ -111,9 +111,10 @@ export class QueryDecoder {
     if (shape.kind === 'list') return this.#list(shape, node, path, traits)
     if (shape.kind === 'map') return this.#map(shape, node, path, traits)
     if ('members' in shape) return this.#structValue(name, shape, node, path)
-    if (node.children) this.#unknownChildren(node, new Map(), path)
-    if (node.value === undefined) throw this.#errors.missing(path)
-    return decodeScalar(name, shape, node.value, path, {
+    const single = this.#ec2 ? onlyFirst(node) : node
+    if (single.children) this.#unknownChildren(single, new Map(), path)
+    if (single.value === undefined) throw this.#errors.missing(path)
+    return decodeScalar(name, shape, single.value, path, {
       errors: this.#errors,
       enforcesEnum: (shapeName) => this.#open !== 'all' && !this.#open.has(shapeName),
       sensitive: traits?.sensitive !== undefined,
@@ -171,6 +172,13 @@ export class QueryDecoder {
     } else if (node.value !== undefined && node.value !== '') this.#unknown(path)
     for (const [index, child] of found.toSorted(([a], [b]) => a - b)) yield [`${prefix}.${index}`, child]
   }
+}
+
+/** `InstanceId.1=i-…` where EC2 wants one id: boto 2 writes it so for GetConsoleOutput, and EC2 takes it. */
+function onlyFirst(node: FormNode): FormNode {
+  const first = node.children?.get('1')
+  const alone = first && node.value === undefined && node.children?.size === 1 && !first.children
+  return alone ? first : node
 }
 
 const wrapper = (item: string): Members => new Map([[item, { key: item, model: ['string'] }]])

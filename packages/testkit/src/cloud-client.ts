@@ -13,13 +13,14 @@ export interface Guest {
 /** What a user has: the unmodified aws command, the printed environment, and ssh. */
 export class CloudClient {
   private readonly host: TestHost
-  private readonly env: Record<string, string>
+  /** What the user's shell would have. */
+  readonly environment: Readonly<Record<string, string>>
   private readonly endpoint: string
   readonly keyFile: string
 
   constructor(host: TestHost, env: Record<string, string>) {
     this.host = host
-    this.env = { ...env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true', AWS_MAX_ATTEMPTS: '3' }
+    this.environment = { ...env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true', AWS_MAX_ATTEMPTS: '3' }
     this.endpoint = env['AWS_ENDPOINT_URL'] ?? `http://127.0.0.1:${host.portBase}`
     this.keyFile = `${host.stateDir}/keys/mallee`
   }
@@ -35,7 +36,7 @@ export class CloudClient {
   /** `aws SERVICE …`; the answer parsed where it is JSON. */
   async aws(...args: string[]): Promise<Json> {
     const text = await this.host.must('aws', ['--endpoint-url', this.endpoint, '--output', 'json', ...args], {
-      env: this.env,
+      env: this.environment,
       timeoutMs: 120_000,
     })
     return text.trim().startsWith('{') || text.trim().startsWith('[') ? (JSON.parse(text) as Json) : text
@@ -44,7 +45,7 @@ export class CloudClient {
   /** The code of the refusal that the call must meet. */
   async refusal(...args: string[]): Promise<string> {
     const outcome = await this.host.run('aws', ['--endpoint-url', this.endpoint, ...args], {
-      env: this.env,
+      env: this.environment,
       timeoutMs: 120_000,
     })
     if (outcome.code === 0) throw new Error(`aws ${args.join(' ')} was not refused`)

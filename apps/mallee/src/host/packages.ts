@@ -57,7 +57,17 @@ export async function installPackages(names: readonly string[]): Promise<void> {
 }
 
 /** What `./mallee test` needs besides. */
-export const testPackages: readonly string[] = ['python3-botocore', 'postgresql', 'git', 'procps']
+export const testPackages: readonly string[] = [
+  'python3-botocore',
+  'python3-boto3',
+  'python3-boto',
+  'python3-libcloud',
+  'python3-zeep',
+  'python3-xmlsec',
+  'postgresql',
+  'git',
+  'procps',
+]
 
 /** An `aws` of whatever make counts: the machine's own is what its user has. */
 export async function neededPackages(extra: readonly string[] = []): Promise<string[]> {
