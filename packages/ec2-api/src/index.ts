@@ -5,6 +5,8 @@ export { documentedFilters } from './documented-filters.ts'
 export { ec2ActionNames, eucalyptusActionNames } from './ec2-actions.ts'
 export type { Ec2ActionTable, Ec2Input, Ec2Output, Ec2TypedAction } from './ec2-actions.ts'
 export { createEc2Decoder, createEc2Encoder, ec2Model, ec2OpenEnums } from './ec2-model.ts'
+export { errorCatalogue } from './error-catalogue.ts'
+export type { ErrorEntry } from './error-catalogue.ts'
 export {
   authFailure,
   authFailureNotAuthorizedFor,

@@ -27,6 +27,8 @@ export interface ActionCoverage {
     /** Members of AWS's answer that this cloud was never seen to give. */
     readonly never: readonly string[]
   }
+  /** Codes that the action was seen to answer; any may answer those of signatures, throttling and decoding besides. */
+  readonly errors: readonly string[]
 }
 
 export interface CoverageReport {
@@ -36,18 +38,24 @@ export interface CoverageReport {
   readonly refused: readonly string[]
 }
 
-const answeredFile = new URL('answered-members.json', import.meta.url)
-
-/** Members that each action was seen to answer, as the coverage test wrote them down. */
-export function answeredMembers(): Readonly<Record<string, readonly string[]>> {
-  return JSON.parse(readFileSync(answeredFile, 'utf8')) as Record<string, string[]>
+/** What the coverage test wrote down: by action, members that were answered, and codes of refusals. */
+export interface Seen {
+  readonly answered: Readonly<Record<string, readonly string[]>>
+  readonly errors: Readonly<Record<string, readonly string[]>>
 }
 
-export function coverageReport(answered = answeredMembers()): CoverageReport {
+export function seenByTest(): Seen {
+  return JSON.parse(readFileSync(new URL('seen.json', import.meta.url), 'utf8')) as Seen
+}
+
+export function coverageReport(seen = seenByTest()): CoverageReport {
   const model = ec2Model()
   const performed: Record<string, ActionCoverage> = {}
   for (const [name, action] of [...ec2ActionByName].toSorted(([a], [b]) => (a < b ? -1 : 1)))
-    performed[name] = coverageOf(name, action, answered[name] ?? [])
+    performed[name] = {
+      ...coverageOf(name, action, seen.answered[name] ?? []),
+      errors: seen.errors[name] ?? [],
+    }
   return {
     source: model.source,
     performed,
@@ -57,7 +65,11 @@ export function coverageReport(answered = answeredMembers()): CoverageReport {
   }
 }
 
-function coverageOf(name: string, action: AnyAction, answered: readonly string[]): ActionCoverage {
+function coverageOf(
+  name: string,
+  action: AnyAction,
+  answered: readonly string[],
+): Omit<ActionCoverage, 'errors'> {
   const operation = operationNamed(ec2Model(), name)
   const inputs = memberPaths(ec2Model(), operation?.in).map(({ path }) => path)
   const outputs = memberPaths(ec2Model(), operation?.out).map(({ path }) => path)

@@ -120,7 +120,7 @@ async function funnel(
     )
     return { ...answer, code: 'Success', failed: false }
   } catch (thrown) {
-    const error = thrown instanceof AwsError ? thrown : toAwsError(thrown)
+    const error = toAwsError(thrown)
     const { action } = visit.seen
     const fields = {
       action,
@@ -128,8 +128,7 @@ async function funnel(
       code: error.code,
       durationMs: visit.deps.clock.now() - startedMs,
     }
-    if (error.status >= 500 && !(thrown instanceof AwsError))
-      visit.log.error({ ...fields, err: thrown }, 'failed')
+    if (error.status >= 500 && error !== thrown) visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')
     return { ...refuse(error), code: error.code, failed: error.status >= 500 }
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { operationNamed, structNamed } from '@mallee/aws-protocol'
 import { documentedFilters, ec2Model } from '@mallee/ec2-api'
 import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
-import { answeredMembers, coverageReport } from '../../src/coverage/coverage-report.ts'
+import { coverageReport, seenByTest } from '../../src/coverage/coverage-report.ts'
 import { memberPaths } from '../../src/coverage/member-paths.ts'
 import { honourOf } from '../../src/http/honoured-members.ts'
 import { CloudUnderTest } from '../cloud-under-test.ts'
@@ -18,6 +18,8 @@ import { parameterFor } from './synthesise.ts'
  */
 const writing = process.env['MALLEE_WRITE_COVERAGE'] === '1'
 const watch = new RecordingWatch()
+/** Codes of refusals, by action. */
+const refusals = new Map<string, Set<string>>()
 let cloud: CloudUnderTest
 let world: CoverageWorld
 let stopAnswering: () => void
@@ -74,6 +76,13 @@ const doorMembers = /^(?:DryRun|ClientToken|TagSpecifications)(?:\.|$)/
 
 const actions = [...ec2ActionByName]
 
+async function call(name: string, parameters: Parameters<CloudUnderTest['call']>[1]) {
+  const answer = await cloud.call(name, parameters)
+  const codes = refusals.get(name) ?? new Set<string>()
+  if (answer.code !== undefined) refusals.set(name, codes.add(answer.code))
+  return answer
+}
+
 test('every action that is performed has a request here, and no other', () => {
   expect(Object.keys(baseRequests).toSorted()).toEqual(actions.map(([name]) => name).toSorted())
 })
@@ -82,7 +91,7 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
   '$name reads what it honours, refuses the rest by name, and knows its filters',
   async ({ name, action }) => {
     const base = baseRequests[name]!
-    const plain = await cloud.call(name, await base.request(world))
+    const plain = await call(name, await base.request(world))
     expect(plain.code, plain.message).toBe(base.refusedAs)
     const inputs = memberPaths(ec2Model(), operationNamed(ec2Model(), name)?.in)
     const leaves = inputs.filter(({ hasMembers, path }) => !hasMembers && !path.startsWith('Filters'))
@@ -94,13 +103,13 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
         // A member that goes with nothing else is given with the request that it goes with.
         for (const request of [base.request, ...(base.others ?? [])]) {
           if (watch.readOf(name).has(path)) break
-          await cloud.call(name, { [parameter]: value, ...(await request(world)) })
+          await call(name, { [parameter]: value, ...(await request(world)) })
         }
         expect(watch.readOf(name), `${name} does not read ${path}, which it lists as honoured`).toContain(
           path,
         )
       } else {
-        const refused = await cloud.call(name, { ...(await base.request(world)), [parameter]: value })
+        const refused = await call(name, { ...(await base.request(world)), [parameter]: value })
         // Without what it belongs to, a member may be missed before it is refused.
         expect(['UnsupportedOperation', 'MissingParameter'], `${name} ${parameter}`).toContain(refused.code)
         expect(refused.message, `${name} ${parameter}`).toContain(parameter.split('.')[0])
@@ -112,7 +121,7 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
         'TagSpecification.1.Tag.1.Key': 'colour',
         'TagSpecification.1.Tag.1.Value': name,
       }
-      const tagged = await cloud.call(name, { ...(await base.request(world)), ...tags })
+      const tagged = await call(name, { ...(await base.request(world)), ...tags })
       expect(tagged.code, tagged.message).toBe(base.refusedAs)
       const found = await cloud.call('DescribeTags', { 'Filter.1.Name': 'value', 'Filter.1.Value.1': name })
       expect(found.body, `${name} drops tags of ${type}`).toContain(`<resourceType>${type}</resourceType>`)
@@ -120,7 +129,7 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
     const hasFilters = inputs.some(({ path }) => path === 'Filters')
     if (!hasFilters || honourOf(action, 'Filters') !== 'honoured') return
     const filtered = async (filter: string) =>
-      cloud.call(name, {
+      call(name, {
         ...(await base.request(world)),
         'Filter.1.Name': filter.replace('KEY', 'colour'),
         'Filter.1.Value.1': 'nothing-has-this',
@@ -153,22 +162,24 @@ test('every member that the model requires of an answer was answered', () => {
 })
 
 test('the report that is checked in is the report of this code', async () => {
-  const seen = Object.fromEntries(
-    [...watch.answered]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, members]) => [name, [...members].toSorted()]),
-  )
-  const answeredFile = new URL('../../src/coverage/answered-members.json', import.meta.url)
+  const sorted = (map: ReadonlyMap<string, ReadonlySet<string>>) =>
+    Object.fromEntries(
+      [...map]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, values]) => [name, [...values].toSorted()]),
+    )
+  const seen = { answered: sorted(watch.answered), errors: sorted(refusals) }
+  const seenFile = new URL('../../src/coverage/seen.json', import.meta.url)
   const reportFile = new URL('../../../../docs/coverage-ec2.json', import.meta.url)
   const text = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`
   if (writing) {
-    await writeFile(answeredFile, text(seen))
+    await writeFile(seenFile, text(seen))
     await writeFile(reportFile, text(coverageReport(seen)))
   }
   // Members come and go with what a run happens to have: none that was written down may be missing, though.
-  for (const [name, members] of Object.entries(answeredMembers()))
-    expect(Object.keys(seen).includes(name) ? seen[name] : [], name).toEqual(
-      expect.arrayContaining([...members]),
-    )
+  const before = seenByTest()
+  for (const [name, members] of Object.entries(before.answered))
+    expect(seen.answered[name] ?? [], name).toEqual(expect.arrayContaining([...members]))
+  expect(seen.errors).toEqual(before.errors)
   expect(JSON.parse(await readFile(reportFile, 'utf8'))).toEqual(JSON.parse(text(coverageReport())))
 })

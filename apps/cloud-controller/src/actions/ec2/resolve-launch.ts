@@ -154,12 +154,15 @@ function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']
   }
 }
 
-/** Checked in the claiming transaction: two launches at once cannot both take the last of it. */
+/**
+ * How many instances of the launch the account's quota admits, at most MaxCount; fewer than MinCount are refused. Checked
+ * in the claiming transaction: two launches at once cannot both take the last of it.
+ */
 export async function claimInstanceQuota(
   ctx: ActionContext,
   tx: Tx,
   { launching, capacity }: { launching: Launch; capacity: CapacityNow },
-): Promise<void> {
+): Promise<number> {
   const use = capacity.accountUse(ctx.caller.accountId)
   const wanted = launching.request.minCount
   const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
@@ -174,4 +177,6 @@ export async function claimInstanceQuota(
       `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
     )
   }
+  const room = Math.min(instances - use.instances, Math.floor((vcpus - use.vcpus) / launching.request.vcpus))
+  return Math.min(launching.request.maxCount, room)
 }

@@ -60,8 +60,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   const { availabilityZone } = launching.request
   const group = await resolvePlacementGroup(ctx, tx.db, asked.Placement, availabilityZone)
   const capacity = await ctx.capacity.at(tx)
-  await claimInstanceQuota(ctx, tx, { launching, capacity })
-  const placement = await place(ctx, tx, { launching, capacity, group })
+  const maxCount = await claimInstanceQuota(ctx, tx, { launching, capacity })
+  const placement = await place(ctx, tx, { launching, capacity, group, maxCount })
   const subnet = launching.subnetIn(placement.availabilityZone!)
   const reservationId = newId('reservation', ctx.random)
   await tx.db
@@ -114,11 +114,12 @@ async function place(
     launching,
     capacity,
     group,
-  }: { launching: Launch; capacity: CapacityNow; group: PlacementGroupUse | null },
+    maxCount,
+  }: { launching: Launch; capacity: CapacityNow; group: PlacementGroupUse | null; maxCount: number },
 ): Promise<Placement> {
   const cursor = await getSetting(tx.db, cursorSetting)
   const placement = capacity.plan({
-    request: launching.request,
+    request: { ...launching.request, maxCount },
     policy: ctx.settings.placementPolicy,
     cursor,
     group,

@@ -159,3 +159,20 @@ test('another account cannot launch, see or end what is not its own', async () =
     'InvalidInstanceID.NotFound',
   )
 })
+
+test('MaxCount is cut to what the quota leaves, and never passes it', async () => {
+  const tight = await CloudUnderTest.start()
+  try {
+    await tight.addNode('node-1')
+    const image = await tight.plantImage(tight.admin.accountId)
+    await tight.cloud.record.transaction('action', async (tx) => {
+      await tx.db.updateTable('quota').set({ value: 3 }).where('name', '=', 'instances').execute()
+    })
+    const launch = (MinCount: number, MaxCount: number) =>
+      tight.call('RunInstances', { ImageId: image, MinCount, MaxCount })
+    expect((await launch(1, 50)).xml.instancesSet.item.length).toBe(3)
+    expect((await launch(1, 1)).code).toBe('InstanceLimitExceeded')
+  } finally {
+    await tight.stop()
+  }
+})
