@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { sampleModel } from '../test/sample-model.ts'
 import { parseQueryRequest } from './form.ts'
+import type { ServiceModel } from './model.ts'
 import { QueryDecoder } from './query-decode.ts'
 import type { DecodeOptions } from './query-decode.ts'
 
@@ -34,6 +35,27 @@ describe('the ec2 form', () => {
     expect(() => ec2('Name.1=a&Name.2=b')).toThrow('Name.1')
     expect(() => ec2('Name.1.1=a')).toThrow('Name.1.1')
     expect(() => ec2('Name.1=a&Name=b')).toThrow('Name.1')
+  })
+
+  it('takes a lone value for a structure of a Value, as euca2ools writes it, and for no other', () => {
+    const text = { kind: 'string' } as const
+    const model: ServiceModel = {
+      ...sampleModel('ec2Query'),
+      operations: { Set: { in: 'SetRequest' } },
+      shapes: {
+        string: text,
+        Attribute: { kind: 'struct', members: { Value: ['string'] } },
+        Pair: { kind: 'struct', members: { Key: ['string'], Value: ['string'] } },
+        SetRequest: { kind: 'struct', members: { Kernel: ['Attribute'], Tag: ['Pair'] } },
+      },
+    }
+    const set = (form: string) =>
+      new QueryDecoder(model).decode('Set', parseQueryRequest('', form).parameters)
+    expect(set('Kernel=eki-1')).toEqual({ Kernel: { Value: 'eki-1' } })
+    expect(set('Kernel.Value=eki-1')).toEqual({ Kernel: { Value: 'eki-1' } })
+    expect(set('Kernel=')).toEqual({ Kernel: {} })
+    expect(() => set('Kernel=eki-1&Kernel.Value=eki-2')).toThrow('Kernel')
+    expect(() => set('Tag=x')).toThrow('Tag')
   })
 
   it('takes a lone value for a list of one, and an empty one for none', () => {

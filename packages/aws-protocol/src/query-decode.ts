@@ -122,7 +122,7 @@ export class QueryDecoder {
   }
 
   #structValue(name: string, shape: StructShape, node: FormNode, path: string): unknown {
-    const value = this.#struct(name, node, path)
+    const value = this.#struct(name, this.#ec2 ? withValue(shape, node) : node, path)
     if (shape.kind === 'union' && Object.keys(value).length !== 1) {
       throw this.#errors.badValue(path, undefined, 'exactly one of its alternatives')
     }
@@ -179,6 +179,13 @@ function onlyFirst(node: FormNode): FormNode {
   const first = node.children?.get('1')
   const alone = first && node.value === undefined && node.children?.size === 1 && !first.children
   return alone ? first : node
+}
+
+/** `EbsOptimized=true` where EC2's model has `EbsOptimized.Value`: euca2ools writes an attribute of an instance so. */
+function withValue({ members }: StructShape, node: FormNode): FormNode {
+  const isPlain = node.value !== undefined && node.value !== '' && !node.children
+  const holdsValue = members['Value'] !== undefined && Object.keys(members).length === 1
+  return isPlain && holdsValue ? { children: new Map([['Value', { value: node.value! }]]) } : node
 }
 
 const wrapper = (item: string): Members => new Map([[item, { key: item, model: ['string'] }]])

@@ -6,9 +6,10 @@ import { ec2Model } from './ec2-model.ts'
 /** Actions that have generated types; `packages/aws-protocol/tools/typed-operations.ts` lists them. */
 export type Ec2TypedAction = keyof Operations
 
-/** AWS's members, and those that Eucalyptus added. */
-export type Ec2Input<Name extends Ec2TypedAction> = Operations[Name]['input'] &
-  (Name extends keyof EucalyptusMembers ? EucalyptusMembers[Name] : unknown)
+/** AWS's members, and those that Eucalyptus added or asked for less strictly. */
+export type Ec2Input<Name extends Ec2TypedAction> = Name extends keyof EucalyptusMembers
+  ? Omit<Operations[Name]['input'], keyof EucalyptusMembers[Name]> & EucalyptusMembers[Name]
+  : Operations[Name]['input']
 export type Ec2Output<Name extends Ec2TypedAction> = Operations[Name]['output']
 
 /** What a registry of actions looks like: `{ RunInstances: runInstances } satisfies Partial<Ec2ActionTable<Context>>`. */

@@ -118,17 +118,32 @@ export interface EucalyptusComputeOperations {
   }
 }
 
-/** Members that Eucalyptus added to AWS's inputs. */
+/** Members that Eucalyptus added to AWS's inputs, or asked for less strictly. */
 export interface EucalyptusMembers {
   RunInstances: {
     /** `private`: no public address, whatever the subnet says. */
     AddressingType?: string | undefined
   }
+  RegisterImage: {
+    /** Where it is not given, the image is called as its object is: clients before euca2ools 3 did not need it. */
+    Name?: string | undefined
+  }
 }
 
 export function withEucalyptusMembers(ec2: ServiceModel): ServiceModel {
-  const request = ec2.shapes['RunInstancesRequest']
-  if (!request || !('members' in request)) throw new Error('the model of EC2 has no RunInstancesRequest')
-  const members = { ...request.members, AddressingType: ['string'] as const }
-  return { ...ec2, shapes: { ...ec2.shapes, RunInstancesRequest: { ...request, members } } }
+  return {
+    ...ec2,
+    shapes: {
+      ...ec2.shapes,
+      ...withMember(ec2, 'RunInstancesRequest', 'AddressingType'),
+      ...withMember(ec2, 'RegisterImageRequest', 'Name'),
+    },
+  }
+}
+
+/** The request with that member, which is a text and need not be given. */
+function withMember(ec2: ServiceModel, shape: string, member: string): Record<string, ShapeModel> {
+  const request = ec2.shapes[shape]
+  if (!request || !('members' in request)) throw new Error(`the model of EC2 has no ${shape}`)
+  return { [shape]: { ...request, members: { ...request.members, [member]: ['string'] } } }
 }

@@ -6,6 +6,7 @@
  * the decoder refuses it as it refuses an unknown parameter.
  */
 import {
+  ec2QueryName,
   operationNamed,
   shapeNamed,
   structNamed,
@@ -84,11 +85,7 @@ function structNode(place: Place, shapeName: string | undefined, element: XmlEle
 function membersOf(model: ServiceModel, shapeName: string | undefined): Members {
   if (shapeName === undefined) return new Map()
   const { members } = structNamed(model, shapeName)
-  return new Map(Object.entries(members).map(([key, member]) => [queryName(key, member), member]))
-}
-
-function queryName(key: string, [, element, traits]: MemberModel): string {
-  return traits?.query ?? capital(element === undefined || element === 0 ? key : element)
+  return new Map(Object.entries(members).map(([key, member]) => [ec2QueryName(key, member), member]))
 }
 
 const capital = (text: string): string => (text[0] ?? '').toUpperCase() + text.slice(1)

@@ -29,6 +29,22 @@ export async function readInstanceRows(
   }))
 }
 
+/**
+ * Each living instance with the tag `euca:node`, which names its node: what the cloud's admin is told where everything
+ * is asked for, as Eucalyptus did, and by which euserv-describe-node-controllers finds the instances of each node.
+ */
+export async function withNodeTags(db: Reader, rows: readonly InstanceRows[]): Promise<InstanceRows[]> {
+  const nodeOf = ({ instance }: InstanceRows) => (instance.state === 'terminated' ? null : instance.node_id)
+  const ids = [...new Set(rows.map(nodeOf))].filter((id) => id !== null)
+  if (ids.length === 0) return [...rows]
+  const nodes = await db.selectFrom('agent').select(['id', 'name']).where('id', 'in', ids).execute()
+  const names = new Map<string | null, string>(nodes.map(({ id, name }) => [id, name]))
+  return rows.map((row) => {
+    const name = names.get(nodeOf(row))
+    return name === undefined ? row : { ...row, tags: [...row.tags, { Key: 'euca:node', Value: name }] }
+  })
+}
+
 async function placementGroupsOf(db: Reader, instances: readonly InstanceTable[]) {
   const ids = new Set(instances.map((instance) => instance.placement_group_id).filter((id) => id !== null))
   if (ids.size === 0) return new Map<string, PlacementGroupTable>()

@@ -1,7 +1,7 @@
 import { listInstances, listInstancesAfter } from '../../store/instance-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { InstanceTable } from '../../store/tables.ts'
-import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
+import { readInstanceRows, reservationViews, withNodeTags } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { applyFilters, filterNames } from '../filters.ts'
 import { nextToken, page, pageOf, timeKey, type PageInput } from '../pages.ts'
@@ -20,7 +20,7 @@ export const describeInstances = defineEc2Action('DescribeInstances', {
       if (ids.length === 0 && (input.Filters?.length ?? 0) === 0) return describePage(ctx, db, input)
       const found = ids.length > 0 ? await requireInstances(ctx, db, ids) : await listInstances(db, ctx.scope)
       const rows = applyFilters(
-        await readInstanceRows(db, ctx.scope, found),
+        await rowsOf(ctx, db, found),
         input.Filters,
         instanceFields(ctx.settings.region),
         (row) => row.tags,
@@ -38,6 +38,11 @@ function keyOf(instance: InstanceTable): string {
   return timeKey(instance.launched_at, instance.id)
 }
 
+async function rowsOf(ctx: ActionContext, db: Reader, instances: readonly InstanceTable[]) {
+  const rows = await readInstanceRows(db, ctx.scope, instances)
+  return ctx.scope === null ? withNodeTags(db, rows) : rows
+}
+
 /** Without ids and filters the record itself cuts the page: it costs the page and not the account. */
 async function describePage(ctx: ActionContext, db: Reader, input: PageInput) {
   const { after, size } = pageOf(ctx, input)
@@ -47,7 +52,7 @@ async function describePage(ctx: ActionContext, db: Reader, input: PageInput) {
     limit: size === null ? Number.MAX_SAFE_INTEGER : size + 1,
   })
   const shown = size === null ? found : found.slice(0, size)
-  const rows = await readInstanceRows(db, ctx.scope, shown)
+  const rows = await rowsOf(ctx, db, shown)
   return {
     Reservations: reservationViews(rows, ctx.settings.region),
     NextToken: shown.length < found.length ? nextToken(ctx, keyOf(shown.at(-1)!)) : undefined,

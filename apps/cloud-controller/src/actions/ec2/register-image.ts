@@ -4,6 +4,7 @@ import {
   invalidAmiNameMalformed,
   invalidParameterCombination,
   invalidParameterValue,
+  missingParameter,
   resourceLimitExceeded,
   unsupportedParameter,
   type Ec2Input,
@@ -35,14 +36,14 @@ export const registerImage = defineEc2Action('RegisterImage', {
   only: { VirtualizationType: ['hvm'], EnaSupport: [false] },
   creates: ['image'],
   run(ctx, input) {
-    const location = parseLocation(input)
+    const { name, ...location } = parseLocation(input)
     return ctx.transaction(async (tx) => {
       const { accountId } = ctx.caller
       const bootImage = (id: string | undefined, kind: 'kernel' | 'ramdisk') =>
         id === undefined ? null : requireVisibleImage(tx.db, accountId, id, kind).then((image) => image.id)
       const id = await insertImage(ctx, tx, {
         kind: 'machine',
-        name: input.Name,
+        name,
         description: input.Description ?? null,
         ...location,
         architecture:
@@ -123,8 +124,13 @@ export function checkImageName(name: string): void {
   if (!/^[A-Za-z0-9()[\] ./'@_-]{3,128}$/.test(name)) throw invalidAmiNameMalformed()
 }
 
-function parseLocation(input: Ec2Input<'RegisterImage'>): { bucket: string; object_key: string } {
-  checkImageName(input.Name)
+function parseLocation(input: Ec2Input<'RegisterImage'>): {
+  name: string
+  bucket: string
+  object_key: string
+} {
+  const name = input.Name ?? nameOf(input.ImageLocation)
+  checkImageName(name)
   if (input.Architecture !== undefined && !['x86_64', 'arm64', 'i386'].includes(input.Architecture))
     throw unsupportedParameter('Architecture')
   if (
@@ -142,7 +148,14 @@ function parseLocation(input: Ec2Input<'RegisterImage'>): { bucket: string; obje
     throw invalidParameterValue(
       `Value (${location.slice(0, 100)}) for parameter imageLocation is invalid. It must be BUCKET/KEY.`,
     )
-  return { bucket: path.slice(0, slash), object_key: path.slice(slash + 1) }
+  return { name, bucket: path.slice(0, slash), object_key: path.slice(slash + 1) }
+}
+
+/** As its object, without what tells its kind: clients of Eucalyptus' first years gave no name, and it needed none. */
+function nameOf(location: string | undefined): string {
+  const name = location?.slice(location.lastIndexOf('/') + 1).replace(/\.manifest\.xml$/, '')
+  if (!name) throw missingParameter('Name')
+  return name
 }
 
 /** Running instances keep the image; new launches do not get it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html */

@@ -86,12 +86,23 @@ function listGroups(ctx: ActionContext, db: Reader): Promise<SecurityGroupTable[
     .execute()
 }
 
+/**
+ * euca2ools takes an id of more than eight digits for a name. No group can be called so (names do not begin with sg-),
+ * and thus nothing else can be meant.
+ */
+function idForName<T extends { GroupId?: string | undefined; GroupName?: string | undefined }>(input: T): T {
+  const { GroupId: id, GroupName: name } = input
+  const isId = id === undefined && name !== undefined && isWellFormedId('securityGroup', name)
+  return isId ? { ...input, GroupId: name, GroupName: undefined } : input
+}
+
 /** The caller's group by id, or by name in its default VPC. */
 export async function requireGroup(
   ctx: ActionContext,
   db: Reader,
-  input: { GroupId?: string | undefined; GroupName?: string | undefined },
+  given: { GroupId?: string | undefined; GroupName?: string | undefined },
 ): Promise<SecurityGroupTable> {
+  const input = idForName(given)
   if (input.GroupId === undefined && input.GroupName === undefined) throw missingParameter('GroupId')
   if (input.GroupId !== undefined && input.GroupName !== undefined)
     throw invalidParameterCombination('The parameters groupId and groupName may not be used together')

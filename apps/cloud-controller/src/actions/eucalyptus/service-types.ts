@@ -9,7 +9,8 @@ const types = [
 ] as const
 
 const inZones: ReadonlySet<string> = new Set(['node', 'storage'])
-const publicOnes: ReadonlySet<string> = new Set(['objectstorage', 'user-api'])
+/** What users call; the others are between machines. */
+export const publicServiceTypes: ReadonlySet<string> = new Set(['objectstorage', 'user-api'])
 
 const entries = (names: readonly string[]) => names.map((Entry) => ({ Entry }))
 
@@ -23,7 +24,7 @@ export async function describeAvailableServiceTypes() {
       Registerable: false,
       RequiresName: true,
       Partitioned: inZones.has(name),
-      PublicApiService: publicOnes.has(name),
+      PublicApiService: publicServiceTypes.has(name),
       ServiceGroups: entries(groups),
       ServiceGroupMembers: entries(
         types.filter(([, , of]) => of.some((group) => group === name)).map(([member]) => member),

@@ -12,6 +12,7 @@ import type { AgentTable } from '../../store/tables.ts'
 import type { CloudSettings } from '../../settings.ts'
 import type { EucalyptusContext } from '../eucalyptus-actions.ts'
 import { passesFilters } from './service-filters.ts'
+import { publicServiceTypes } from './service-types.ts'
 
 /** A service as an administrator of Eucalyptus knew it: a daemon of ours, or what one does for users. */
 interface Service {
@@ -190,6 +191,8 @@ function isAsked(input: DescribeServicesInput, { status, isDetail }: Service): b
     'is-service-group': [String(id.Type === 'user-api')],
     'service-group': id.Type === 'objectstorage' ? ['user-api'] : [],
     'service-group-member': [String(id.Type === 'objectstorage')],
+    public: [String(publicServiceTypes.has(id.Type))],
+    internal: [String(!publicServiceTypes.has(id.Type))],
   })
   return (
     passes &&
