@@ -36,6 +36,7 @@ import { registerRecordGauges } from './metrics/record-gauges.ts'
 import { PollWaiters } from './poll-waiters.ts'
 import { Presence } from './presence.ts'
 import { agentsReconciler } from './reconcilers/agents.ts'
+import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
 import { keysReconciler } from './reconcilers/keys.ts'
@@ -229,6 +230,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     agentsReconciler(context),
     terminatedReconciler(context),
     samplesReconciler(context),
+    clientTokensReconciler(context),
   ]
 }
 

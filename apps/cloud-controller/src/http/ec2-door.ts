@@ -5,6 +5,7 @@ import {
   ec2Model,
   eucalyptusActionNames,
   invalidAction,
+  invalidParameterValue,
   missingParameter,
   unsupportedOperation,
 } from '@mallee/ec2-api'
@@ -15,6 +16,9 @@ import { actionContext } from './action-context.ts'
 import { answerEucalyptusCompute, isEucalyptusCompute } from './eucalyptus-compute-door.ts'
 import { refuseUnhonoured } from './honoured-members.ts'
 import type { Answer, Visit } from './visit.ts'
+
+/** Characters; EC2 API Reference, "Ensuring idempotency". */
+const longestToken = 64
 
 /** From a verified EC2 query to its answer. */
 export async function answerEc2(
@@ -36,12 +40,15 @@ export async function answerEc2(
   const given = codec.decoder.decode(name, query.parameters)
   refuseUnhonoured(ec2Model(), name, action, given)
   if (given['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
+  const token = given['ClientToken'] as string | undefined
+  if (token !== undefined && token.length > longestToken)
+    throw invalidParameterValue(`The parameter ClientToken has at most ${longestToken} characters.`)
   const { input, scope } = scopeOf(action, given, caller)
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action.run(
       actionContext({ ...visit, traceparent: span.traceparent }, name, caller, {
         scope,
-        idempotency: { token: given['ClientToken'] as string | undefined, input: given },
+        idempotency: { token, input: given },
       }),
       visit.deps.watch?.input(name, input) ?? input,
     ),
