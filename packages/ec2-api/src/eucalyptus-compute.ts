@@ -3,7 +3,13 @@
  * `/services/…`; under `/` the action of that name is AWS's), their change by the cloud's admin, and members that it
  * added to AWS's requests.
  */
-import { QueryDecoder, QueryEncoder, type ServiceModel, type ShapeModel } from '@mallee/aws-protocol'
+import {
+  QueryDecoder,
+  QueryEncoder,
+  type MemberModel,
+  type ServiceModel,
+  type ShapeModel,
+} from '@mallee/aws-protocol'
 
 const shapes: Readonly<Record<string, ShapeModel>> = {
   DescribeInstanceTypesRequest: {
@@ -128,6 +134,10 @@ export interface EucalyptusMembers {
     /** Where it is not given, the image is called as its object is: clients before euca2ools 3 did not need it. */
     Name?: string | undefined
   }
+  ModifyInstanceAttribute: {
+    /** What euca2ools calls `GroupId.n` here. */
+    SecurityGroupIds?: string[] | undefined
+  }
 }
 
 export function withEucalyptusMembers(ec2: ServiceModel): ServiceModel {
@@ -135,15 +145,18 @@ export function withEucalyptusMembers(ec2: ServiceModel): ServiceModel {
     ...ec2,
     shapes: {
       ...ec2.shapes,
-      ...withMember(ec2, 'RunInstancesRequest', 'AddressingType'),
-      ...withMember(ec2, 'RegisterImageRequest', 'Name'),
+      ...withMember(ec2, 'RunInstancesRequest', { AddressingType: ['string'] }),
+      ...withMember(ec2, 'RegisterImageRequest', { Name: ['string'] }),
+      ...withMember(ec2, 'ModifyInstanceAttributeRequest', {
+        SecurityGroupIds: ['GroupIdStringList', 'SecurityGroupId'],
+      }),
     },
   }
 }
 
-/** The request with that member, which is a text and need not be given. */
-function withMember(ec2: ServiceModel, shape: string, member: string): Record<string, ShapeModel> {
+/** The request with that member, new or in place of AWS's. */
+function withMember(ec2: ServiceModel, shape: string, member: Record<string, MemberModel>) {
   const request = ec2.shapes[shape]
   if (!request || !('members' in request)) throw new Error(`the model of EC2 has no ${shape}`)
-  return { [shape]: { ...request, members: { ...request.members, [member]: ['string'] } } }
+  return { [shape]: { ...request, members: { ...request.members, ...member } } }
 }

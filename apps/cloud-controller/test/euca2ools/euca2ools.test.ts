@@ -9,6 +9,7 @@ import { absentCommands } from './absent-commands.ts'
 import { accountCommands, laterCommands } from './account-commands.ts'
 import { adminCommands } from './admin-commands.ts'
 import { readAnswer, readError, walk } from './client-answers.ts'
+import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
 import { imageCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
@@ -60,6 +61,15 @@ describe('what the cloud has no action for', () => {
         await full.play(step)
       }
     })
+})
+
+describe('every filter that a command offers is known', () => {
+  test.each(clientFilters)('%s', async (action, filters) => {
+    const answers = filters.map((name) =>
+      full.play({ action, send: () => ({ 'Filter.1.Name': name, 'Filter.1.Value.1': 'x' }) }).catch(String),
+    )
+    expect((await Promise.all(answers)).filter((answer) => answer !== undefined)).toEqual([])
+  })
 })
 
 /** The node says that they run, and sends a console of one. */

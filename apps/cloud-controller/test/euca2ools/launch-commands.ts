@@ -292,7 +292,11 @@ export const launchCommands = [
     'euca-modify-instance-attribute',
     modify({ 'DisableApiTermination.Value': 'false' }),
     modify({ InstanceInitiatedShutdownBehavior: 'terminate' }),
-    modify({ 'SecurityGroupId.1': 'sg-0123456789abcdef0' }, ['UnknownParameter', 'SecurityGroupId']),
+    {
+      action: 'ModifyInstanceAttribute',
+      send: (world) => ({ ...ofInstance(world), 'SecurityGroupId.1': world.thing('group') }),
+    },
+    modify({ 'SecurityGroup.1': 'servers' }, ['UnknownParameter', 'SecurityGroup']),
     modify({ EbsOptimized: 'true' }, ['IncorrectInstanceState', "'stopped'"]),
     modify({ UserData: 'aGVsbG8=' }, ['IncorrectInstanceState', "'stopped'"]),
     modify(

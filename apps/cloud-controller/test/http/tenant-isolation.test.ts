@@ -46,7 +46,7 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^Key(?:Name|PairId)$/, /^Key(?:Name|PairId)$/],
   [/^Group(?:Id|Name)$/, /^(?:Group(?:Id|Name)|PartitionNumber)$/],
   [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
-  [/^GroupId\.1$/, /^DisableApiTermination/],
+  [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
 ]
 
 /** A request of the caller's own in which this member may name a thing. */

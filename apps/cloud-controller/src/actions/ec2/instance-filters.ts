@@ -87,7 +87,7 @@ function groups(row: InstanceRows) {
   return row.interfaces.flatMap((entry) => entry.groups)
 }
 
-/** `network-interface.…`: of any of the instance's interfaces. */
+/** `network-interface.…`: of any of the instance's interfaces; `association.…` alone as well, as AWS had it once. */
 function interfaceFields(region: string): FilterFields<InstanceRows> {
   const owner = (entry: InterfaceView) =>
     entry.public_ip === null ? null : entry.address_allocation_id === null ? 'amazon' : entry.account_id
@@ -124,9 +124,9 @@ function interfaceFields(region: string): FilterFields<InstanceRows> {
     'vpc-id': (entry) => [entry.vpc_id],
   }
   return Object.fromEntries(
-    Object.entries(fields).map(([name, read]) => [
-      `network-interface.${name}`,
-      (row: InstanceRows) => row.interfaces.flatMap(read),
-    ]),
+    Object.entries(fields).flatMap(([name, read]) => {
+      const names = [`network-interface.${name}`, ...(name.startsWith('association.') ? [name] : [])]
+      return names.map((known) => [known, (row: InstanceRows) => row.interfaces.flatMap(read)])
+    }),
   )
 }

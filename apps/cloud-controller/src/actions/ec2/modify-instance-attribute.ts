@@ -39,6 +39,7 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
     'UserData',
     'InstanceInitiatedShutdownBehavior',
     'Groups',
+    'SecurityGroupIds',
     'EbsOptimized',
     'SriovNetSupport',
     'EnaSupport',
@@ -99,7 +100,7 @@ function changeOf(input: Input): Change {
   say('enaSupport', input.EnaSupport)
   if (input.UserData) said.push(['userData', input.UserData.Value === undefined ? undefined : ''])
   if (input.Attribute !== undefined) said.push([input.Attribute, input.Value])
-  const groups = input.Groups ?? []
+  const groups = [...(input.Groups ?? []), ...(input.SecurityGroupIds ?? [])]
   if (groups.length > 0 && input.Attribute !== 'groupSet') said.push(['groupSet', ''])
   const mapping = input.BlockDeviceMappings?.[0]
   if (mapping) said.push(['blockDeviceMapping', mapping.DeviceName ?? ''])
