@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { longRequests } from './conformance/requests/long-requests.ts'
 import { longCrash } from './crash/long-crash.ts'
 import { realDozen } from './crash/real-dozen.ts'
 import { longSimulation } from './simulation/long-simulation.ts'
@@ -8,6 +9,7 @@ import { longSimulation } from './simulation/long-simulation.ts'
  */
 const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   simulation: longSimulation,
+  requests: longRequests,
   crash: longCrash,
   'crash-real': realDozen,
   outage: () => told('test/system/outage.ts'),

@@ -250,4 +250,5 @@ def main():
         say(kind="parsed", operation=name, mode=mode, difference=difference(name, want, got))
 
 
-main()
+if __name__ == "__main__":
+    main()

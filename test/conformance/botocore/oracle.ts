@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { QueryDecoder, QueryEncoder, ServiceModel } from '@mallee/aws-protocol'
 import { operationNamed, parseQueryRequest } from '@mallee/aws-protocol'
 
-const python = '/usr/bin/python3'
+export const python = '/usr/bin/python3'
 const script = fileURLToPath(new URL('oracle.py', import.meta.url))
 
 export interface Comparison {
@@ -78,7 +78,7 @@ export async function compare(codec: Codec): Promise<Comparison> {
     decodeFailures: [],
     encodeFailures: [],
   }
-  child.stdin.write(`${JSON.stringify({ required: requiredMembers(model), unions: unionNames(model) })}\n`)
+  child.stdin.write(`${JSON.stringify(modelFacts(model))}\n`)
   const answers: string[] = []
   for await (const text of createInterface({ input: child.stdout })) {
     const line = JSON.parse(text) as Line
@@ -94,6 +94,11 @@ export async function compare(codec: Codec): Promise<Comparison> {
   const status = await exited
   if (status !== 0) throw new Error(`oracle.py ended with ${status}`)
   return result
+}
+
+/** What our newer model knows beyond botocore's. */
+export function modelFacts(model: ServiceModel) {
+  return { required: requiredMembers(model), unions: unionNames(model) }
 }
 
 function unionNames(model: ServiceModel): string[] {
@@ -137,7 +142,8 @@ function untagged(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, untagged(item)]))
 }
 
-function tagged(value: unknown): unknown {
+/** Dates and bytes as the oracle writes them. */
+export function tagged(value: unknown): unknown {
   if (value instanceof Date) return { $date: value.getTime() }
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
   if (Array.isArray(value)) return value.map(tagged)
@@ -148,7 +154,7 @@ function tagged(value: unknown): unknown {
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** The first place where two values differ. */
-function difference(path: string, want: unknown, got: unknown): string | undefined {
+export function difference(path: string, want: unknown, got: unknown): string | undefined {
   if (!isObject(want) || !isObject(got)) {
     return Object.is(want, got) ? undefined : `${path}: ${JSON.stringify(want)} became ${JSON.stringify(got)}`
   }
