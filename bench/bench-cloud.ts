@@ -104,6 +104,13 @@ export class BenchCloud {
     return { method: 'POST' as const, url: '/', headers: { ...headers, ...signed }, payload }
   }
 
+  /** The answer's text; throws where it is not a success. */
+  async call(action: string, parameters: Record<string, string | number> = {}): Promise<string> {
+    const answer = await this.cloud.door.inject(this.sign(action, parameters))
+    if (answer.statusCode !== 200) throw new Error(answer.body)
+    return answer.body
+  }
+
   async close(): Promise<void> {
     await this.cloud.close()
     await rm(this.dir, { recursive: true, force: true })

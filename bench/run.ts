@@ -1,18 +1,24 @@
 import { acceptedLaunchesBench } from './accepted-launches.ts'
 import { describeInstancesBench } from './describe-instances.ts'
+import { describePagesBench } from './describe-pages.ts'
+import { encodeBench } from './encode.ts'
 import { heldPollsBench } from './held-polls.ts'
 import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
 import { runInstancesBench } from './run-instances.ts'
+import { signaturesBench } from './signatures.ts'
 
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'accepted-launches': acceptedLaunchesBench,
   'describe-instances': describeInstancesBench,
+  'describe-pages': describePagesBench,
+  encode: encodeBench,
   'held-polls': heldPollsBench,
   placements: placementsBench,
   'start-and-memory': startAndMemoryBench,
   'run-instances': runInstancesBench,
+  signatures: signaturesBench,
 }
 
 const name = process.argv[2] ?? ''

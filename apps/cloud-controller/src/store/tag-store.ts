@@ -16,11 +16,12 @@ export async function readTags(
     const rows = await db
       .selectFrom('tag')
       .selectAll()
-      .$if(accountId !== null, (query) => query.where('account_id', '=', accountId!))
+      // By resource alone: asked for the account too, SQLite goes through all the tags of the account.
       .where('resource_id', 'in', resourceIds.slice(start, start + 500))
       .orderBy('key')
       .execute()
     for (const row of rows) {
+      if (accountId !== null && row.account_id !== accountId) continue
       const list = tags.get(row.resource_id) ?? []
       list.push({ Key: row.key, Value: row.value })
       tags.set(row.resource_id, list)

@@ -56,10 +56,14 @@ async function placementGroupsOf(db: Reader, instances: readonly InstanceTable[]
   return new Map(groups.map((group) => [group.id, group]))
 }
 
-/** One account-wide read beats many by id once there are more than a few hundred. */
+/** More than any page has: then one read of the whole account beats looking up each id. */
+const wholeAccount = 2000
+
 function interfacesOf(db: Reader, accountId: string | null, ids: readonly string[]) {
   const owner = accountId === null ? {} : { accountId }
-  return ids.length > 500 ? readInterfaces(db, owner) : readInterfaces(db, { ...owner, instanceIds: ids })
+  return ids.length > wholeAccount
+    ? readInterfaces(db, owner)
+    : readInterfaces(db, { ...owner, instanceIds: ids })
 }
 
 /** Reservations in the order of their instances, each with its instances by launch index. */
