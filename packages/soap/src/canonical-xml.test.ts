@@ -33,6 +33,16 @@ test('a part of a document brings the namespaces that it uses, and those that ar
   expect(canonicalXml(inner!, ['#default', 'none'])).toBe('<b:y xmlns="urn:d" xmlns:b="urn:b"><z></z></b:y>')
 })
 
+test('a listed namespace is written again where it is declared anew, and once more behind that', () => {
+  const text = '<r xmlns:a="urn:1"><x xmlns:a="urn:2"><y/></x><z xmlns:a="urn:1"/><w/></r>'
+  expect(canonicalXml(parse(text), ['a'])).toBe(
+    '<r xmlns:a="urn:1"><x xmlns:a="urn:2"><y></y></x><z></z><w></w></r>',
+  )
+  expect(canonicalXml(parse('<r xmlns="urn:1"><x xmlns=""><y/></x><z/></r>'), ['#default'])).toBe(
+    '<r xmlns="urn:1"><x xmlns=""><y></y></x><z></z></r>',
+  )
+})
+
 test('what is canonical stays as it is', () => {
   const text = '<b:y xmlns:b="urn:b" b:k="&quot;"><z xmlns="urn:d">&#xD;&amp;</z></b:y>'
   expect(canonicalXml(parse(text))).toBe(text)

@@ -21,7 +21,10 @@ export interface SignedReference {
   readonly inclusive: readonly string[]
 }
 
-const maxReferences = 10
+/** Two are needed: Body and Timestamp. */
+const maxReferences = 4
+/** Each listed prefix costs a look at every element of what is signed; clients list those of the message, a few. */
+const maxPrefixes = 32
 
 export function readSignature(signature: XmlElement): SignedInfo {
   const [info, value, keyInfo] = inOrder(signature, ['SignedInfo', 'SignatureValue', 'KeyInfo'])
@@ -81,7 +84,10 @@ function prefixList(method: XmlElement): string[] {
   if (!isList || more.length > 0 || elementsOf(option).length > 0)
     throw invalidSecurity('a canonical form has an option that is not allowed.')
   const list = attribute(option, 'PrefixList') ?? ''
-  return list.split(/[ \t\n\r]+/).filter((prefix) => prefix !== '')
+  const prefixes = new Set(list.split(/[ \t\n\r]+/).filter((prefix) => prefix !== ''))
+  if (prefixes.size > maxPrefixes)
+    throw invalidSecurity(`a canonical form lists more than ${maxPrefixes} prefixes.`)
+  return [...prefixes]
 }
 
 /** KeyInfo / SecurityTokenReference / Reference URI="#…" */

@@ -18,6 +18,19 @@ test('what it reads: namespaces, attributes, references, text', () => {
   expect(textOf(parse('<a>x&#13;y</a>'))).toBe('x\ry')
 })
 
+test('namespaces are found however far up they were declared, and no element holds those of its parents', () => {
+  const declarations = (level: number) =>
+    Array.from({ length: 32 }, (_, index) => ` xmlns:p${level}.${index}="urn:${level}.${index}"`).join('')
+  const opening = Array.from({ length: 30 }, (_, level) => `<a${declarations(level)}>`).join('')
+  const root = parse(`${opening}${'<b xmlns:z="u"/>'.repeat(4000)}<p0.7:c p29.31:d=""/>${'</a>'.repeat(30)}`)
+  let inmost = root
+  for (let level = 1; level < 30; level += 1) inmost = inmost.children[0] as typeof root
+  const last = inmost.children.at(-1) as typeof root
+  expect([last.namespace, last.attributes[0]?.namespace]).toEqual(['urn:0.7', 'urn:29.31'])
+  expect((inmost.children[0] as typeof root).declared.size).toBe(1)
+  expect(last).not.toHaveProperty('scope')
+})
+
 describe('what it refuses', () => {
   test.each([
     '',

@@ -28,7 +28,7 @@ export class XmlRefused extends Error {
   override readonly name = 'XmlRefused'
 }
 
-export const xmlLimits = { maxDepth: 32, maxElements: 20_000, maxAttributes: 32 } as const
+export const xmlLimits = { maxDepth: 32, maxElements: 5_000, maxAttributes: 32 } as const
 export const xmlNamespace = 'http://www.w3.org/XML/1998/namespace'
 
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
@@ -37,9 +37,10 @@ const notXml = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u
 
 interface Open extends XmlElement {
   readonly children: Array<XmlElement | string>
-  /** All namespaces in scope. */
-  readonly scope: ReadonlyMap<string, string>
 }
+
+/** Where a prefix is looked up: here, then in the parents. No map of all that is in scope is made for each element. */
+type Scope = Pick<XmlElement, 'declared' | 'parent'>
 
 /** The root element. Throws XmlRefused, with a reason for people. */
 export function parseStrictXml(bytes: Uint8Array): XmlElement {
@@ -123,19 +124,15 @@ class Parser {
     const given = this.#attributes()
     const empty = this.#match(/[ \t\n]*(\/?)>/y)
     if (!empty) throw this.#unexpected()
-    const declared = declarations(given)
-    const scope =
-      declared.size === 0 && parent ? parent.scope : new Map([...(parent?.scope ?? []), ...declared])
+    const scope: Scope = { declared: declarations(given), parent }
     const [prefix, local] = [tag[2] ?? '', tag[3] ?? '']
     const element: Open = {
       prefix,
       local,
-      namespace: prefix === '' ? (scope.get('') ?? '') : boundTo(scope, prefix),
-      parent,
-      declared,
+      namespace: boundTo(scope, prefix),
+      ...scope,
       attributes: attributesOf(given, scope),
       children: [],
-      scope,
     }
     return { element, empty: empty[1] === '/' }
   }
@@ -213,7 +210,7 @@ function declarations(given: readonly RawAttribute[]): Map<string, string> {
   return declared
 }
 
-function attributesOf(given: readonly RawAttribute[], scope: ReadonlyMap<string, string>): XmlAttribute[] {
+function attributesOf(given: readonly RawAttribute[], scope: Scope): XmlAttribute[] {
   const seen = new Set<string>()
   return given
     .filter((attribute) => !declares(attribute))
@@ -226,8 +223,17 @@ function attributesOf(given: readonly RawAttribute[], scope: ReadonlyMap<string,
     })
 }
 
-function boundTo(scope: ReadonlyMap<string, string>, prefix: string): string {
-  const namespace = prefix === 'xml' ? xmlNamespace : scope.get(prefix)
+/** Undefined for a prefix that nobody declared; empty for no default namespace. */
+export function namespaceInScope(scope: Scope, prefix: string): string | undefined {
+  for (let at: Scope | null = scope; at; at = at.parent) {
+    const namespace = at.declared.get(prefix)
+    if (namespace !== undefined) return namespace
+  }
+  return prefix === '' ? '' : undefined
+}
+
+function boundTo(scope: Scope, prefix: string): string {
+  const namespace = prefix === 'xml' ? xmlNamespace : namespaceInScope(scope, prefix)
   if (namespace === undefined) throw new XmlRefused(`The prefix ${prefix} is not declared.`)
   return namespace
 }

@@ -4,7 +4,7 @@ import { AwsError } from '@mallee/aws-protocol'
 import { createSigningCertificate } from '@mallee/pki'
 import { signMessage, type MessageSigner } from './sign-message.ts'
 import { elementsOf } from './strict-xml.ts'
-import { verifyMessage } from './verify-message.ts'
+import { openMessage, verifyMessage } from './verify-message.ts'
 
 const nowMs = Date.parse('2026-11-21T02:01:00Z')
 let signer: MessageSigner
@@ -31,6 +31,44 @@ describe('a message of another maker', () => {
 test.each(['sha1', 'sha256'] as const)('what we sign by %s is verified', (hash) => {
   const message = signMessage('<a xmlns="urn:a">x</a>', signer, { createdMs: nowMs, hash })
   expect(verifyMessage(Buffer.from(message), { nowMs }).body.local).toBe('Body')
+})
+
+describe('what would cost much', () => {
+  const content = (elements: number) => `<a xmlns="urn:a">${'<b/>'.repeat(elements)}</a>`
+  const listing = (prefixes: number) => (message: string) => {
+    const list = Array.from({ length: prefixes }, (_, index) => `p${index}`).join(' ')
+    const option = `<ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="${list}"/>`
+    return message.replaceAll('</ds:Transform>', () => `${option}</ds:Transform>`)
+  }
+  const refusal = (message: string) => {
+    try {
+      openMessage(Buffer.from(message))
+      return 'none'
+    } catch (error) {
+      return error instanceof AwsError ? error.code : error
+    }
+  }
+
+  test('prefix lists, references and elements have limits', () => {
+    const good = signMessage(content(4000), signer, { createdMs: nowMs })
+    expect(refusal(good)).toBe('none')
+    expect(refusal(listing(6000)(good))).toBe('InvalidSecurity')
+    expect(refusal(listing(33)(good))).toBe('InvalidSecurity')
+    // A list within the limit is read, and found not to be what was signed.
+    expect(refusal(listing(32)(good))).toBe('SignatureDoesNotMatch')
+    const ids = ['ts', 'body', 'x1', 'x2', 'x3']
+    const parts = '<x Id="x1"/><x Id="x2"/><x Id="x3"/>'
+    const signing = (signedIds: string[]) => signMessage(parts, signer, { createdMs: nowMs, signedIds })
+    expect(refusal(signing(ids.slice(0, 4)))).toBe('none')
+    expect(refusal(signing(ids))).toBe('InvalidSecurity')
+    expect(refusal(good.replace('<b/>', '<b/>'.repeat(1500)))).toBe('InvalidSOAPRequest')
+  })
+  test('the holder of the key is known before what was signed is looked at', () => {
+    const changed = signMessage(content(1), signer, { createdMs: nowMs }).replace('<b/>', '<c/>')
+    const opened = openMessage(Buffer.from(changed))
+    expect(opened.certificate.digest).toMatch(/^[0-9a-f]{64}$/)
+    expect(() => opened.verify({ nowMs })).toThrow('not what was signed')
+  })
 })
 
 /** Numbers that are the same in every run. */
@@ -82,5 +120,4 @@ test('whatever is done to a message: it means what was signed, or is refused by 
   expect(accepted).toBeGreaterThan(0)
 })
 
-const withoutParent = (key: string, value: unknown) =>
-  key === 'parent' || key === 'scope' ? undefined : value
+const withoutParent = (key: string, value: unknown) => (key === 'parent' ? undefined : value)

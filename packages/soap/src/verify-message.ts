@@ -1,7 +1,10 @@
 /**
  * Decides whether a SOAP message was signed by the holder of a certificate's key, and gives out the Body as it was
- * signed. Pure: who the certificate belongs to, and whether the message was seen before, is the caller's to find out;
- * the signature is checked first, so that only a key's holder learns anything of that.
+ * signed. Pure: who the certificate belongs to, and whether the message was seen before, is the caller's to find out.
+ *
+ * It goes in two steps, each dearer than the one before. The signature of SignedInfo, which is small, is checked first,
+ * so that only a key's holder learns whether its certificate is known here; what it signs may be large, and is looked
+ * at only when the caller, who knows the owner by then, asks for it.
  *
  * The Body that is given out is parsed anew from the very bytes whose digest was verified.
  */
@@ -24,6 +27,13 @@ export interface VerifiedMessage {
   readonly body: XmlElement
 }
 
+/** A message whose SignedInfo is its signer's; what that says of the message has not been looked at yet. */
+export interface OpenedMessage {
+  readonly certificate: SigningCertificate
+  /** Throws as verifyMessage does. */
+  verify(options: { readonly nowMs: number }): VerifiedMessage
+}
+
 /** A message lives for a day at most: so long it is remembered that it was taken. */
 const longestLifeMs = 24 * 60 * 60 * 1000
 
@@ -32,15 +42,36 @@ const longestLifeMs = 24 * 60 * 60 * 1000
  * message that is not of the one form; SignatureDoesNotMatch; RequestExpired.
  */
 export function verifyMessage(bytes: Uint8Array, options: { readonly nowMs: number }): VerifiedMessage {
+  return openMessage(bytes).verify(options)
+}
+
+/** The first step of it. Throws AwsError as verifyMessage does, but RequestExpired. */
+export function openMessage(bytes: Uint8Array): OpenedMessage {
+  const signed = readable(() => signedMessage(bytes))
+  return {
+    certificate: signed.certificate,
+    verify: ({ nowMs }) => readable(() => verified(signed, nowMs)),
+  }
+}
+
+function readable<T>(read: () => T): T {
   try {
-    return verified(bytes, options.nowMs)
+    return read()
   } catch (error) {
     if (error instanceof XmlRefused) throw invalidSoap(`The message cannot be read. ${error.message}`)
     throw error
   }
 }
 
-function verified(bytes: Uint8Array, nowMs: number): VerifiedMessage {
+interface SignedMessage {
+  readonly envelope: SecuredEnvelope
+  readonly info: SignedInfo
+  readonly certificate: SigningCertificate
+  /** The canonical SignedInfo. */
+  readonly signedText: string
+}
+
+function signedMessage(bytes: Uint8Array): SignedMessage {
   const envelope = readEnvelope(parseStrictXml(bytes))
   const info = readSignature(envelope.signature)
   const der = certificateBytes(envelope, info)
@@ -49,6 +80,13 @@ function verified(bytes: Uint8Array, nowMs: number): VerifiedMessage {
   const signedText = canonicalXml(info.element, info.inclusive)
   const key = new X509Certificate(der).publicKey
   if (!verify(info.algorithm, Buffer.from(signedText), key, info.signature)) throw mismatch()
+  return { envelope, info, certificate, signedText }
+}
+
+function verified(
+  { envelope, info, certificate, signedText }: SignedMessage,
+  nowMs: number,
+): VerifiedMessage {
   const covered = coveredElements(envelope, info)
   const body = covered.get(envelope.body)
   const timestamp = covered.get(envelope.timestamp)

@@ -1,6 +1,13 @@
 import { AwsError, type QueryDecoder, type QueryEncoder } from '@mallee/aws-protocol'
 import { ec2Model } from '@mallee/ec2-api'
-import { queryOfBody, soapAnswer, soapWsdl, verifyMessage, type VerifiedMessage } from '@mallee/soap'
+import {
+  queryOfBody,
+  soapAnswer,
+  soapWsdl,
+  openMessage,
+  type OpenedMessage,
+  type VerifiedMessage,
+} from '@mallee/soap'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { findCertificateOwner, takeMessage } from '../store/certificate-store.ts'
@@ -9,6 +16,9 @@ import { answerEc2 } from './ec2-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import type { RawRequest } from './raw-request.ts'
 import type { Answer, Visit } from './visit.ts'
+
+/** Ample for user data of 16 KiB in base64 and a thousand ids beside it. */
+const longestMessageBytes = 256 * 1024
 
 /** SOAP is what its content type says; nothing else tells it from a body that is not to be read. */
 export function isSoap(request: RawRequest): boolean {
@@ -25,8 +35,9 @@ export async function answerSoap(
   visit: Visit,
   codec: { decoder: QueryDecoder; encoder: QueryEncoder },
 ): Promise<Answer> {
-  const message = verifyMessage(visit.request.body, { nowMs: visit.nowMs })
-  const caller = await authenticateMessage(visit, message)
+  if (visit.request.body.length > longestMessageBytes)
+    throw new AwsError('InvalidSOAPRequest', `The message is longer than ${longestMessageBytes} bytes.`)
+  const { caller, message } = await authenticateMessage(visit, openMessage(visit.request.body))
   const query = queryOfBody(message.body, ec2Model())
   if (query.action !== undefined && ec2ActionByName.has(query.action)) visit.seen.action = query.action
   checkEc2Version(query.version)
@@ -34,13 +45,20 @@ export async function answerSoap(
   return { status, body: soapAnswer(body) }
 }
 
-/** Who signed. The message is marked as taken before anything is done for it, and stays so whatever comes of it. */
-async function authenticateMessage(visit: Visit, message: VerifiedMessage): Promise<Caller> {
+/**
+ * Who signed, and what. Strangers are turned away before what they signed is looked at, which costs by its size. The
+ * message is marked as taken before anything is done for it, and stays so whatever comes of it.
+ */
+async function authenticateMessage(
+  visit: Visit,
+  opened: OpenedMessage,
+): Promise<{ caller: Caller; message: VerifiedMessage }> {
   const { record, settings } = visit.deps
-  const owner = await record.read((db) => findCertificateOwner(db, message.certificate.digest))
+  const owner = await record.read((db) => findCertificateOwner(db, opened.certificate.digest))
   if (owner?.certificate.enabled !== 1) {
     throw new AwsError('AuthFailure', 'AWS was not able to validate the provided access credentials', 401)
   }
+  const message = opened.verify({ nowMs: visit.nowMs })
   const isNew = await record.transaction('action', (tx) =>
     takeMessage(tx, {
       digest: message.messageDigest,
@@ -49,7 +67,7 @@ async function authenticateMessage(visit: Visit, message: VerifiedMessage): Prom
     }),
   )
   if (!isNew) throw new AwsError('AuthFailure', 'The message was received before.', 401)
-  return callerOf(owner, owner.certificate.id, settings)
+  return { caller: callerOf(owner, owner.certificate.id, settings), message }
 }
 
 /** Made once for each door. */

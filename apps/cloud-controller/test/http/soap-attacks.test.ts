@@ -400,6 +400,16 @@ describe('what is signed, and by whom', () => {
     const stranger = await createSigningCertificate('stranger', Date.now())
     expect((await sendSoap(cloud, signed(evil, stranger))).code).toBe('AuthFailure')
   })
+  test('a stranger is turned away before what it signed is looked at', async () => {
+    const stranger = await createSigningCertificate('stranger', Date.now())
+    const changed = swap(signed(harmless, stranger), harmless, evil)
+    expect((await sendSoap(cloud, changed)).code).toBe('AuthFailure')
+    expect((await sendSoap(cloud, swap(fresh(), harmless, evil))).code).toBe('SignatureDoesNotMatch')
+  })
+  test('a message that is too long', async () => {
+    const padded = signed(request('DescribeRegions', ' '.repeat(256 * 1024)), victim)
+    expect((await sendSoap(cloud, padded)).code).toBe('InvalidSOAPRequest')
+  })
   test('the right certificate and another key learn nothing of whether it is known', async () => {
     const stranger = await createSigningCertificate('stranger', Date.now())
     for (const certificate of [victim.certificate, stranger.certificate]) {
