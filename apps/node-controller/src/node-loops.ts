@@ -189,6 +189,7 @@ export class NodeLoops {
 function consoleBlobs({ client, log, preparer }: NodeParts): AskedBlobs {
   return new AskedBlobs({
     what: 'console',
+    clock: systemClock,
     log,
     countOf: (body) => body.consoleCount,
     async send(body, count) {
@@ -202,6 +203,7 @@ function consoleBlobs({ client, log, preparer }: NodeParts): AskedBlobs {
 function screenBlobs({ client, hypervisor, log }: NodeParts): AskedBlobs {
   return new AskedBlobs({
     what: 'screen',
+    clock: systemClock,
     log,
     countOf: (body) => body.screenshotCount ?? 0,
     async send(body, count) {

@@ -19,6 +19,27 @@ test('QEMU’s two forms become a JPEG of the same picture', () => {
   near(screenJpeg('image/png', PNG.sync.write(png)), 16, 8)
 })
 
+test('a screen that is too busy for the cloud’s limit becomes coarser, and then smaller', () => {
+  const noise = (width: number, height: number) => {
+    const data = Buffer.alloc(width * height * 3)
+    let state = 1
+    for (let at = 0; at < data.length; at += 1) {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+      data[at] = state >> 16
+    }
+    return Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), data])
+  }
+  for (const [width, height, divisor] of [
+    [1024, 768, 1],
+    [1501, 1101, 2],
+  ] as const) {
+    const found = screenJpeg('image/x-portable-pixmap', noise(width, height))
+    expect(found.toString('base64').length).toBeLessThan(700_000)
+    const back = jpeg.decode(found)
+    expect([back.width, back.height]).toEqual([Math.floor(width / divisor), Math.floor(height / divisor)])
+  }
+})
+
 test('what is cut short, of no form or too large is refused', () => {
   expect(() => screenJpeg('image/x-portable-pixmap', Buffer.from('P6\n16 8\n255\nabc'))).toThrow('screen')
   expect(() => screenJpeg('image/x-portable-pixmap', Buffer.from('P6\n99999 99999\n255\n'))).toThrow('screen')

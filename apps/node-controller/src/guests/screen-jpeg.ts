@@ -11,12 +11,45 @@ interface Pixels {
 
 /** No guest of ours has more than this; what claims to is not decoded. */
 const mostPixels = 64 * 1024 * 1024
-const quality = 85
+/** What we would like, and what we settle for before the picture gets smaller. */
+const qualities = [85, 60, 35, 15]
+/** In base64 it is a third more, and the cloud takes 700,000 characters. */
+const longestBytes = 500_000
 
-/** The JPEG that EC2 promises, of the PNG or PPM that QEMU gives. */
+/**
+ * The JPEG that EC2 promises, of the PNG or PPM that QEMU gives. It is shorter than 500,000 bytes: a screen that is too
+ * busy for that loses quality first and then size, since a coarse picture says more than a refused one.
+ */
 export function screenJpeg(mimeType: string, bytes: Buffer): Buffer {
-  const pixels = mimeType === 'image/png' ? readPng(bytes) : readPpm(bytes)
-  return jpeg.encode(pixels, quality).data
+  let pixels = mimeType === 'image/png' ? readPng(bytes) : readPpm(bytes)
+  for (;;) {
+    for (const quality of qualities) {
+      const { data } = jpeg.encode(pixels, quality)
+      // A single pixel cannot be halved.
+      if (data.length < longestBytes || pixels.width * pixels.height === 1) return data
+    }
+    pixels = halved(pixels)
+  }
+}
+
+/** Each pixel the average of four; of an odd last row or column the outermost are left out. */
+function halved({ width, height, data }: Pixels): Pixels {
+  const half = { width: Math.max(1, width >> 1), height: Math.max(1, height >> 1) }
+  const right = width > 1 ? 4 : 0
+  const below = height > 1 ? width * 4 : 0
+  const smaller = Buffer.alloc(half.width * half.height * 4)
+  for (let y = 0; y < half.height; y += 1) {
+    for (let x = 0; x < half.width; x += 1) {
+      const from = (y * 2 * width + x * 2) * 4
+      const to = (y * half.width + x) * 4
+      for (let part = 0; part < 4; part += 1) {
+        const at = from + part
+        const sum = data[at]! + data[at + right]! + data[at + below]! + data[at + right + below]!
+        smaller[to + part] = sum >> 2
+      }
+    }
+  }
+  return { ...half, data: smaller }
 }
 
 function readPng(bytes: Buffer): Pixels {
