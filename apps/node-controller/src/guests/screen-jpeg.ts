@@ -14,13 +14,13 @@ const mostPixels = 64 * 1024 * 1024
 /** What we would like, and what we settle for before the picture gets smaller. */
 const qualities = [85, 60, 35, 15]
 /** In base64 it is a third more, and the cloud takes 700,000 characters. */
-const longestBytes = 500_000
+const mostBytes = 500_000
 
 /**
  * The JPEG that EC2 promises, of the PNG or PPM that QEMU gives. It is shorter than 500,000 bytes: a screen that is too
  * busy for that loses quality first and then size, since a coarse picture says more than a refused one.
  */
-export function screenJpeg(mimeType: string, bytes: Buffer): Buffer {
+export function screenJpeg(mimeType: string, bytes: Buffer, longestBytes = mostBytes): Buffer {
   let pixels = mimeType === 'image/png' ? readPng(bytes) : readPpm(bytes)
   for (;;) {
     for (const quality of qualities) {
