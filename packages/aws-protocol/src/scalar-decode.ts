@@ -38,6 +38,10 @@ const parsers: Record<ScalarKind, [parse: (text: string) => Scalar | undefined, 
 
 const patterns = new Map<string, RegExp | undefined>()
 
+/** What XML 1.0 cannot hold, escaped or not: no answer could say it back. */
+// oxlint-disable-next-line no-control-regex
+const unspeakable = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
+
 /** Model patterns are for the whole value. One that JavaScript cannot compile is not enforced. */
 function patternOf(source: string): RegExp | undefined {
   if (!patterns.has(source)) patterns.set(source, compiled(source))
@@ -74,6 +78,7 @@ export function decodeScalar(
 
 function violation(name: string, shape: ScalarShape, value: Scalar, rules: ScalarRules): string | undefined {
   if (typeof value === 'string') {
+    if (unspeakable.test(value)) return 'of characters that XML can hold'
     if (shape.enum && rules.enforcesEnum(name) && !shape.enum.includes(value)) {
       return `one of ${shape.enum.slice(0, 40).join(', ')}`
     }

@@ -19,6 +19,7 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   CannotDelete: { status: 400, meaning: 'What the cloud made by itself is not deleted.' },
   DependencyViolation: { status: 400, meaning: 'Something else still needs the resource.' },
   DryRunOperation: { status: 412, meaning: 'The request would have succeeded.' },
+  FilterLimitExceeded: { status: 400, meaning: 'More filter values than one call may have.' },
   IdempotentInstanceTerminated: {
     status: 400,
     meaning: 'What the client token launched was terminated and forgotten since.',

@@ -47,6 +47,13 @@ export function invalidFilter(name: string): AwsError {
   return new AwsError('InvalidParameterValue', `The filter '${shown(name)}' is invalid`)
 }
 
+export function filterLimitExceeded(most: number): AwsError {
+  return new AwsError(
+    'FilterLimitExceeded',
+    `The maximum number of filter values specified on a single call is ${most}`,
+  )
+}
+
 export function invalidNextToken(): AwsError {
   return new AwsError('InvalidParameterValue', 'Unable to parse pagination token')
 }

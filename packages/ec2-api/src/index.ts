@@ -12,6 +12,7 @@ export {
   authFailureNotAuthorizedFor,
   dependencyViolation,
   dryRunOperation,
+  filterLimitExceeded,
   idempotentParameterMismatch,
   incorrectState,
   internalError,

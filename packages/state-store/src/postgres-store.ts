@@ -41,6 +41,8 @@ export async function openPostgresStore<DB>(options: {
     max: options.maxConnections ?? 10,
     types: types as unknown as pg.CustomTypesConfig,
   })
+  // An idle connection that the database ends is replaced at the next use; unheard, its error would end the process.
+  pool.on('error', () => {})
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
   await db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(7731)`.execute(tx)

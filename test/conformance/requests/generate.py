@@ -40,7 +40,7 @@ HOSTS = ["ec2.us-east-1.amazonaws.com", "localhost", "10.0.0.7", "compute.cloud.
 REGIONS = ["us-east-1", "eu-west-3", "0", "moon.base-1", "us-gov-west-1"]
 SERVICES = ["ec2", "ec2", "ec2", "127", "compute", "monitoring"]
 HOSTILE = [
-    ODD, "", " ", "+", "a+b c", "%20", "100%", "a=b&c=d", "é", "😀", "\u0000\u0001\u007f", "\r\n\t", "ab\u0301", "\u2028\ufeff",
+    ODD, "", " ", "+", "a+b c", "%20", "100%", "a=b&c=d", "é", "😀", "\u007f\u0085", "\r\n\t", "ab\u0301", "\u2028\ufeff",
     "*", "~'()!*", "/../..", "?#[]@", "\\", "\"<&>'", "__proto__", "X-Amz-Signature=0", "%C3%28", "Ａ", "z" * 300,
 ]
 BLANKS = [" ", "  ", "\t", " \t "]

@@ -1,4 +1,4 @@
-import { invalidFilter } from '@mallee/ec2-api'
+import { filterLimitExceeded, invalidFilter } from '@mallee/ec2-api'
 
 export interface Filter {
   Name?: string | undefined
@@ -26,12 +26,15 @@ export function applyFilters<T>(
   tagsOf?: (thing: T) => readonly { Key: string; Value: string }[],
 ): T[] {
   if (!filters || filters.length === 0) return [...things]
+  if (filters.reduce((sum, filter) => sum + (filter.Values?.length ?? 0), 0) > mostValues)
+    throw filterLimitExceeded(mostValues)
   const tests = filters.map((filter) => {
     const name = filter.Name ?? ''
     const read = readerOf(name, fields, tagsOf)
     if (!read) throw invalidFilter(name)
-    const patterns = (filter.Values ?? []).map(patternOf)
-    return (thing: T) => read(thing).some((value) => patterns.some((pattern) => pattern.test(String(value))))
+    const patterns = (filter.Values ?? []).map(tokensOf)
+    return (thing: T) =>
+      read(thing).some((value) => patterns.some((pattern) => matches(pattern, String(value))))
   })
   return things.filter((thing) => tests.every((test) => test(thing)))
 }
@@ -56,12 +59,50 @@ function readerOf<T>(
       .map((tag) => tag.Value)
 }
 
-function patternOf(value: string): RegExp {
-  const source = value.replaceAll(/\\.|[*?]|[^\\*?]+|\\/g, (part) => {
-    if (part === '*') return '[^]*'
-    if (part === '?') return '[^]'
-    const plain = part.startsWith('\\') && part.length === 2 ? part.slice(1) : part
-    return plain.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-  })
-  return new RegExp(`^(?:${source})$`)
+/** Filter values that one request may have, as on AWS. */
+const mostValues = 200
+
+type Token = { readonly any: 'one' | 'many' } | { readonly char: string }
+
+/** `*` and `?` are wildcards, a backslash before one of them makes it plain. */
+function tokensOf(pattern: string): Token[] {
+  const tokens: Token[] = []
+  for (let index = 0; index < pattern.length; index += 1) {
+    const char = pattern[index]!
+    const next = pattern[index + 1]
+    if (char === '\\' && next !== undefined) {
+      tokens.push({ char: next })
+      index += 1
+    } else if (char === '*') tokens.push({ any: 'many' })
+    else if (char === '?') tokens.push({ any: 'one' })
+    else tokens.push({ char })
+  }
+  return tokens
+}
+
+/**
+ * Whether a text matches: in time that grows with both lengths and never with more, since it goes back to the last `*`
+ * only. (A regular expression of the same pattern tries every way to share the text between its stars.)
+ */
+function matches(tokens: readonly Token[], text: string): boolean {
+  let token = 0
+  let at = 0
+  let star = -1
+  let starAt = 0
+  while (at < text.length) {
+    const wanted = tokens[token]
+    if (wanted && 'any' in wanted && wanted.any === 'many') {
+      star = token
+      starAt = at
+      token += 1
+    } else if (wanted && ('any' in wanted || wanted.char === text[at])) {
+      token += 1
+      at += 1
+    } else if (star >= 0) {
+      starAt += 1
+      at = starAt
+      token = star + 1
+    } else return false
+  }
+  return tokens.slice(token).every((rest) => 'any' in rest && rest.any === 'many')
 }

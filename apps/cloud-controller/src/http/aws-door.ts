@@ -68,6 +68,7 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
         case 'sts':
           return answerSts(visit, query, caller)
         case 'iam':
+          deps.throttle.take(caller.accountId, query.action ?? '', nowMs)
           return answerIam(visit, query, caller)
         case 'bootstrap':
         case 'properties':

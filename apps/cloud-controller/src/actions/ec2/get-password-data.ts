@@ -18,8 +18,18 @@ export const getPasswordData = defineEc2Action('GetPasswordData', {
   },
 })
 
-/** The last one: a guest may be given a new key and begin anew. */
+const longestPassword = 2048
+
+/**
+ * The last one: a guest may be given a new key and begin anew. The text is the guest's own, so it is searched by plain
+ * means that no text makes slow.
+ */
 function passwordIn(text: string): string {
-  const found = [...text.matchAll(/<Password>\s*([A-Za-z0-9+/=\s]{16,2048}?)\s*<\/Password>/g)].at(-1)
-  return found?.[1]?.replaceAll(/\s/g, '') ?? ''
+  const end = text.lastIndexOf('</Password>')
+  const start = text.lastIndexOf('<Password>', end)
+  if (end < 0 || start < 0) return ''
+  const inside = text.slice(start + '<Password>'.length, end)
+  if (inside.length > 2 * longestPassword) return ''
+  const password = inside.split(/\s/).join('')
+  return password.length <= longestPassword && /^[A-Za-z0-9+/]+={0,2}$/.test(password) ? password : ''
 }

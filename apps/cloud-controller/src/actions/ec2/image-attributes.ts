@@ -89,6 +89,11 @@ function oldSpelling(input: Ec2Input<'ModifyImageAttribute'>): Change | null {
     ...(input.UserIds ?? []).map((UserId) => ({ UserId })),
     ...(input.UserGroups ?? []).map((Group) => ({ Group })),
   ]
+  const isPermission = operation !== undefined || items.length > 0
+  if (attribute === 'description' && isPermission)
+    throw invalidParameterCombination('The attribute description takes a Value only.')
+  if (attribute === 'launchPermission' && value !== undefined)
+    throw invalidParameterCombination('The attribute launchPermission takes no Value.')
   if (attribute === 'description') {
     if (value === undefined && input.Description) return null // both spellings at once, as some clients do
     if (value === undefined) throw missingParameter('value')

@@ -8,6 +8,7 @@ import { requireLaunchTemplate, requireTemplateVersion } from '../../store/launc
 import type { Reader } from '../../store/record.ts'
 import type { ActionContext } from '../define-action.ts'
 import { checkTag } from '../tag-specifications.ts'
+import { checkUserData } from './resolve-launch.ts'
 
 export const launchMembers = [
   'ImageId',
@@ -60,9 +61,15 @@ export const templateOnly: {
   Object.entries(launchOnly).map(([member, values]) => [`LaunchTemplateData.${member}`, values]),
 )
 
+/** As JSON: user data of 16 KiB and as much as anybody says beside it. */
+const longestData = 65_536
+
 /** A template may be incomplete and its values are checked at launch; its tags and its having any at all are not. */
 export function checkTemplateData(data: Ec2.RequestLaunchTemplateData): void {
   if (saysNothing(data)) throw missingParameter('LaunchTemplateData')
+  checkUserData(data.UserData)
+  if (JSON.stringify(data).length > longestData)
+    throw invalidParameterValue(`The data of a launch template has at most ${longestData} characters.`)
   for (const { ResourceType: type, Tags: tags } of data.TagSpecifications ?? []) {
     if (!(launchCreates as readonly (string | undefined)[]).includes(type))
       throw invalidParameterValue(`'${type ?? ''}' is not a valid taggable resource type for this operation.`)

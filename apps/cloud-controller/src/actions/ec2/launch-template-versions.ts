@@ -1,4 +1,4 @@
-import type { Ec2 } from '@mallee/ec2-api'
+import type { Ec2, Ec2Input } from '@mallee/ec2-api'
 import {
   invalidLaunchTemplateIdVersionNotFound,
   invalidParameterValue,
@@ -18,6 +18,7 @@ import type { LaunchTemplateTable, LaunchTemplateVersionTable } from '../../stor
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
+import { nextToken, pageOf } from '../pages.ts'
 import { checkTemplateData, mergeMembers, templateMembers, templateOnly } from './launch-members.ts'
 import { templatePages } from './launch-templates.ts'
 
@@ -57,6 +58,8 @@ export const createLaunchTemplateVersion = defineEc2Action('CreateLaunchTemplate
       if (Number(count) >= quota)
         throw resourceLimitExceeded(`You have reached your limit of ${quota} versions of a launch template.`)
       const version = template.latest_version + 1
+      const data = mergeMembers(source, input.LaunchTemplateData)
+      checkTemplateData(data)
       await tx.db
         .updateTable('launch_template')
         .set({ latest_version: version })
@@ -70,7 +73,7 @@ export const createLaunchTemplateVersion = defineEc2Action('CreateLaunchTemplate
           description: input.VersionDescription ?? null,
           created_at: ctx.nowMs,
           created_by: callerArn(ctx.caller),
-          data: JSON.stringify(mergeMembers(source, input.LaunchTemplateData)),
+          data: JSON.stringify(data),
         })
         .execute()
       tx.touch(template.id)
@@ -124,6 +127,8 @@ export const describeLaunchTemplateVersions = defineEc2Action('DescribeLaunchTem
       versionBound('MaxVersion', input.MaxVersion),
     ]
     return ctx.read(async (db) => {
+      if (isOne && (input.Versions ?? []).length === 0 && (input.Filters ?? []).length === 0)
+        return describePage(ctx, db, input, { min: min ?? 0, max: max ?? highestVersion })
       const versions = isOne
         ? await versionsOfOne(
             db,
@@ -135,7 +140,7 @@ export const describeLaunchTemplateVersions = defineEc2Action('DescribeLaunchTem
         things: versions.filter(
           ({ row }) => (min === null || row.version >= min) && (max === null || row.version <= max),
         ),
-        idOf: ({ row }) => `${row.template_id} ${String(1e10 - row.version).padStart(11, '0')}`,
+        idOf: ({ row }) => keyOf(row),
         tagged: false,
         fields,
         ...templatePages,
@@ -145,6 +150,40 @@ export const describeLaunchTemplateVersions = defineEc2Action('DescribeLaunchTem
     })
   },
 })
+
+const highestVersion = 1e10
+
+/** The newest come first. */
+function keyOf(row: Pick<LaunchTemplateVersionTable, 'template_id' | 'version'>): string {
+  return `${row.template_id} ${String(highestVersion - row.version).padStart(11, '0')}`
+}
+
+/** All versions of one template, a page at a time out of the record: there may be thousands, each with its user data. */
+async function describePage(
+  ctx: ActionContext,
+  db: Reader,
+  input: Ec2Input<'DescribeLaunchTemplateVersions'>,
+  { min, max }: { min: number; max: number },
+) {
+  const template = await requireLaunchTemplate(db, ctx.caller.accountId, input)
+  const { after, size } = pageOf(ctx, input, templatePages)
+  const below = after === null ? max : highestVersion - Number(after.split(' ')[1]) - 1
+  const most = size ?? templatePages.largest
+  const rows = await db
+    .selectFrom('launch_template_version')
+    .selectAll()
+    .where('template_id', '=', template.id)
+    .where('version', '>=', min)
+    .where('version', '<=', Math.min(below, max))
+    .orderBy('version', 'desc')
+    .limit(most + 1)
+    .execute()
+  const shown = rows.slice(0, most)
+  return {
+    LaunchTemplateVersions: shown.map((row) => versionView(withData(template, row))),
+    NextToken: shown.length < rows.length ? nextToken(ctx, keyOf(shown.at(-1)!)) : undefined,
+  }
+}
 
 export function versionBound(parameter: string, text: string | undefined): number | null {
   if (text === undefined) return null
@@ -160,21 +199,18 @@ async function versionsOfOne(
   template: LaunchTemplateTable,
   wanted: readonly string[],
 ): Promise<Version[]> {
+  const numbers = new Map<string, number>()
+  for (const text of wanted) numbers.set(text, await versionNumber(db, template, text))
   const rows = await db
     .selectFrom('launch_template_version')
     .selectAll()
     .where('template_id', '=', template.id)
+    .$if(wanted.length > 0, (query) => query.where('version', 'in', [...numbers.values()]))
     .execute()
-  const numbers = new Set<number>()
-  for (const text of wanted) {
-    const number = await versionNumber(db, template, text)
+  for (const [text, number] of numbers)
     if (!rows.some((row) => row.version === number))
       throw invalidLaunchTemplateIdVersionNotFound(template.id, text)
-    numbers.add(number)
-  }
-  return rows
-    .filter((row) => numbers.size === 0 || numbers.has(row.version))
-    .map((row) => withData(template, row))
+  return rows.map((row) => withData(template, row))
 }
 
 const askOfAll =

@@ -105,9 +105,12 @@ function changeOf(input: Input): Change {
   const mapping = input.BlockDeviceMappings?.[0]
   if (mapping) said.push(['blockDeviceMapping', mapping.DeviceName ?? ''])
   const [first, ...rest] = said
-  if (!first) throw missingParameter('attribute')
+  if (!first || (input.Value !== undefined && input.Attribute === undefined))
+    throw missingParameter('attribute')
   if (rest.length > 0) throw invalidParameterCombination('Fields for multiple attribute types specified')
   const [attribute, value] = first
+  if (attribute === 'groupSet' && input.Value !== undefined)
+    throw invalidParameterCombination('The attribute groupSet takes group ids, and no Value.')
   if (attribute === 'groupSet' && groups.length === 0) throw missingParameter('GroupId')
   if (value === undefined && attribute !== 'groupSet') throw missingParameter('Value')
   return { attribute, value: value ?? '', groups }

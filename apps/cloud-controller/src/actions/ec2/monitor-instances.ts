@@ -1,3 +1,4 @@
+import { instanceNotInState } from '@mallee/ec2-api'
 import { updateInstance } from '../../store/instance-store.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
@@ -20,6 +21,8 @@ export const unmonitorInstances = defineEc2Action('UnmonitorInstances', {
 function setMonitoring(ctx: ActionContext, ids: readonly string[], enabled: boolean) {
   return ctx.transaction(async (tx) => {
     const found = await requireInstances(ctx, tx.db, ids)
+    const ended = found.find(({ state }) => state === 'shutting-down' || state === 'terminated')
+    if (ended) throw instanceNotInState(ended.id, ended.state)
     for (const instance of found) {
       await updateInstance(tx, instance.id, {
         monitoring: enabled ? 1 : 0,

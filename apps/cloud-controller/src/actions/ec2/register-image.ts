@@ -75,12 +75,17 @@ type NewImage = Pick<
   readonly id?: string
 }
 
+/** Characters, as of every description that EC2 keeps. */
+const longestDescription = 255
+
 /** A pending image of the caller's; walrus is told. Throws InvalidAMIName.Duplicate and ResourceLimitExceeded. */
 export async function insertImage(
   ctx: ActionContext,
   tx: ActionTransaction,
   image: NewImage,
 ): Promise<string> {
+  if ((image.description?.length ?? 0) > longestDescription)
+    throw invalidParameterValue(`The description of an image has at most ${longestDescription} characters.`)
   const { accountId } = ctx.caller
   const mine = await tx.db
     .selectFrom('image')

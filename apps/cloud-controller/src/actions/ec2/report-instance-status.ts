@@ -1,7 +1,11 @@
 import { newUuid } from '@mallee/base'
-import { invalidParameterCombination } from '@mallee/ec2-api'
-import { defineEc2Action } from '../define-action.ts'
+import { invalidParameterCombination, invalidParameterValue } from '@mallee/ec2-api'
+import { defineEc2Action, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
+
+const longestDescription = 5000
+/** Of one instance; older reports make room. */
+const mostReports = 100
 
 /**
  * What a user has to say of an instance: kept for the cloud's admin, who reads it in the instance's history. It changes
@@ -14,6 +18,8 @@ export const reportInstanceStatus = defineEc2Action('ReportInstanceStatus', {
     const endMs = input.EndTime?.getTime() ?? null
     if (startMs !== null && endMs !== null && endMs < startMs)
       throw invalidParameterCombination('EndTime must not be before StartTime.')
+    if ((input.Description?.length ?? 0) > longestDescription)
+      throw invalidParameterValue(`The description has at most ${longestDescription} characters.`)
     return ctx.transaction(async (tx) => {
       for (const instance of await requireInstances(ctx, tx.db, input.Instances)) {
         await tx.db
@@ -30,9 +36,23 @@ export const reportInstanceStatus = defineEc2Action('ReportInstanceStatus', {
             end_time: endMs,
           })
           .execute()
+        await keepNewest(tx, instance.id)
         tx.touch(instance.id)
       }
       return {}
     })
   },
 })
+
+async function keepNewest(tx: ActionTransaction, instanceId: string): Promise<void> {
+  const surplus = await tx.db
+    .selectFrom('status_report')
+    .select('id')
+    .where('instance_id', '=', instanceId)
+    .orderBy('at', 'desc')
+    .orderBy('id')
+    .offset(mostReports)
+    .limit(mostReports)
+    .execute()
+  for (const { id } of surplus) await tx.db.deleteFrom('status_report').where('id', '=', id).execute()
+}
