@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { newId, silentLog, systemRandom } from '@mallee/base'
 import { signRequest } from '@mallee/aws-protocol'
+import type { NodeFingerprint } from '@mallee/agent-contract'
 import {
   buildCloudController,
   type CloudController,
@@ -48,7 +49,7 @@ export class BenchCloud {
       metadataTokensRequired: true,
       logLevel: 'error',
     }
-    const cloud = await buildCloudController(config, { log: silentLog, agentPeer: () => null })
+    const cloud = await buildCloudController(config, { log: silentLog, agentPeer: nodePeer })
     if (options.loops) cloud.start()
     const text = await readFile(path.join(dir, 'credentials.json'), 'utf8')
     const bench = new BenchCloud(cloud, dir, JSON.parse(text) as BenchCredentials)
@@ -92,21 +93,51 @@ export class BenchCloud {
   }
 
   /** The head and body of a signed EC2 query. */
-  sign(action: string, parameters: Record<string, string | number> = {}) {
+  sign(action: string, parameters: Record<string, string | number> = {}, credentials = this.credentials) {
     const form = new URLSearchParams({ Action: action, Version: '2016-11-15' })
     for (const [name, value] of Object.entries(parameters)) form.append(name, String(value))
     const payload = Buffer.from(form.toString())
     const headers = { host: 'bench', 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }
     const signed = signRequest(
       { method: 'POST', rawPath: '/', headers, body: payload },
-      { credentials: this.credentials, region: 'us-east-1', service: 'ec2', now: new Date() },
+      { credentials, region: 'us-east-1', service: 'ec2', now: new Date() },
     )
     return { method: 'POST' as const, url: '/', headers: { ...headers, ...signed }, payload }
   }
 
+  /** Another account, without quotas worth the name, that may use the image. */
+  async createAccount(name: string): Promise<BenchCredentials> {
+    const made = await this.cloud.adminDoor.inject({
+      method: 'POST',
+      url: '/admin/v1/accounts',
+      payload: { name },
+    })
+    if (made.statusCode !== 200) throw new Error(made.body)
+    await this.cloud.record.transaction('action', async (tx) => {
+      await tx.db.updateTable('quota').set({ value: 1_000_000 }).execute()
+      await tx.db.updateTable('image').set({ is_public: 1 }).execute()
+    })
+    return made.json()
+  }
+
+  /** The planted nodes. */
+  async nodes(): Promise<{ id: string; fingerprint: NodeFingerprint }[]> {
+    const rows = await this.cloud.record.read((db) =>
+      db.selectFrom('agent').select(['id', 'fingerprint']).where('kind', '=', 'node').execute(),
+    )
+    return rows.map(({ id, fingerprint }) => ({
+      id,
+      fingerprint: JSON.parse(fingerprint!) as NodeFingerprint,
+    }))
+  }
+
   /** The answer's text; throws where it is not a success. */
-  async call(action: string, parameters: Record<string, string | number> = {}): Promise<string> {
-    const answer = await this.cloud.door.inject(this.sign(action, parameters))
+  async call(
+    action: string,
+    parameters: Record<string, string | number> = {},
+    credentials = this.credentials,
+  ): Promise<string> {
+    const answer = await this.cloud.door.inject(this.sign(action, parameters, credentials))
     if (answer.statusCode !== 200) throw new Error(answer.body)
     return answer.body
   }
@@ -115,6 +146,12 @@ export class BenchCloud {
     await this.cloud.close()
     await rm(this.dir, { recursive: true, force: true })
   }
+}
+
+/** A request of a node in this process, see bench-agent.ts. */
+function nodePeer(request: { headers: Record<string, unknown> }) {
+  const agentId = request.headers['x-bench-node']
+  return typeof agentId === 'string' ? { kind: 'node', agentId } : null
 }
 
 function nodeRow(index: number, zones: number) {

@@ -3,6 +3,7 @@ import { describeInstancesBench } from './describe-instances.ts'
 import { describePagesBench } from './describe-pages.ts'
 import { encodeBench } from './encode.ts'
 import { heldPollsBench } from './held-polls.ts'
+import { mixedBench } from './mixed.ts'
 import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
 import { runInstancesBench } from './run-instances.ts'
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   'describe-pages': describePagesBench,
   encode: encodeBench,
   'held-polls': heldPollsBench,
+  mixed: mixedBench,
   placements: placementsBench,
   'start-and-memory': startAndMemoryBench,
   'run-instances': runInstancesBench,

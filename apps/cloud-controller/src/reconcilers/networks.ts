@@ -57,9 +57,9 @@ async function vpcItem(
     .where('vpc_id', '=', vpcId)
     .orderBy('id')
     .execute()
-  const interfaces = await readInterfaces(db, { vpcId })
   const byInstance = new Map(instances.map((instance) => [instance.id, instance]))
-  const mine = interfaces.filter((entry) => entry.instance_id !== null && byInstance.has(entry.instance_id))
+  // Of this node's instances alone: whoever reads the whole VPC here does it once for every node.
+  const mine = await readInterfaces(db, { vpcId, instanceIds: [...byInstance.keys()] })
   const rules = await listRules(db, [
     ...new Set(mine.flatMap((entry) => entry.groups.map((group) => group.id))),
   ])
@@ -78,7 +78,7 @@ async function vpcItem(
       })),
     interfaces: mine.map((entry) => portOf(entry, byInstance.get(entry.instance_id!)!, region)),
     securityGroups: groupsOf(mine, rules),
-    peerAddresses: peersOf(interfaces, rules),
+    peerAddresses: await peersOf(db, rules),
   }
 }
 
@@ -123,18 +123,21 @@ function ruleOf(rule: SecurityGroupRuleTable): FirewallRule {
   }
 }
 
-function peersOf(
-  all: readonly InterfaceView[],
+/** The private addresses of each group that the rules name as a peer. */
+async function peersOf(
+  db: Reader,
   rules: readonly SecurityGroupRuleTable[],
-): Record<string, string[]> {
-  const peers = new Set(rules.flatMap((rule) => rule.peer_group_id ?? []))
-  return Object.fromEntries(
-    [...peers].toSorted().map((groupId) => [
-      groupId,
-      all
-        .filter((entry) => entry.groups.some((group) => group.id === groupId))
-        .map((entry) => formatIpv4(entry.private_ip))
-        .toSorted(),
-    ]),
-  )
+): Promise<Record<string, string[]>> {
+  const peers = [...new Set(rules.flatMap((rule) => rule.peer_group_id ?? []))].toSorted()
+  const found: Record<string, string[]> = {}
+  for (const groupId of peers) {
+    const rows = await db
+      .selectFrom('network_interface_group as link')
+      .innerJoin('network_interface as ni', 'ni.id', 'link.interface_id')
+      .select('ni.private_ip')
+      .where('link.group_id', '=', groupId)
+      .execute()
+    found[groupId] = rows.map((row) => formatIpv4(row.private_ip)).toSorted()
+  }
+  return found
 }
