@@ -80,7 +80,7 @@ function checkFile(type: string, name: string): void {
 }
 
 function checkSum(block: Buffer): void {
-  const stated = numberAt(block, 148, 8)
+  const stated = Number.parseInt(textOf(block.subarray(148, 156)).trim(), 8)
   const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 32 : byte), 0)
   if (stated !== sum) throw new BundleRefused('The bundle holds no tar archive, or a damaged one.')
 }
