@@ -9,6 +9,17 @@ export { encodeS3Error, S3Encoder } from './encode.ts'
 export type { S3Response } from './encode.ts'
 export { noSuchBucket, noSuchKey, noSuchUpload, s3Error, s3ErrorTable, s3NotImplemented } from './errors.ts'
 export type { S3ErrorCode } from './errors.ts'
+export { neededPermissions, s3Permissions } from './permissions.ts'
+export type {
+  AdditionalPermission,
+  NeededPermission,
+  PermissionAction,
+  PermissionOn,
+  S3Operation,
+  S3Permission,
+} from './permissions.ts'
+export { s3ConditionKeys, s3PolicyActions } from './policy-actions.ts'
+export type { ActionOn, S3PolicyAction } from './policy-actions.ts'
 export { S3Router } from './router.ts'
 export type { S3RouteRequest } from './router.ts'
 export { s3Model, s3OpenEnums } from './s3-model.ts'
