@@ -117,14 +117,15 @@ function parseResources(
   return { negated: found.negated, patterns }
 }
 
-/** `*`, or an ARN whose vendor is written out; with fewer than six parts only if a star at its end stands for them. */
+/** `*`, or an ARN whose vendor is written out; with fewer than six parts only if a star that ends one stands for more. */
 function isResource(pattern: Pattern): boolean {
   if (pattern.source === '*') return true
   if (pattern.source.length > longestPattern) return false
   const parts = splitArnPattern(pattern)
   if (parts.slice(0, 5).some((part) => part.hasVariables)) return false
   if (parts.length < 3 || !/^arn:(?:aws[a-z-]*|\*):[a-z0-9-]+:/.test(pattern.source)) return false
-  return parts.length < 6 ? pattern.source.endsWith('*') : parts[5]!.tokens.length > 0
+  if (parts.length < 6) return parts.some((part) => part.tokens.at(-1)?.kind === 'any')
+  return parts[5]!.tokens.length > 0
 }
 
 /** IAM wants letters and digits, each but once in a policy; S3 takes any text. */
