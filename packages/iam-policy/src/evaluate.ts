@@ -9,7 +9,7 @@
 import type { CompiledPolicy } from './compile-policy.ts'
 import { RequestContext } from './context.ts'
 import { naming, type Naming } from './principals.ts'
-import type { PolicyRequest } from './request.ts'
+import type { PolicyRequest, Principal } from './request.ts'
 
 /** The policies of one request; those that there are not stay away. */
 export interface PolicySet {
@@ -51,22 +51,23 @@ function decide(request: PolicyRequest, policies: PolicySet, seen: Scan): Decisi
   const granted = seen.grant?.naming ?? naming.none
   if (!('accountId' in principal)) return together(seen, ['resource'])
   const isOwn = principal.accountId === request.resourceAccountId
-  if (!isOwn) return together(seen, ['resource', ...ownSide(principal.kind, policies)])
+  if (!isOwn) return together(seen, ['resource', ...ownSide(principal, policies)])
   const isTrust = policies.resource?.kind === 'trust'
   if (granted === naming.itself) return together(seen, ['resource'])
-  if (granted === naming.lender) return together(seen, ['resource', ...limits(policies)])
-  return together(seen, [...(isTrust ? (['resource'] as const) : []), ...ownSide(principal.kind, policies)])
+  if (granted === naming.lender) return together(seen, ['resource', ...limits(principal, policies)])
+  return together(seen, [...(isTrust ? (['resource'] as const) : []), ...ownSide(principal, policies)])
 }
 
 /** Where the principal's own account must allow. A root user needs nobody's leave. */
-function ownSide(kind: PolicyRequest['principal']['kind'], policies: PolicySet): PolicyPlace[] {
-  return kind === 'root' ? [] : ['identity', ...limits(policies)]
+function ownSide(principal: Principal, policies: PolicySet): PolicyPlace[] {
+  return principal.kind === 'root' ? [] : ['identity', ...limits(principal, policies)]
 }
 
-function limits(policies: PolicySet): PolicyPlace[] {
+/** A federated session that was made without policies may do nothing; one of a role may do what the role may. */
+function limits({ kind }: Principal, policies: PolicySet): PolicyPlace[] {
   const places: PolicyPlace[] = []
   if (policies.boundary) places.push('boundary')
-  if (policies.session) places.push('session')
+  if (policies.session || kind === 'federated') places.push('session')
   return places
 }
 

@@ -96,7 +96,7 @@ function timeOf(value: ContextScalar): number {
   if (value instanceof Date) return value.getTime()
   if (typeof value === 'number') return value * 1000
   if (typeof value !== 'string') return Number.NaN
-  if (/^\d{5,}$/.test(value)) return Number(value) * 1000
+  if (/^\d+$/.test(value) && value.length !== 4) return Number(value) * 1000
   // Date.parse takes much else for a date.
   return /^\d{4}(?:-|$)/.test(value) ? Date.parse(value) : Number.NaN
 }

@@ -54,8 +54,8 @@ export function referenceDecision(
   const all = (...names: (string | undefined)[]) =>
     names.includes(undefined) ? 'implicitDeny' : ['allow', ...names].filter((name) => name !== '').join(' ')
   const boundary = policies.boundary ? allow('boundary') : ''
-  const session = policies.session ? allow('session') : ''
   const { principal } = request
+  const session = policies.session || principal.kind === 'federated' ? allow('session') : ''
   const hasAccount = 'accountId' in principal
   if (!hasAccount) return all(grant?.name)
   const own = principal.kind === 'root' ? [''] : [allow('identity'), boundary, session]
