@@ -1,4 +1,5 @@
 import { acceptedLaunchesBench } from './accepted-launches.ts'
+import { authoriseBench } from './authorise.ts'
 import { describeInstancesBench } from './describe-instances.ts'
 import { describePagesBench } from './describe-pages.ts'
 import { encodeBench } from './encode.ts'
@@ -12,6 +13,7 @@ import { signaturesBench } from './signatures.ts'
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'accepted-launches': acceptedLaunchesBench,
+  authorise: authoriseBench,
   'describe-instances': describeInstancesBench,
   'describe-pages': describePagesBench,
   encode: encodeBench,
