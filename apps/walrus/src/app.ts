@@ -4,12 +4,14 @@ import { fastify, type FastifyInstance } from 'fastify'
 import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import { obtainIdentity, type AgentIdentity, type Cloud } from '@mallee/agent-kit'
 import { Metrics, SharedListener, startHealthServer, type Readiness, type Service } from '@mallee/service-kit'
+import { Background } from './background.ts'
 import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
 import type { BlobDriver } from './drivers/blob-driver.ts'
 import { BlobKeeper } from './drivers/blob-keeper.ts'
 import { claimFolder } from './drivers/folder-claim.ts'
 import { PosixBlobs } from './drivers/posix/posix-blobs.ts'
+import { MasterKeys } from './encryption/master-keys.ts'
 import { S3Door } from './http/s3-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
 import { allBlobIds } from './index/blob-rows.ts'
@@ -31,6 +33,8 @@ export interface Walrus {
   readonly listener: SharedListener
   readonly index: Index
   readonly blobs: BlobKeeper
+  readonly masterKeys: MasterKeys
+  readonly background: Background
   readonly metrics: Metrics
   /** What stands in the way of serving. */
   ready(): Promise<Readiness>
@@ -53,26 +57,21 @@ export interface WalrusDependencies {
 export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies): Promise<Walrus> {
   const { log } = deps
   const clock = deps.clock ?? systemClock
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-  const giveUpFolder = await claimFolder(config.dataDir, clock)
-  const index = await openIndex(path.join(config.dataDir, 'index.db'))
-  const driver = await PosixBlobs.open(config.dataDir)
-  const figures = walrusFigures(deps.metrics ?? new Metrics())
-  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log, onBytes: figures })
-  registerWalrusGauges(figures.metrics, { index, blobs })
-  const known = await index.read(allBlobIds)
-  const swept = await blobs.sweep((id) => known.has(id))
-  if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
-
+  const { index, blobs, masterKeys, figures, giveUpFolder } = await openStorage(config, deps, clock)
   const keys = new AccessKeys()
+  const source = { index, blobs, masterKeys }
+  const background = new Background({ config, source, clock, random: systemRandom, log })
   let agent: WalrusAgent | null = null
   const images = () => agent?.images() ?? []
   const s3 = new S3Door({
-    index,
-    blobs,
+    ...source,
     keys,
-    nodeReads: { index, blobs, log, images },
+    nodeReads: { ...source, log, images },
     region: config.region,
+    modernBuckets: config.modernBuckets ?? false,
+    webhooks: new Set(Object.keys(config.webhooks ?? {})),
+    wakeEvents: () => background.events.wake(),
+    accessLog: background.accessLog,
     clock,
     random: systemRandom,
     log,
@@ -80,12 +79,15 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   })
   const { door, listener } = await openDoor(s3, keys)
   const stopping = new AbortController()
+  background.start()
 
   return {
     door,
     listener,
     index,
     blobs,
+    masterKeys,
+    background,
     metrics: figures.metrics,
     ready: () => walrusReadiness({ index, keys }),
     async join() {
@@ -95,8 +97,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       agent = await WalrusAgent.start({
         dir: config.dir,
         identity,
-        index,
-        blobs,
+        ...source,
         keys,
         clock,
         log,
@@ -110,12 +111,30 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       stopping.abort()
       await listener.close(closeGraceMs)
       await door.close()
+      await background.stop()
       await agent?.stop()
       await blobs.settled()
       await index.close()
       await giveUpFolder()
     },
   }
+}
+
+/** Index and bytes, with nothing in the one that is not in the other. */
+async function openStorage(config: WalrusConfig, deps: WalrusDependencies, clock: Clock) {
+  const { log } = deps
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await mkdir(config.dir, { recursive: true, mode: 0o700 })
+  const giveUpFolder = await claimFolder(config.dataDir, clock)
+  const index = await openIndex(path.join(config.dataDir, 'index.db'))
+  const driver = await PosixBlobs.open(config.dataDir)
+  const figures = walrusFigures(deps.metrics ?? new Metrics())
+  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log, onBytes: figures })
+  registerWalrusGauges(figures.metrics, { index, blobs })
+  const known = await index.read(allBlobIds)
+  const swept = await blobs.sweep((id) => known.has(id))
+  if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
+  return { index, blobs, masterKeys: await MasterKeys.open(config.dir), figures, giveUpFolder }
 }
 
 const tlsOf = (identity: AgentIdentity) => ({

@@ -17,6 +17,14 @@ export interface WalrusConfig {
   /** Where a monitor may ask for figures; nowhere where absent. */
   readonly health?: HealthListen
   readonly logLevel: string
+  /** New buckets have ACLs disabled and public access blocked, as AWS's have since 2023; else they honour ACLs. */
+  readonly modernBuckets?: boolean
+  /** Where events may be sent: a bucket's owner names one of these by the last part of an ARN. */
+  readonly webhooks?: Readonly<Record<string, { readonly url: string }>>
+  /** How often lifecycle rules are followed. */
+  readonly lifecycleSeconds?: number
+  /** How fast all bytes are read again to find damage; 0 turns it off. */
+  readonly scrubBytesPerSecond?: number
 }
 
 const text = { type: 'string', minLength: 1 }
@@ -39,6 +47,19 @@ export const walrusSchema = {
     },
     region: { type: 'string', pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]$' },
     health: healthListenSchema,
+    modernBuckets: { type: 'boolean' },
+    webhooks: {
+      type: 'object',
+      propertyNames: { pattern: '^[A-Za-z0-9_-]{1,80}$' },
+      additionalProperties: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['url'],
+        properties: { url: { type: 'string', pattern: '^https?://' } },
+      },
+    },
+    lifecycleSeconds: { type: 'integer', minimum: 1 },
+    scrubBytesPerSecond: { type: 'integer', minimum: 0 },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

@@ -152,16 +152,22 @@ export const vpcItemSchema = record({
 export type VpcItem = Shape<typeof vpcItemSchema>
 
 /** Item kind `access-key`, for walrus: it answers S3 while the cloud controller is away. The secret is sealed. */
-export const accessKeyItemSchema = record({
-  accessKeyId: text(),
-  secretAccessKey: text(),
-  accountId: text(),
-  canonicalId: text(),
-  accountName: text(),
-  userId: text(),
-  userName: text(),
-  enabled: flag(),
-})
+export const accessKeyItemSchema = record(
+  {
+    accessKeyId: text(),
+    secretAccessKey: text(),
+    accountId: text(),
+    canonicalId: text(),
+    accountName: text(),
+    userId: text(),
+    userName: text(),
+    enabled: flag(),
+  },
+  {
+    /** Whether Signature Version 2 is taken of it; not, where absent. */
+    legacySignatures: flag(),
+  },
+)
 export type AccessKeyItem = Shape<typeof accessKeyItemSchema>
 
 /**

@@ -51,6 +51,8 @@ export { presignRequest, signRequest, signStreamingRequest } from './sigv4-sign.
 export type { Credentials, RequestToSign, SignOptions } from './sigv4-sign.ts'
 export { allowedSkewMs, verifySignature } from './sigv4-verify.ts'
 export type { SignedPayload, SignedRequest, VerifiedSignature, VerifyOptions } from './sigv4-verify.ts'
+export { claimsS3SigV2, signS3SigV2, verifyS3SigV2 } from './s3-sigv2.ts'
+export type { S3SigV2Request } from './s3-sigv2.ts'
 export { signSigV2 } from './sigv2-sign.ts'
 export { claimsSigV2, verifySigV2 } from './sigv2-verify.ts'
 export type { SigV2Request } from './sigv2-verify.ts'

@@ -93,6 +93,13 @@ const s3 = `
   DeleteBucketTagging GetObjectTagging PutObjectTagging DeleteObjectTagging GetBucketCors
   PutBucketCors DeleteBucketCors GetBucketLifecycleConfiguration PutBucketLifecycleConfiguration
   DeleteBucketLifecycle GetBucketLogging PutBucketLogging GetObjectAttributes
+  GetBucketPolicyStatus GetPublicAccessBlock PutPublicAccessBlock DeletePublicAccessBlock
+  GetBucketOwnershipControls PutBucketOwnershipControls DeleteBucketOwnershipControls
+  GetBucketWebsite PutBucketWebsite DeleteBucketWebsite GetBucketEncryption PutBucketEncryption
+  DeleteBucketEncryption GetBucketRequestPayment PutBucketRequestPayment
+  GetBucketNotificationConfiguration PutBucketNotificationConfiguration
+  GetObjectLockConfiguration PutObjectLockConfiguration GetObjectRetention PutObjectRetention
+  GetObjectLegalHold PutObjectLegalHold GetBucketReplication GetBucketAccelerateConfiguration
 `
 
 const words = (text: string): string[] => text.trim().split(/\s+/)

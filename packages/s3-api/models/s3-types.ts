@@ -22,6 +22,10 @@ export interface AccessControlPolicy {
   Owner?: Owner | undefined
 }
 
+export interface AccessControlTranslation {
+  Owner: OwnerOverride
+}
+
 export type ArchiveStatus = 'ARCHIVE_ACCESS' | 'DEEP_ARCHIVE_ACCESS'
 
 export interface AwsError {
@@ -43,12 +47,18 @@ export interface AwsObject {
   RestoreStatus?: RestoreStatus | undefined
 }
 
+export interface BlockedEncryptionTypes {
+  EncryptionType?: Array<string> | undefined
+}
+
 export interface Bucket {
   Name?: string | undefined
   CreationDate?: Date | undefined
   BucketRegion?: string | undefined
   BucketArn?: string | undefined
 }
+
+export type BucketAccelerateStatus = 'Enabled' | 'Suspended'
 
 export type BucketCannedACL = 'authenticated-read' | 'private' | 'public-read' | 'public-read-write'
 
@@ -171,6 +181,11 @@ export interface CompletedPart {
   ChecksumXXHASH3?: string | undefined
   ChecksumXXHASH128?: string | undefined
   PartNumber?: number | undefined
+}
+
+export interface Condition {
+  HttpErrorCodeReturnedEquals?: string | undefined
+  KeyPrefixEquals?: string | undefined
 }
 
 export interface CopyObjectOutput {
@@ -348,6 +363,13 @@ export interface CreateMultipartUploadRequest {
   ChecksumType?: string | undefined
 }
 
+export interface DefaultRetention {
+  Mode?: ObjectLockRetentionMode | undefined
+  Days?: number | undefined
+  Years?: number | undefined
+  DefaultEventHold?: EventHoldDuration | undefined
+}
+
 export interface Delete {
   Objects: Array<ObjectIdentifier>
   Quiet?: boolean | undefined
@@ -358,7 +380,17 @@ export interface DeleteBucketCorsRequest {
   ExpectedBucketOwner?: string | undefined
 }
 
+export interface DeleteBucketEncryptionRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface DeleteBucketLifecycleRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface DeleteBucketOwnershipControlsRequest {
   Bucket: string
   ExpectedBucketOwner?: string | undefined
 }
@@ -378,6 +410,11 @@ export interface DeleteBucketTaggingRequest {
   ExpectedBucketOwner?: string | undefined
 }
 
+export interface DeleteBucketWebsiteRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface DeleteMarkerEntry {
   Owner?: Owner | undefined
   Key?: string | undefined
@@ -385,6 +422,12 @@ export interface DeleteMarkerEntry {
   IsLatest?: boolean | undefined
   LastModified?: Date | undefined
 }
+
+export interface DeleteMarkerReplication {
+  Status?: DeleteMarkerReplicationStatus | undefined
+}
+
+export type DeleteMarkerReplicationStatus = 'Disabled' | 'Enabled'
 
 export interface DeleteObjectOutput {
   DeleteMarker?: boolean | undefined
@@ -432,6 +475,11 @@ export interface DeleteObjectsRequest {
   ChecksumAlgorithm?: ChecksumAlgorithm | undefined
 }
 
+export interface DeletePublicAccessBlockRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface DeletedObject {
   Key?: string | undefined
   VersionId?: string | undefined
@@ -439,9 +487,61 @@ export interface DeletedObject {
   DeleteMarkerVersionId?: string | undefined
 }
 
+export interface Destination {
+  Bucket: string
+  Account?: string | undefined
+  StorageClass?: StorageClass | undefined
+  AccessControlTranslation?: AccessControlTranslation | undefined
+  EncryptionConfiguration?: EncryptionConfiguration | undefined
+  ReplicationTime?: ReplicationTime | undefined
+  Metrics?: Metrics | undefined
+}
+
 export type EncodingType = 'url'
 
+export interface EncryptionConfiguration {
+  ReplicaKmsKeyID?: string | undefined
+}
+
+export interface ErrorDocument {
+  Key: string
+}
+
+export type Event = 's3:IntelligentTiering' | 's3:LifecycleExpiration:*' | 's3:LifecycleExpiration:Delete' | 's3:LifecycleExpiration:DeleteMarkerCreated' | 's3:LifecycleTransition' | 's3:ObjectAcl:Put' | 's3:ObjectAnnotation:*' | 's3:ObjectAnnotation:Delete' | 's3:ObjectAnnotation:Put' | 's3:ObjectCreated:*' | 's3:ObjectCreated:CompleteMultipartUpload' | 's3:ObjectCreated:Copy' | 's3:ObjectCreated:Post' | 's3:ObjectCreated:Put' | 's3:ObjectRemoved:*' | 's3:ObjectRemoved:Delete' | 's3:ObjectRemoved:DeleteMarkerCreated' | 's3:ObjectRestore:*' | 's3:ObjectRestore:Completed' | 's3:ObjectRestore:Delete' | 's3:ObjectRestore:Post' | 's3:ObjectRetention:Put' | 's3:ObjectTagging:*' | 's3:ObjectTagging:Delete' | 's3:ObjectTagging:Put' | 's3:ReducedRedundancyLostObject' | 's3:Replication:*' | 's3:Replication:OperationFailedReplication' | 's3:Replication:OperationMissedThreshold' | 's3:Replication:OperationNotTracked' | 's3:Replication:OperationReplicatedAfterThreshold'
+
+export interface EventBridgeConfiguration {
+}
+
+export interface EventHoldDuration {
+  Days?: number | undefined
+  Years?: number | undefined
+}
+
+export interface ExistingObjectReplication {
+  Status: ExistingObjectReplicationStatus
+}
+
+export type ExistingObjectReplicationStatus = 'Disabled' | 'Enabled'
+
 export type ExpirationStatus = 'Disabled' | 'Enabled'
+
+export interface FilterRule {
+  Name?: FilterRuleName | undefined
+  Value?: string | undefined
+}
+
+export type FilterRuleName = 'prefix' | 'suffix'
+
+export interface GetBucketAccelerateConfigurationOutput {
+  Status?: BucketAccelerateStatus | undefined
+  RequestCharged?: string | undefined
+}
+
+export interface GetBucketAccelerateConfigurationRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+  RequestPayer?: string | undefined
+}
 
 export interface GetBucketAclOutput {
   Owner?: Owner | undefined
@@ -458,6 +558,15 @@ export interface GetBucketCorsOutput {
 }
 
 export interface GetBucketCorsRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketEncryptionOutput {
+  ServerSideEncryptionConfiguration?: ServerSideEncryptionConfiguration | undefined
+}
+
+export interface GetBucketEncryptionRequest {
   Bucket: string
   ExpectedBucketOwner?: string | undefined
 }
@@ -490,11 +599,52 @@ export interface GetBucketLoggingRequest {
   ExpectedBucketOwner?: string | undefined
 }
 
+export interface GetBucketNotificationConfigurationRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketOwnershipControlsOutput {
+  OwnershipControls?: OwnershipControls | undefined
+}
+
+export interface GetBucketOwnershipControlsRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface GetBucketPolicyOutput {
   Policy?: string | undefined
 }
 
 export interface GetBucketPolicyRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketPolicyStatusOutput {
+  PolicyStatus?: PolicyStatus | undefined
+}
+
+export interface GetBucketPolicyStatusRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketReplicationOutput {
+  ReplicationConfiguration?: ReplicationConfiguration | undefined
+}
+
+export interface GetBucketReplicationRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketRequestPaymentOutput {
+  Payer?: Payer | undefined
+}
+
+export interface GetBucketRequestPaymentRequest {
   Bucket: string
   ExpectedBucketOwner?: string | undefined
 }
@@ -514,6 +664,18 @@ export interface GetBucketVersioningOutput {
 }
 
 export interface GetBucketVersioningRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetBucketWebsiteOutput {
+  RedirectAllRequestsTo?: RedirectAllRequestsTo | undefined
+  IndexDocument?: IndexDocument | undefined
+  ErrorDocument?: ErrorDocument | undefined
+  RoutingRules?: Array<RoutingRule> | undefined
+}
+
+export interface GetBucketWebsiteRequest {
   Bucket: string
   ExpectedBucketOwner?: string | undefined
 }
@@ -564,6 +726,27 @@ export interface GetObjectAttributesRequest {
   SSECustomerKey?: string | undefined
   SSECustomerKeyMD5?: string | undefined
   RequestPayer?: RequestPayer | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetObjectLegalHoldOutput {
+  LegalHold?: ObjectLockLegalHold | undefined
+}
+
+export interface GetObjectLegalHoldRequest {
+  Bucket: string
+  Key: string
+  VersionId?: string | undefined
+  RequestPayer?: RequestPayer | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface GetObjectLockConfigurationOutput {
+  ObjectLockConfiguration?: ObjectLockConfiguration | undefined
+}
+
+export interface GetObjectLockConfigurationRequest {
+  Bucket: string
   ExpectedBucketOwner?: string | undefined
 }
 
@@ -641,6 +824,18 @@ export interface GetObjectRequest {
   ChecksumMode?: ChecksumMode | undefined
 }
 
+export interface GetObjectRetentionOutput {
+  Retention?: ObjectLockRetention | undefined
+}
+
+export interface GetObjectRetentionRequest {
+  Bucket: string
+  Key: string
+  VersionId?: string | undefined
+  RequestPayer?: RequestPayer | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface GetObjectTaggingOutput {
   TagSet: Array<Tag>
   VersionId?: string | undefined
@@ -652,6 +847,15 @@ export interface GetObjectTaggingRequest {
   VersionId?: string | undefined
   ExpectedBucketOwner?: string | undefined
   RequestPayer?: RequestPayer | undefined
+}
+
+export interface GetPublicAccessBlockOutput {
+  PublicAccessBlockConfiguration?: PublicAccessBlockConfiguration | undefined
+}
+
+export interface GetPublicAccessBlockRequest {
+  Bucket: string
+  ExpectedBucketOwner?: string | undefined
 }
 
 export interface Grant {
@@ -754,9 +958,20 @@ export interface HeadObjectRequest {
   ChecksumMode?: ChecksumMode | undefined
 }
 
+export interface IndexDocument {
+  Suffix: string
+}
+
 export interface Initiator {
   ID?: string | undefined
   DisplayName?: string | undefined
+}
+
+export interface LambdaFunctionConfiguration {
+  LambdaFunctionArn: string
+  Events: Array<Event>
+  Id?: string | undefined
+  Filter?: NotificationConfigurationFilter | undefined
 }
 
 export interface LifecycleExpiration {
@@ -970,6 +1185,13 @@ export type MFADeleteStatus = 'Disabled' | 'Enabled'
 
 export type MetadataDirective = 'COPY' | 'REPLACE'
 
+export interface Metrics {
+  Status: MetricsStatus
+  EventThreshold?: ReplicationTimeValue | undefined
+}
+
+export type MetricsStatus = 'Disabled' | 'Enabled'
+
 export interface MultipartUpload {
   UploadId?: string | undefined
   Key?: string | undefined
@@ -992,6 +1214,17 @@ export interface NoncurrentVersionTransition {
   NewerNoncurrentVersions?: number | undefined
 }
 
+export interface NotificationConfiguration {
+  TopicConfigurations?: Array<TopicConfiguration> | undefined
+  QueueConfigurations?: Array<QueueConfiguration> | undefined
+  LambdaFunctionConfigurations?: Array<LambdaFunctionConfiguration> | undefined
+  EventBridgeConfiguration?: EventBridgeConfiguration | undefined
+}
+
+export interface NotificationConfigurationFilter {
+  Key?: S3KeyFilter | undefined
+}
+
 export type ObjectAttributes = 'Checksum' | 'ETag' | 'ObjectParts' | 'ObjectSize' | 'StorageClass'
 
 export type ObjectCannedACL = 'authenticated-read' | 'aws-exec-read' | 'bucket-owner-full-control' | 'bucket-owner-read' | 'private' | 'public-read' | 'public-read-write'
@@ -1004,9 +1237,33 @@ export interface ObjectIdentifier {
   Size?: number | undefined
 }
 
+export interface ObjectLockConfiguration {
+  ObjectLockEnabled?: ObjectLockEnabled | undefined
+  Rule?: ObjectLockRule | undefined
+}
+
+export type ObjectLockEnabled = 'Enabled'
+
+export interface ObjectLockLegalHold {
+  Status?: ObjectLockLegalHoldStatus | undefined
+}
+
 export type ObjectLockLegalHoldStatus = 'OFF' | 'ON'
 
 export type ObjectLockMode = 'COMPLIANCE' | 'GOVERNANCE'
+
+export interface ObjectLockRetention {
+  Mode?: ObjectLockRetentionMode | undefined
+  RetainUntilDate?: Date | undefined
+  EventHold?: string | undefined
+  EventHoldDuration?: EventHoldDuration | undefined
+}
+
+export type ObjectLockRetentionMode = 'COMPLIANCE' | 'GOVERNANCE'
+
+export interface ObjectLockRule {
+  DefaultRetention?: DefaultRetention | undefined
+}
 
 export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter'
 
@@ -1048,6 +1305,16 @@ export interface Owner {
   ID?: string | undefined
 }
 
+export type OwnerOverride = 'Destination'
+
+export interface OwnershipControls {
+  Rules: Array<OwnershipControlsRule>
+}
+
+export interface OwnershipControlsRule {
+  ObjectOwnership: ObjectOwnership
+}
+
 export interface Part {
   PartNumber?: number | undefined
   LastModified?: Date | undefined
@@ -1069,7 +1336,22 @@ export interface PartitionedPrefix {
   PartitionDateSource?: string | undefined
 }
 
+export type Payer = 'BucketOwner' | 'Requester'
+
 export type Permission = 'FULL_CONTROL' | 'READ' | 'READ_ACP' | 'WRITE' | 'WRITE_ACP'
+
+export interface PolicyStatus {
+  IsPublic?: boolean | undefined
+}
+
+export type Protocol = 'http' | 'https'
+
+export interface PublicAccessBlockConfiguration {
+  BlockPublicAcls?: boolean | undefined
+  IgnorePublicAcls?: boolean | undefined
+  BlockPublicPolicy?: boolean | undefined
+  RestrictPublicBuckets?: boolean | undefined
+}
 
 export interface PutBucketAclRequest {
   Bucket: string
@@ -1088,6 +1370,14 @@ export interface PutBucketAclRequest {
 export interface PutBucketCorsRequest {
   Bucket: string
   CORSConfiguration: CORSConfiguration
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface PutBucketEncryptionRequest {
+  Bucket: string
+  ServerSideEncryptionConfiguration: ServerSideEncryptionConfiguration
   ContentMD5?: string | undefined
   ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   ExpectedBucketOwner?: string | undefined
@@ -1113,12 +1403,35 @@ export interface PutBucketLoggingRequest {
   ExpectedBucketOwner?: string | undefined
 }
 
+export interface PutBucketNotificationConfigurationRequest {
+  Bucket: string
+  NotificationConfiguration: NotificationConfiguration
+  ExpectedBucketOwner?: string | undefined
+  SkipDestinationValidation?: boolean | undefined
+}
+
+export interface PutBucketOwnershipControlsRequest {
+  Bucket: string
+  OwnershipControls: OwnershipControls
+  ContentMD5?: string | undefined
+  ExpectedBucketOwner?: string | undefined
+  ChecksumAlgorithm?: string | undefined
+}
+
 export interface PutBucketPolicyRequest {
   Bucket: string
   Policy: string
   ContentMD5?: string | undefined
   ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   ConfirmRemoveSelfBucketAccess?: boolean | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface PutBucketRequestPaymentRequest {
+  Bucket: string
+  RequestPaymentConfiguration: RequestPaymentConfiguration
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   ExpectedBucketOwner?: string | undefined
 }
 
@@ -1136,6 +1449,14 @@ export interface PutBucketVersioningRequest {
   ContentMD5?: string | undefined
   ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   MFA?: string | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface PutBucketWebsiteRequest {
+  Bucket: string
+  WebsiteConfiguration: WebsiteConfiguration
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   ExpectedBucketOwner?: string | undefined
 }
 
@@ -1157,6 +1478,35 @@ export interface PutObjectAclRequest {
   GrantWriteACP?: string | undefined
   RequestPayer?: RequestPayer | undefined
   VersionId?: string | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface PutObjectLegalHoldOutput {
+  RequestCharged?: RequestCharged | undefined
+}
+
+export interface PutObjectLegalHoldRequest {
+  Bucket: string
+  Key: string
+  LegalHold?: ObjectLockLegalHold | undefined
+  RequestPayer?: RequestPayer | undefined
+  VersionId?: string | undefined
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface PutObjectLockConfigurationOutput {
+  RequestCharged?: RequestCharged | undefined
+}
+
+export interface PutObjectLockConfigurationRequest {
+  Bucket: string
+  ObjectLockConfiguration?: ObjectLockConfiguration | undefined
+  RequestPayer?: RequestPayer | undefined
+  Token?: string | undefined
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
   ExpectedBucketOwner?: string | undefined
 }
 
@@ -1237,6 +1587,22 @@ export interface PutObjectRequest {
   ExpectedBucketOwner?: string | undefined
 }
 
+export interface PutObjectRetentionOutput {
+  RequestCharged?: RequestCharged | undefined
+}
+
+export interface PutObjectRetentionRequest {
+  Bucket: string
+  Key: string
+  Retention?: ObjectLockRetention | undefined
+  RequestPayer?: RequestPayer | undefined
+  VersionId?: string | undefined
+  BypassGovernanceRetention?: boolean | undefined
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
 export interface PutObjectTaggingOutput {
   VersionId?: string | undefined
 }
@@ -1252,21 +1618,135 @@ export interface PutObjectTaggingRequest {
   RequestPayer?: RequestPayer | undefined
 }
 
+export interface PutPublicAccessBlockRequest {
+  Bucket: string
+  PublicAccessBlockConfiguration: PublicAccessBlockConfiguration
+  ContentMD5?: string | undefined
+  ChecksumAlgorithm?: ChecksumAlgorithm | undefined
+  ExpectedBucketOwner?: string | undefined
+}
+
+export interface QueueConfiguration {
+  QueueArn: string
+  Events: Array<Event>
+  Id?: string | undefined
+  Filter?: NotificationConfigurationFilter | undefined
+}
+
+export interface Redirect {
+  HostName?: string | undefined
+  HttpRedirectCode?: string | undefined
+  Protocol?: Protocol | undefined
+  ReplaceKeyPrefixWith?: string | undefined
+  ReplaceKeyWith?: string | undefined
+}
+
+export interface RedirectAllRequestsTo {
+  HostName: string
+  Protocol?: Protocol | undefined
+}
+
+export interface ReplicaModifications {
+  Status: ReplicaModificationsStatus
+}
+
+export type ReplicaModificationsStatus = 'Disabled' | 'Enabled'
+
+export interface ReplicationConfiguration {
+  Role: string
+  Rules: Array<ReplicationRule>
+}
+
+export interface ReplicationRule {
+  Status: ReplicationRuleStatus
+  Destination: Destination
+  ID?: string | undefined
+  Priority?: number | undefined
+  Prefix?: string | undefined
+  Filter?: ReplicationRuleFilter | undefined
+  SourceSelectionCriteria?: SourceSelectionCriteria | undefined
+  ExistingObjectReplication?: ExistingObjectReplication | undefined
+  DeleteMarkerReplication?: DeleteMarkerReplication | undefined
+}
+
+export interface ReplicationRuleAndOperator {
+  Prefix?: string | undefined
+  Tags?: Array<Tag> | undefined
+}
+
+export interface ReplicationRuleFilter {
+  Prefix?: string | undefined
+  Tag?: Tag | undefined
+  And?: ReplicationRuleAndOperator | undefined
+}
+
+export type ReplicationRuleStatus = 'Disabled' | 'Enabled'
+
 export type ReplicationStatus = 'COMPLETE' | 'COMPLETED' | 'FAILED' | 'PENDING' | 'REPLICA'
+
+export interface ReplicationTime {
+  Status: ReplicationTimeStatus
+  Time: ReplicationTimeValue
+}
+
+export type ReplicationTimeStatus = 'Disabled' | 'Enabled'
+
+export interface ReplicationTimeValue {
+  Minutes?: number | undefined
+}
 
 export type RequestCharged = 'requester'
 
 export type RequestPayer = 'requester'
+
+export interface RequestPaymentConfiguration {
+  Payer: Payer
+}
 
 export interface RestoreStatus {
   IsRestoreInProgress?: boolean | undefined
   RestoreExpiryDate?: Date | undefined
 }
 
+export interface RoutingRule {
+  Redirect: Redirect
+  Condition?: Condition | undefined
+}
+
+export interface S3KeyFilter {
+  FilterRules?: Array<FilterRule> | undefined
+}
+
 export type ServerSideEncryption = 'AES256' | 'aws:backup' | 'aws:fsx' | 'aws:kms' | 'aws:kms:dsse'
+
+export interface ServerSideEncryptionByDefault {
+  SSEAlgorithm: ServerSideEncryption
+  KMSMasterKeyID?: string | undefined
+}
+
+export interface ServerSideEncryptionConfiguration {
+  Rules: Array<ServerSideEncryptionRule>
+}
+
+export interface ServerSideEncryptionRule {
+  ApplyServerSideEncryptionByDefault?: ServerSideEncryptionByDefault | undefined
+  BucketKeyEnabled?: boolean | undefined
+  BlockedEncryptionTypes?: BlockedEncryptionTypes | undefined
+}
 
 export interface SimplePrefix {
 }
+
+export interface SourceSelectionCriteria {
+  SseKmsEncryptedObjects?: SseKmsEncryptedObjects | undefined
+  ReplicaModifications?: ReplicaModifications | undefined
+}
+
+export interface SseKmsEncryptedObjects {
+  Status: SseKmsEncryptedObjectsStatus
+}
+
+export type SseKmsEncryptedObjectsStatus = 'Disabled' | 'Enabled'
 
 export type StorageClass = 'AWS_BACKUP_LOW_COST_WARM' | 'AWS_BACKUP_WARM' | 'DEEP_ARCHIVE' | 'EXPRESS_ONEZONE' | 'FSX_ONTAP' | 'FSX_OPENZFS' | 'GLACIER' | 'GLACIER_IR' | 'INTELLIGENT_TIERING' | 'ONEZONE_IA' | 'OUTPOSTS' | 'REDUCED_REDUNDANCY' | 'SNOW' | 'STANDARD' | 'STANDARD_IA'
 
@@ -1289,6 +1769,13 @@ export interface TargetGrant {
 export interface TargetObjectKeyFormat {
   SimplePrefix?: SimplePrefix | undefined
   PartitionedPrefix?: PartitionedPrefix | undefined
+}
+
+export interface TopicConfiguration {
+  TopicArn: string
+  Events: Array<Event>
+  Id?: string | undefined
+  Filter?: NotificationConfigurationFilter | undefined
 }
 
 export interface Transition {
@@ -1385,6 +1872,13 @@ export interface VersioningConfiguration {
   Status?: BucketVersioningStatus | undefined
 }
 
+export interface WebsiteConfiguration {
+  ErrorDocument?: ErrorDocument | undefined
+  IndexDocument?: IndexDocument | undefined
+  RedirectAllRequestsTo?: RedirectAllRequestsTo | undefined
+  RoutingRules?: Array<RoutingRule> | undefined
+}
+
 /** Input and output of each operation that has types. */
 export interface Operations {
   AbortMultipartUpload: { input: AbortMultipartUploadRequest; output: AbortMultipartUploadOutput }
@@ -1394,24 +1888,40 @@ export interface Operations {
   CreateMultipartUpload: { input: CreateMultipartUploadRequest; output: CreateMultipartUploadOutput }
   DeleteBucket: { input: DeleteBucketRequest; output: Record<string, never> | void }
   DeleteBucketCors: { input: DeleteBucketCorsRequest; output: Record<string, never> | void }
+  DeleteBucketEncryption: { input: DeleteBucketEncryptionRequest; output: Record<string, never> | void }
   DeleteBucketLifecycle: { input: DeleteBucketLifecycleRequest; output: Record<string, never> | void }
+  DeleteBucketOwnershipControls: { input: DeleteBucketOwnershipControlsRequest; output: Record<string, never> | void }
   DeleteBucketPolicy: { input: DeleteBucketPolicyRequest; output: Record<string, never> | void }
   DeleteBucketTagging: { input: DeleteBucketTaggingRequest; output: Record<string, never> | void }
+  DeleteBucketWebsite: { input: DeleteBucketWebsiteRequest; output: Record<string, never> | void }
   DeleteObject: { input: DeleteObjectRequest; output: DeleteObjectOutput }
   DeleteObjectTagging: { input: DeleteObjectTaggingRequest; output: DeleteObjectTaggingOutput }
   DeleteObjects: { input: DeleteObjectsRequest; output: DeleteObjectsOutput }
+  DeletePublicAccessBlock: { input: DeletePublicAccessBlockRequest; output: Record<string, never> | void }
+  GetBucketAccelerateConfiguration: { input: GetBucketAccelerateConfigurationRequest; output: GetBucketAccelerateConfigurationOutput }
   GetBucketAcl: { input: GetBucketAclRequest; output: GetBucketAclOutput }
   GetBucketCors: { input: GetBucketCorsRequest; output: GetBucketCorsOutput }
+  GetBucketEncryption: { input: GetBucketEncryptionRequest; output: GetBucketEncryptionOutput }
   GetBucketLifecycleConfiguration: { input: GetBucketLifecycleConfigurationRequest; output: GetBucketLifecycleConfigurationOutput }
   GetBucketLocation: { input: GetBucketLocationRequest; output: GetBucketLocationOutput }
   GetBucketLogging: { input: GetBucketLoggingRequest; output: GetBucketLoggingOutput }
+  GetBucketNotificationConfiguration: { input: GetBucketNotificationConfigurationRequest; output: NotificationConfiguration }
+  GetBucketOwnershipControls: { input: GetBucketOwnershipControlsRequest; output: GetBucketOwnershipControlsOutput }
   GetBucketPolicy: { input: GetBucketPolicyRequest; output: GetBucketPolicyOutput }
+  GetBucketPolicyStatus: { input: GetBucketPolicyStatusRequest; output: GetBucketPolicyStatusOutput }
+  GetBucketReplication: { input: GetBucketReplicationRequest; output: GetBucketReplicationOutput }
+  GetBucketRequestPayment: { input: GetBucketRequestPaymentRequest; output: GetBucketRequestPaymentOutput }
   GetBucketTagging: { input: GetBucketTaggingRequest; output: GetBucketTaggingOutput }
   GetBucketVersioning: { input: GetBucketVersioningRequest; output: GetBucketVersioningOutput }
+  GetBucketWebsite: { input: GetBucketWebsiteRequest; output: GetBucketWebsiteOutput }
   GetObject: { input: GetObjectRequest; output: GetObjectOutput }
   GetObjectAcl: { input: GetObjectAclRequest; output: GetObjectAclOutput }
   GetObjectAttributes: { input: GetObjectAttributesRequest; output: GetObjectAttributesOutput }
+  GetObjectLegalHold: { input: GetObjectLegalHoldRequest; output: GetObjectLegalHoldOutput }
+  GetObjectLockConfiguration: { input: GetObjectLockConfigurationRequest; output: GetObjectLockConfigurationOutput }
+  GetObjectRetention: { input: GetObjectRetentionRequest; output: GetObjectRetentionOutput }
   GetObjectTagging: { input: GetObjectTaggingRequest; output: GetObjectTaggingOutput }
+  GetPublicAccessBlock: { input: GetPublicAccessBlockRequest; output: GetPublicAccessBlockOutput }
   HeadBucket: { input: HeadBucketRequest; output: HeadBucketOutput }
   HeadObject: { input: HeadObjectRequest; output: HeadObjectOutput }
   ListBuckets: { input: ListBucketsRequest; output: ListBucketsOutput }
@@ -1422,14 +1932,23 @@ export interface Operations {
   ListParts: { input: ListPartsRequest; output: ListPartsOutput }
   PutBucketAcl: { input: PutBucketAclRequest; output: Record<string, never> | void }
   PutBucketCors: { input: PutBucketCorsRequest; output: Record<string, never> | void }
+  PutBucketEncryption: { input: PutBucketEncryptionRequest; output: Record<string, never> | void }
   PutBucketLifecycleConfiguration: { input: PutBucketLifecycleConfigurationRequest; output: PutBucketLifecycleConfigurationOutput }
   PutBucketLogging: { input: PutBucketLoggingRequest; output: Record<string, never> | void }
+  PutBucketNotificationConfiguration: { input: PutBucketNotificationConfigurationRequest; output: Record<string, never> | void }
+  PutBucketOwnershipControls: { input: PutBucketOwnershipControlsRequest; output: Record<string, never> | void }
   PutBucketPolicy: { input: PutBucketPolicyRequest; output: Record<string, never> | void }
+  PutBucketRequestPayment: { input: PutBucketRequestPaymentRequest; output: Record<string, never> | void }
   PutBucketTagging: { input: PutBucketTaggingRequest; output: Record<string, never> | void }
   PutBucketVersioning: { input: PutBucketVersioningRequest; output: Record<string, never> | void }
+  PutBucketWebsite: { input: PutBucketWebsiteRequest; output: Record<string, never> | void }
   PutObject: { input: PutObjectRequest; output: PutObjectOutput }
   PutObjectAcl: { input: PutObjectAclRequest; output: PutObjectAclOutput }
+  PutObjectLegalHold: { input: PutObjectLegalHoldRequest; output: PutObjectLegalHoldOutput }
+  PutObjectLockConfiguration: { input: PutObjectLockConfigurationRequest; output: PutObjectLockConfigurationOutput }
+  PutObjectRetention: { input: PutObjectRetentionRequest; output: PutObjectRetentionOutput }
   PutObjectTagging: { input: PutObjectTaggingRequest; output: PutObjectTaggingOutput }
+  PutPublicAccessBlock: { input: PutPublicAccessBlockRequest; output: Record<string, never> | void }
   UploadPart: { input: UploadPartRequest; output: UploadPartOutput }
   UploadPartCopy: { input: UploadPartCopyRequest; output: UploadPartCopyOutput }
 }

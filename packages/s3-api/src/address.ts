@@ -44,11 +44,30 @@ function withoutPrefix(path: string, prefixes: readonly string[]): string {
   return path
 }
 
-function bucketOfHost(host: string | undefined, baseHosts: readonly string[]): string | undefined {
-  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase()
+/** Labels under which a name is that of a bucket, whatever the domain: `b.s3.example.org`. */
+const ofService = /^(?:s3|objectstorage|walrus|s3-website(?:-[a-z0-9-]+)?)$/
+
+/** The bucket that a host name names; undefined where it names none. */
+export function bucketOfHost(
+  host: string | undefined,
+  baseHosts: readonly string[] = [],
+): string | undefined {
+  const name = hostName(host)
   const base = baseHosts.find((candidate) => name.endsWith(`.${candidate}`))
-  return base === undefined ? undefined : name.slice(0, -base.length - 1)
+  if (base !== undefined) return name.slice(0, -base.length - 1)
+  const labels = name.split('.')
+  const at = labels.findIndex((label, index) => index > 0 && ofService.test(label))
+  return at < 0 ? undefined : labels.slice(0, at).join('.')
 }
+
+/** Whether the host is that of buckets as websites: `b.s3-website.example.org`, `b.s3-website-us-east-1.…`. */
+export function isWebsiteHost(host: string | undefined): boolean {
+  return hostName(host)
+    .split('.')
+    .some((label, index) => index > 0 && /^s3-website(?:-[a-z0-9-]+)?$/.test(label))
+}
+
+const hostName = (host: string | undefined): string => (host ?? '').replace(/:\d+$/, '').toLowerCase()
 
 function decodedKey(text: string): string | undefined {
   const key = decoded(text)

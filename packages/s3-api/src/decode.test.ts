@@ -64,7 +64,9 @@ describe('what comes in headers and parameters', () => {
 
   it('is refused when it is not of its kind, or missing', () => {
     expect(() => decode('ListObjects', { query: { 'max-keys': 'x' } })).toThrow(coded('InvalidArgument'))
-    expect(() => decode('PutObject', { headers: { 'x-amz-acl': 'all' } })).toThrow(coded('InvalidArgument'))
+    expect(() => decode('PutObject', { headers: { 'x-amz-object-lock-mode': 'all' } })).toThrow(
+      coded('InvalidArgument'),
+    )
     expect(() => decode('UploadPart', { query: { uploadId: 'u' } })).toThrow(coded('MissingRequestParameter'))
   })
 })

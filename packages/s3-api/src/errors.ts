@@ -5,7 +5,9 @@
 import { AwsError } from '@mallee/aws-protocol'
 
 const table = {
+  AccessControlListNotSupported: [400, 'The bucket does not allow ACLs'],
   AccessDenied: [403, 'Access Denied'],
+  AccessForbidden: [403, 'Access Forbidden'],
   AccountProblem: [403, 'There is a problem with your account that prevents the operation from completing.'],
   AmbiguousGrantByEmailAddress: [
     400,
@@ -16,6 +18,7 @@ const table = {
     400,
     'The Content-MD5 or checksum value that you specified did not match what the server received.',
   ],
+  BadRequest: [400, 'Bad Request'],
   BucketAlreadyExists: [
     409,
     'The requested bucket name is not available. Select a different name and try again.',
@@ -44,6 +47,10 @@ const table = {
   InternalError: [500, 'We encountered an internal error. Please try again.'],
   InvalidAccessKeyId: [403, 'The AWS Access Key Id you provided does not exist in our records.'],
   InvalidArgument: [400, 'Invalid Argument'],
+  InvalidBucketAclWithObjectOwnership: [
+    400,
+    'Bucket cannot have ACLs set with ObjectOwnership set to BucketOwnerEnforced',
+  ],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidBucketState: [409, 'The request is not valid with the current state of the bucket.'],
   InvalidDigest: [400, 'The Content-MD5 or checksum value you specified is not valid.'],
@@ -64,10 +71,19 @@ const table = {
     'The content of the form does not meet the conditions specified in the policy document.',
   ],
   InvalidRange: [416, 'The requested range is not satisfiable'],
+  InvalidRedirectLocation: [
+    400,
+    'The website redirect location must have a prefix of http:// or https:// or /.',
+  ],
   InvalidRequest: [400, 'The request is not valid.'],
+  InvalidRetentionPeriod: [400, 'The retention period is not valid.'],
   InvalidSecurity: [403, 'The provided security credentials are not valid.'],
   InvalidStorageClass: [400, 'The storage class you specified is not valid.'],
   InvalidTag: [400, 'The tag provided was not a valid tag.'],
+  InvalidTargetBucketForLogging: [
+    400,
+    'The target bucket for logging does not exist or is not owned by you.',
+  ],
   InvalidToken: [400, 'The provided token is malformed or otherwise not valid.'],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   KeyTooLongError: [400, 'Your key is too long'],
@@ -85,6 +101,10 @@ const table = {
     400,
     'The XML you provided was not well-formed or did not validate against our published schema',
   ],
+  MaxPostPreDataLengthExceededError: [
+    400,
+    'Your POST request fields preceding the upload file were too large.',
+  ],
   MaxMessageLengthExceeded: [400, 'Your request was too big.'],
   MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size'],
   MethodNotAllowed: [405, 'The specified method is not allowed against this resource.'],
@@ -96,23 +116,29 @@ const table = {
   NoSuchCORSConfiguration: [404, 'The CORS configuration does not exist'],
   NoSuchKey: [404, 'The specified key does not exist.'],
   NoSuchLifecycleConfiguration: [404, 'The lifecycle configuration does not exist'],
+  NoSuchObjectLockConfiguration: [404, 'The specified object does not have a ObjectLock configuration'],
+  NoSuchPublicAccessBlockConfiguration: [404, 'The public access block configuration was not found'],
   NoSuchTagSet: [404, 'The TagSet does not exist'],
   NoSuchUpload: [
     404,
     'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
   ],
   NoSuchVersion: [404, 'The specified version does not exist.'],
+  NoSuchWebsiteConfiguration: [404, 'The specified bucket does not have a website configuration'],
   NotImplemented: [501, 'A header or query you provided implies functionality that is not implemented.'],
   NotModified: [304, 'Not Modified'],
+  ObjectLockConfigurationNotFoundError: [404, 'Object Lock configuration does not exist for this bucket'],
   OperationAborted: [
     409,
     'A conflicting conditional operation is currently in progress against this resource. Please try again.',
   ],
+  OwnershipControlsNotFoundError: [404, 'The bucket ownership controls were not found'],
   PermanentRedirect: [
     301,
     'The bucket you are attempting to access must be addressed using the specified endpoint.',
   ],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold'],
+  ReplicationConfigurationNotFoundError: [404, 'The replication configuration was not found'],
   RequestIsNotMultiPartContent: [412, 'Bucket POST must be of the enclosure-type multipart/form-data.'],
   RequestTimeTooSkewed: [403, 'The difference between the request time and the current time is too large.'],
   RequestTimeout: [
@@ -136,6 +162,10 @@ const table = {
     'The email address you provided does not match any account on record.',
   ],
   UnsupportedArgument: [400, 'The request contained an unsupported argument.'],
+  UserKeyMustBeSpecified: [
+    400,
+    'The bucket POST must contain the specified field name. If it is specified, check the order of the fields.',
+  ],
   XAmzContentChecksumMismatch: [400, 'The provided checksum does not match what was computed.'],
   XAmzContentSHA256Mismatch: [
     400,
@@ -166,6 +196,10 @@ export function s3NotImplemented(what: string): AwsError {
 
 export function noSuchBucket(bucket: string): AwsError {
   return s3Error('NoSuchBucket', { details: { BucketName: bucket } })
+}
+
+export function noSuchBucketPolicy(bucket: string): AwsError {
+  return s3Error('NoSuchBucketPolicy', { details: { BucketName: bucket } })
 }
 
 export function noSuchKey(key: string): AwsError {

@@ -10,5 +10,9 @@ export function s3Model(): ServiceModel {
   return loaded
 }
 
-/** Enums that a cloud of its own adds values to. */
-export const s3OpenEnums: ReadonlySet<string> = new Set(['BucketLocationConstraint'])
+/** Enums that a cloud of its own adds values to, or whose values the actions judge themselves. */
+export const s3OpenEnums: ReadonlySet<string> = new Set([
+  'BucketLocationConstraint',
+  'BucketCannedACL',
+  'ObjectCannedACL',
+])

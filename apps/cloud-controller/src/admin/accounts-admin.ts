@@ -4,6 +4,7 @@ import { MalleeError, type Clock } from '@mallee/base'
 import type { StateStore } from '@mallee/state-store'
 import { recordAdminEvent } from '../store/event-store.ts'
 import type { Tables } from '../store/tables.ts'
+import type { Wakes } from '../wakes.ts'
 
 const ajv = new Ajv({ strict: true })
 const legacyRequest = ajv.compile<{ enabled: boolean }>({
@@ -16,7 +17,7 @@ const legacyRequest = ajv.compile<{ enabled: boolean }>({
 /** What the administrator decides for one account. */
 export function registerAccountsAdmin(
   app: FastifyInstance,
-  deps: { readonly record: StateStore<Tables>; readonly clock: Clock },
+  deps: { readonly record: StateStore<Tables>; readonly clock: Clock; readonly wakes: Wakes },
 ): void {
   app.put<{ Params: { id: string } }>('/admin/v1/accounts/:id/legacy-signatures', (request) => {
     const { body } = request
@@ -33,6 +34,7 @@ export function registerAccountsAdmin(
         throw new MalleeError({ code: 'NotFound', publicMessage: `There is no account ${id.slice(0, 40)}.` })
       const action = body.enabled ? 'AllowLegacySignatures' : 'RefuseLegacySignatures'
       await recordAdminEvent(tx, { nowMs: deps.clock.now(), action, resources: [id] })
+      tx.afterCommit(() => deps.wakes.keys())
       return { accountId: id, enabled: body.enabled }
     })
   })

@@ -26,6 +26,9 @@ export function keysReconciler(ctx: ReconcilerContext): Reconciler {
             userId: user.id,
             userName: user.name,
             enabled: key.enabled === 1,
+            ...(ctx.settings.legacySignatures || account.legacy_signatures === 1
+              ? { legacySignatures: true }
+              : {}),
           }
           await putDesired(tx, ctx.wakes, { agentId, kind: 'access-key', id: key.id, body })
         }

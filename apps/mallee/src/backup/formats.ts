@@ -13,7 +13,7 @@ export const formats = {
   /** The record's tables; its own migrations bring them up to date. */
   record: 2,
   /** Walrus' index and its blobs. */
-  walrus: 1,
+  walrus: 2,
   /** Identity and ledger of an agent. */
   agent: 1,
   /** instance.xml and the folder of an instance on its node. */

@@ -40,6 +40,7 @@ const plainFiles = [
   'cloud/pki/authority.json',
   'cloud/pki/authority.crt',
   'walrus/agent/identity.json',
+  'walrus/agent/sse-keys.json',
   'storage/agent/identity.json',
   'keys/mallee',
   'keys/mallee.pub',

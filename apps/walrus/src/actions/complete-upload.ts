@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto'
 import { AwsError } from '@mallee/aws-protocol'
 import { s3Error, type S3 } from '@mallee/s3-api'
-import { findObject, replaceObject } from '../index/object-rows.ts'
+import { customerKeyMembers, sseAnswer } from '../encryption/sse-request.ts'
+import { queueEvent } from '../events/queue-event.ts'
+import { sameBucket } from '../index/bucket-rows.ts'
+import { versioningOf, type Bucket } from '../index/bucket-settings.ts'
+import { findObject } from '../index/object-rows.ts'
+import { storeVersion, type NewVersion } from '../index/store-version.ts'
 import type { ObjectTable, PartTable, Tx, UploadTable } from '../index/tables.ts'
 import { deleteUploads, listParts, requireUpload } from '../index/upload-rows.ts'
 import {
@@ -12,10 +17,11 @@ import {
   type ChecksumName,
 } from '../objects/checksums.ts'
 import { combineCrcs, type CombinableCrc } from '../objects/combine-crcs.ts'
+import { versionAnswer, versionIdFor } from '../objects/new-version.ts'
 import { newObjectId } from '../objects/object-id.ts'
 import { checkWrite } from '../objects/preconditions.ts'
-import { callersBucket } from './refuse-unknown.ts'
-import { defineAction, type S3Action, type S3Context } from './s3-context.ts'
+import { attributesOf } from './multipart.ts'
+import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
 
 const minPartBytes = 5 * 1024 * 1024
 const maxParts = 10_000
@@ -25,10 +31,9 @@ const maxObjectBytes = 5 * 1024 ** 4
 type Input = Omit<S3.CompleteMultipartUploadRequest, 'Body'>
 
 /** Parts become the object by rows alone: the bytes stay where they are. */
-export const completeUpload: S3Action = defineAction(
+export const completeUpload: S3Action = defineBucketAction(
   'CompleteMultipartUpload',
   [
-    'Bucket',
     'Key',
     'UploadId',
     'MultipartUpload',
@@ -41,12 +46,12 @@ export const completeUpload: S3Action = defineAction(
     'MpuObjectSize',
     'IfMatch',
     'IfNoneMatch',
-    'ExpectedBucketOwner',
+    ...customerKeyMembers,
   ],
   async (context, input) => {
     const listed = input.MultipartUpload?.Parts ?? []
     if (listed.length === 0 || listed.length > maxParts) throw s3Error('MalformedXML')
-    const { row, dropped } = await context.index.transaction('action', (tx) =>
+    const { row, bucket, dropped } = await context.index.transaction('action', (tx) =>
       complete(tx, context, input, listed),
     )
     context.blobs.forget(dropped)
@@ -58,6 +63,8 @@ export const completeUpload: S3Action = defineAction(
         ETag: `"${row.etag}"`,
         ...checksumMembers(row),
         ...(row.checksum_type ? { ChecksumType: row.checksum_type } : {}),
+        ...sseAnswer(row.sse, input),
+        ...versionAnswer(bucket, row.version_id),
       },
     }
   },
@@ -65,11 +72,11 @@ export const completeUpload: S3Action = defineAction(
 
 async function complete(
   tx: Tx,
-  context: S3Context,
+  context: BucketContext,
   input: Input,
   listed: readonly S3.CompletedPart[],
-): Promise<{ row: ObjectTable; dropped: string[] }> {
-  await callersBucket(tx.db, context.caller.accountId, input)
+): Promise<{ row: ObjectTable; bucket: Bucket; dropped: string[] }> {
+  const bucket = await sameBucket(tx.db, context.bucket)
   const present = await findObject(tx.db, input.Bucket, input.Key)
   let upload: UploadTable
   try {
@@ -77,7 +84,7 @@ async function complete(
   } catch (error) {
     // An answer that got lost is given again to a client that asks again.
     const repeated = error instanceof AwsError && present?.upload_id === input.UploadId
-    if (repeated) return { row: present, dropped: [] }
+    if (repeated) return { row: present, bucket, dropped: [] }
     throw error
   }
   checkWrite(present, input, input.Key)
@@ -88,7 +95,7 @@ async function complete(
     throw s3Error('InvalidRequest', {
       message: `The provided 'x-amz-mp-object-size' header value ${input.MpuObjectSize} does not match what was computed: ${size}`,
     })
-  const row: ObjectTable = {
+  const version: NewVersion = {
     bucket: upload.bucket,
     key: upload.key,
     id: newObjectId(context.random),
@@ -99,15 +106,18 @@ async function complete(
     metadata: upload.metadata,
     ...wholeChecksum(upload, parts, input),
     upload_id: upload.id,
+    ...attributesOf(upload),
+    version_id: versionIdFor(context, bucket),
   }
   const segments = parts.map(({ blob_id, size: partSize }, position) => ({
     position,
     blob_id,
     size: partSize,
   }))
-  const replaced = await replaceObject(tx, row, segments)
+  const { row, dropped } = await storeVersion(tx, version, segments, versioningOf(bucket))
+  await queueEvent(tx, context, bucket, 'ObjectCreated:CompleteMultipartUpload', row)
   const unlisted = await deleteUploads(tx, [upload.id])
-  return { row, dropped: [...replaced, ...unlisted] }
+  return { row, bucket, dropped: [...dropped, ...unlisted] }
 }
 
 /** Throws InvalidPartOrder, InvalidPart, EntityTooSmall. */

@@ -1,16 +1,21 @@
-import { noSuchKey, s3Error, type S3 } from '@mallee/s3-api'
+import { s3Error, type S3 } from '@mallee/s3-api'
+import { customerKeyMembers, keyForReading, sseAnswer } from '../encryption/sse-request.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
+import { expirationHeader } from '../lifecycle/lifecycle-rules.ts'
 import { parseRange, type ByteRange } from '../objects/byte-range.ts'
 import { checksumMembers } from '../objects/checksums.ts'
+import { requireVersion } from '../objects/find-version.ts'
+import { versionAnswer } from '../objects/new-version.ts'
 import { headersOf, metadataOf } from '../objects/object-headers.ts'
-import { openObject, streamObject, type OpenObject } from '../objects/open-object.ts'
+import { lockAnswer } from '../objects/object-lock.ts'
+import { tagsOf } from '../objects/object-tags.ts'
+import { openRow, streamObject, type OpenObject } from '../objects/open-object.ts'
 import { isNotModified } from '../objects/preconditions.ts'
-import { callersBucket } from './refuse-unknown.ts'
-import { defineAction, type S3Action, type S3Answer, type S3Context } from './s3-context.ts'
+import { defineBucketAction, type BucketContext, type S3Action, type S3Answer } from './s3-context.ts'
 
 type ReadInput = Omit<S3.GetObjectRequest, 'Body'>
 
 const understands = [
-  'Bucket',
   'Key',
   'IfMatch',
   'IfNoneMatch',
@@ -24,19 +29,21 @@ const understands = [
   'ResponseContentType',
   'ResponseExpires',
   'PartNumber',
-  'ExpectedBucketOwner',
   'ChecksumMode',
+  'VersionId',
+  ...customerKeyMembers,
 ] as const
 
-async function read(context: S3Context, input: ReadInput, withBytes: boolean): Promise<S3Answer> {
-  await context.index.read((db) => callersBucket(db, context.caller.accountId, input))
-  const object = await openObject(context, input.Bucket, input.Key)
-  if (!object) throw noSuchKey(input.Key)
+async function read(context: BucketContext, input: ReadInput, withBytes: boolean): Promise<S3Answer> {
+  const { bucket } = context
+  const object = await openVersion(context, input.Key, input.VersionId)
   let streaming = false
   try {
-    const answer = describe(object, input)
+    const { row } = object
+    const key = keyForReading(row.sse, input)
+    const answer = describe(object, input, bucket)
     if (!withBytes || answer.status === 304) return answer
-    const stream = streamObject(object, answer.range, context.log)
+    const stream = streamObject(object, answer.range, context.log, key)
     streaming = true
     return { ...answer, stream }
   } finally {
@@ -44,11 +51,33 @@ async function read(context: S3Context, input: ReadInput, withBytes: boolean): P
   }
 }
 
+/** A version whose bytes stay until it is released. Throws as `requireVersion`. */
+export async function openVersion(
+  context: BucketContext,
+  key: string,
+  versionId: string | undefined,
+): Promise<OpenObject> {
+  const object = await openRow(
+    context,
+    async (db) => (await requireVersion(db, context.bucket, key, versionId)).row,
+  )
+  if (!object) throw new Error('a version is found, or refused by name')
+  return object
+}
+
 /** Everything but the bytes: the same for GET and HEAD. */
-export function describe(object: OpenObject, input: ReadInput): S3Answer & { range: ByteRange } {
+export function describe(
+  object: OpenObject,
+  input: ReadInput,
+  bucket: Bucket,
+): S3Answer & { range: ByteRange } {
   const { row } = object
   const whole = { start: 0, end: row.size }
-  const validators = { ETag: `"${row.etag}"`, LastModified: new Date(row.modified_at) }
+  const validators = {
+    ETag: `"${row.etag}"`,
+    LastModified: new Date(row.modified_at),
+    ...versionAnswer(bucket, row.version_id),
+  }
   if (isNotModified(row, input)) return { output: validators, status: 304, range: whole }
   const part = input.PartNumber === undefined ? null : partRange(object, input.PartNumber)
   if (part && input.Range !== undefined)
@@ -57,6 +86,9 @@ export function describe(object: OpenObject, input: ReadInput): S3Answer & { ran
     })
   const range = part ?? parseRange(input.Range, row.size)
   const shown = range ?? whole
+  const tags = tagsOf(row)
+  const subject = { key: row.key, size: row.size, tags }
+  const expiration = expirationHeader(bucket.set.lifecycle, subject, row.modified_at)
   return {
     range: shown,
     ...(range ? { status: 206 } : {}),
@@ -69,6 +101,10 @@ export function describe(object: OpenObject, input: ReadInput): S3Answer & { ran
       ...overrides(input),
       Metadata: metadataOf(row),
       ...(part && row.upload_id !== null ? { PartsCount: object.segments.length } : {}),
+      ...(tags.length > 0 ? { TagCount: tags.length } : {}),
+      ...(expiration === undefined ? {} : { Expiration: expiration }),
+      ...sseAnswer(row.sse, input),
+      ...lockAnswer(row),
       ...(input.ChecksumMode === 'ENABLED' && range === null
         ? { ...checksumMembers(row), ...(row.checksum_type ? { ChecksumType: row.checksum_type } : {}) }
         : {}),
@@ -103,6 +139,6 @@ function overrides(input: ReadInput): Record<string, unknown> {
 }
 
 export const getActions: readonly S3Action[] = [
-  defineAction('GetObject', understands, (context, input) => read(context, input, true)),
-  defineAction('HeadObject', understands, (context, input) => read(context, input, false)),
+  defineBucketAction('GetObject', understands, (context, input) => read(context, input, true)),
+  defineBucketAction('HeadObject', understands, (context, input) => read(context, input, false)),
 ]

@@ -1,10 +1,11 @@
 import { uriEncode } from '@mallee/aws-protocol'
 import { s3Error, type S3 } from '@mallee/s3-api'
 import { scanObjects } from '../index/object-rows.ts'
-import type { BucketTable, ObjectTable } from '../index/tables.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
+import type { ObjectTable } from '../index/tables.ts'
 import { walkKeys, type Page } from '../index/walk-keys.ts'
-import { callersBucket } from './refuse-unknown.ts'
-import { defineAction, type S3Action, type S3Context } from './s3-context.ts'
+import { ownerOf } from '../objects/new-version.ts'
+import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
 
 const maxPage = 1000
 
@@ -31,13 +32,11 @@ interface ListInput {
   readonly Delimiter?: string | undefined
   readonly EncodingType?: string | undefined
   readonly MaxKeys?: number | undefined
-  readonly ExpectedBucketOwner?: string | undefined
 }
 
-async function page(context: S3Context, input: ListInput, after: string) {
+async function page(context: BucketContext, input: ListInput, after: string) {
   const limit = pageSize(input.MaxKeys, 'max-keys')
   const prefix = input.Prefix ?? ''
-  const bucket = await context.index.read((db) => callersBucket(db, context.caller.accountId, input))
   const found: Page<ObjectTable> = await walkKeys({
     scan: (cursor, rows) => context.index.read((db) => scanObjects(db, input.Bucket, prefix, cursor, rows)),
     prefix,
@@ -47,7 +46,6 @@ async function page(context: S3Context, input: ListInput, after: string) {
   })
   const text = keyText(input.EncodingType)
   return {
-    bucket,
     found,
     text,
     output: {
@@ -81,46 +79,36 @@ const shown = (
     : {}),
 })
 
-const ownerOf = (bucket: BucketTable): S3.Owner => ({
-  ID: bucket.canonical_id,
-  DisplayName: bucket.account_name,
-})
+export function shownOwner(row: ObjectTable, bucket: Bucket): S3.Owner {
+  const owner = ownerOf(row, bucket)
+  return { ID: owner.canonicalId, DisplayName: owner.name }
+}
 
-const listV1 = defineAction(
+const listV1 = defineBucketAction(
   'ListObjects',
-  ['Bucket', 'Delimiter', 'EncodingType', 'Marker', 'MaxKeys', 'Prefix', 'ExpectedBucketOwner'],
+  ['Delimiter', 'EncodingType', 'Marker', 'MaxKeys', 'Prefix'],
   async (context, input) => {
-    const { bucket, found, text, output } = await page(context, input, input.Marker ?? '')
+    const { found, text, output } = await page(context, input, input.Marker ?? '')
     return {
       output: {
         ...output,
         Marker: text(input.Marker ?? ''),
         // Without a delimiter the last key is the marker, and S3 says nothing.
         NextMarker: input.Delimiter === undefined ? undefined : text(found.next?.key),
-        Contents: found.rows.map((row) => shown(row, text, ownerOf(bucket))),
+        Contents: found.rows.map((row) => shown(row, text, shownOwner(row, context.bucket))),
       },
     }
   },
 )
 
-const listV2 = defineAction(
+const listV2 = defineBucketAction(
   'ListObjectsV2',
-  [
-    'Bucket',
-    'Delimiter',
-    'EncodingType',
-    'MaxKeys',
-    'Prefix',
-    'ContinuationToken',
-    'FetchOwner',
-    'StartAfter',
-    'ExpectedBucketOwner',
-  ],
+  ['Delimiter', 'EncodingType', 'MaxKeys', 'Prefix', 'ContinuationToken', 'FetchOwner', 'StartAfter'],
   async (context, input) => {
     const token = input.ContinuationToken
     const after = token === undefined ? (input.StartAfter ?? '') : keyOfToken(token)
-    const { bucket, found, text, output } = await page(context, input, after)
-    const owner = input.FetchOwner ? ownerOf(bucket) : undefined
+    const { found, text, output } = await page(context, input, after)
+    const ownerFor = (row: ObjectTable) => (input.FetchOwner ? shownOwner(row, context.bucket) : undefined)
     return {
       output: {
         ...output,
@@ -128,7 +116,7 @@ const listV2 = defineAction(
         ContinuationToken: token,
         NextContinuationToken: found.next ? tokenOfKey(found.next.key) : undefined,
         StartAfter: text(input.StartAfter),
-        Contents: found.rows.map((row) => shown(row, text, owner)),
+        Contents: found.rows.map((row) => shown(row, text, ownerFor(row))),
       },
     }
   },

@@ -1,24 +1,31 @@
 import { s3Error } from '@mallee/s3-api'
+import { customerKeyMembers, sseAnswer } from '../encryption/sse-request.ts'
+import { sameBucket } from '../index/bucket-rows.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
+import { withoutAttributes } from '../index/store-version.ts'
+import type { UploadTable } from '../index/tables.ts'
 import { deleteUploads, insertUpload, listParts, requireUpload, scanUploads } from '../index/upload-rows.ts'
 import { walkKeys } from '../index/walk-keys.ts'
 import { checksumMembers, checksumNamed, type ChecksumType } from '../objects/checksums.ts'
 import { crcPolynomials } from '../objects/combine-crcs.ts'
-import { headerMembers, storedHeaders } from '../objects/object-headers.ts'
+import { newAttributes, ownerOf, type VersionAttributes } from '../objects/new-version.ts'
+import { storedHeaders } from '../objects/object-headers.ts'
 import { newUploadId } from '../objects/object-id.ts'
 import { keyText, pageSize } from './list-objects.ts'
-import { callersBucket } from './refuse-unknown.ts'
-import { defineAction, type S3Action } from './s3-context.ts'
+import { attributeMembers } from './put-object.ts'
+import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
 
-const create = defineAction(
+const create = defineBucketAction(
   'CreateMultipartUpload',
-  ['Bucket', 'Key', ...headerMembers, 'Metadata', 'ChecksumAlgorithm', 'ChecksumType', 'ExpectedBucketOwner'],
+  ['Key', ...attributeMembers, 'ChecksumAlgorithm', 'ChecksumType'],
   async (context, input) => {
     const checksum = input.ChecksumAlgorithm === undefined ? null : checksumNamed(input.ChecksumAlgorithm)
     const type = typeOfUpload(checksum, input.ChecksumType)
     const startedAt = context.clock.now()
     const id = newUploadId(startedAt, context.random)
+    const { attributes } = newAttributes(context, context.bucket, input)
     await context.index.transaction('action', async (tx) => {
-      await callersBucket(tx.db, context.caller.accountId, input)
+      await sameBucket(tx.db, context.bucket)
       await insertUpload(tx, {
         id,
         bucket: input.Bucket,
@@ -27,6 +34,7 @@ const create = defineAction(
         ...storedHeaders(input),
         checksum_name: checksum,
         checksum_type: type,
+        attributes: JSON.stringify({ ...attributes, initiator: initiatorOf(context) }),
       })
     })
     return {
@@ -35,6 +43,7 @@ const create = defineAction(
         Key: input.Key,
         UploadId: id,
         ...(checksum && type ? { ChecksumAlgorithm: checksum, ChecksumType: type } : {}),
+        ...sseAnswer(attributes.sse, input),
       },
     }
   },
@@ -59,13 +68,16 @@ function typeOfUpload(checksum: string | null, asked: string | undefined): Check
   return type
 }
 
-const abort = defineAction(
+const abort = defineBucketAction(
   'AbortMultipartUpload',
-  ['Bucket', 'Key', 'UploadId', 'ExpectedBucketOwner'],
+  ['Key', 'UploadId', 'IfMatchInitiatedTime'],
   async (context, input) => {
     const dropped = await context.index.transaction('action', async (tx) => {
-      await callersBucket(tx.db, context.caller.accountId, input)
-      await requireUpload(tx.db, input.Bucket, input.Key, input.UploadId)
+      await sameBucket(tx.db, context.bucket)
+      const upload = await requireUpload(tx.db, input.Bucket, input.Key, input.UploadId)
+      const since = input.IfMatchInitiatedTime?.getTime()
+      if (since !== undefined && Math.floor(since / 1000) !== Math.floor(upload.started_at / 1000))
+        throw s3Error('PreconditionFailed')
       return deleteUploads(tx, [input.UploadId])
     })
     context.blobs.forget(dropped)
@@ -73,21 +85,21 @@ const abort = defineAction(
   },
 )
 
-const listTheParts = defineAction(
+const listTheParts = defineBucketAction(
   'ListParts',
-  ['Bucket', 'Key', 'UploadId', 'MaxParts', 'PartNumberMarker', 'ExpectedBucketOwner'],
+  ['Key', 'UploadId', 'MaxParts', 'PartNumberMarker', ...customerKeyMembers],
   async (context, input) => {
     const limit = pageSize(input.MaxParts, 'max-parts')
     const after = Number(input.PartNumberMarker ?? 0)
     if (!Number.isSafeInteger(after) || after < 0)
       throw s3Error('InvalidArgument', { details: { ArgumentName: 'part-number-marker' } })
-    const { bucket, upload, rows } = await context.index.read(async (db) => ({
-      bucket: await callersBucket(db, context.caller.accountId, input),
+    const { bucket } = context
+    const { upload, rows } = await context.index.read(async (db) => ({
       upload: await requireUpload(db, input.Bucket, input.Key, input.UploadId),
       rows: await listParts(db, input.UploadId, { after, limit: limit + 1 }),
     }))
     const shown = rows.slice(0, limit)
-    const owner = { ID: bucket.canonical_id, DisplayName: bucket.account_name }
+    const { owner, initiator } = peopleOf(upload, bucket)
     return {
       output: {
         Bucket: input.Bucket,
@@ -104,7 +116,7 @@ const listTheParts = defineAction(
           Size: part.size,
           ...checksumMembers(part),
         })),
-        Initiator: owner,
+        Initiator: initiator,
         Owner: owner,
         StorageClass: 'STANDARD' as const,
         ...checksumOfUpload(upload),
@@ -121,24 +133,39 @@ function checksumOfUpload(upload: { checksum_name: string | null; checksum_type:
   }
 }
 
-const listUploads = defineAction(
+interface UploadAttributes extends VersionAttributes {
+  readonly initiator?: { readonly ID: string; readonly DisplayName: string }
+}
+
+const initiatorOf = ({ caller }: BucketContext) => ({
+  ID: caller.canonicalId,
+  DisplayName: caller.accountName,
+})
+
+export function attributesOf(upload: UploadTable): VersionAttributes {
+  const { initiator: _initiator, ...attributes } = {
+    ...withoutAttributes,
+    ...(JSON.parse(upload.attributes) as Partial<UploadAttributes>),
+  }
+  return attributes
+}
+
+function peopleOf(upload: UploadTable, bucket: Bucket) {
+  const { initiator } = JSON.parse(upload.attributes) as Partial<UploadAttributes>
+  const owner = ownerOf(attributesOf(upload), bucket)
+  const shown = { ID: owner.canonicalId, DisplayName: owner.name }
+  return { owner: shown, initiator: initiator ?? shown }
+}
+
+const listUploads = defineBucketAction(
   'ListMultipartUploads',
-  [
-    'Bucket',
-    'Delimiter',
-    'EncodingType',
-    'KeyMarker',
-    'MaxUploads',
-    'Prefix',
-    'UploadIdMarker',
-    'ExpectedBucketOwner',
-  ],
+  ['Delimiter', 'EncodingType', 'KeyMarker', 'MaxUploads', 'Prefix', 'UploadIdMarker'],
   async (context, input) => {
     const limit = pageSize(input.MaxUploads, 'max-uploads')
     const prefix = input.Prefix ?? ''
     const key = input.KeyMarker ?? ''
     const id = key === '' || input.UploadIdMarker === '' ? undefined : input.UploadIdMarker
-    const bucket = await context.index.read((db) => callersBucket(db, context.caller.accountId, input))
+    const { bucket } = context
     const found = await walkKeys({
       scan: (cursor, rows) => context.index.read((db) => scanUploads(db, input.Bucket, prefix, cursor, rows)),
       prefix,
@@ -147,7 +174,6 @@ const listUploads = defineAction(
       limit,
     })
     const text = keyText(input.EncodingType)
-    const owner = { ID: bucket.canonical_id, DisplayName: bucket.account_name }
     return {
       output: {
         Bucket: input.Bucket,
@@ -165,8 +191,8 @@ const listUploads = defineAction(
           Key: text(row.key),
           Initiated: new Date(row.started_at),
           StorageClass: 'STANDARD' as const,
-          Owner: owner,
-          Initiator: owner,
+          Owner: peopleOf(row, bucket).owner,
+          Initiator: peopleOf(row, bucket).initiator,
           ...checksumOfUpload(row),
         })),
         CommonPrefixes: found.commonPrefixes.map((common) => ({ Prefix: text(common) })),

@@ -11,6 +11,7 @@ import {
   type Cloud,
 } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
 import type { Index } from '../index/tables.ts'
@@ -25,6 +26,7 @@ export interface WalrusAgentOptions {
   readonly identity: AgentIdentity
   readonly index: Index
   readonly blobs: BlobKeeper
+  readonly masterKeys: MasterKeys
   readonly keys: AccessKeys
   readonly clock: Clock
   readonly log: Log
@@ -70,6 +72,7 @@ export class WalrusAgent {
       ledger,
       index,
       blobs,
+      masterKeys: options.masterKeys,
       clock,
       log,
       observe: (item, facts) =>

@@ -5,15 +5,11 @@ import { agentNameOf } from '@mallee/pki'
 import type { Log } from '@mallee/base'
 import { describe } from '../actions/get-object.ts'
 import type { S3Answer } from '../actions/s3-context.ts'
-import type { BlobKeeper } from '../drivers/blob-keeper.ts'
-import { findBucket } from '../index/bucket-rows.ts'
-import type { Index } from '../index/tables.ts'
-import { openObject, streamObject } from '../objects/open-object.ts'
+import { requireBucket } from '../index/bucket-rows.ts'
+import { openObject, streamObject, type ObjectSource } from '../objects/open-object.ts'
 import type { RawRequest } from './raw-request.ts'
 
-export interface NodeReads {
-  readonly index: Index
-  readonly blobs: BlobKeeper
+export interface NodeReads extends ObjectSource {
   readonly log: Log
   images(): readonly DesiredItem<'image-object'>[]
 }
@@ -36,19 +32,19 @@ export async function readForNode(
   const items = deps.images().filter((item) => item.body.bucket === bucket && item.body.key === key)
   if ((raw.method !== 'GET' && raw.method !== 'HEAD') || !bucket || !key || items.length === 0)
     throw s3Error('AccessDenied')
-  const owner = await deps.index.read((db) => findBucket(db, bucket))
+  const owner = await deps.index.read((db) => requireBucket(db, bucket))
   const object = await openObject(deps, bucket, key)
   if (!object) throw noSuchKey(key)
   let streaming = false
   try {
     // An image lies in its own account's bucket, or it is not one.
-    if (!items.some((item) => item.body.accountId === owner?.account_id)) throw s3Error('AccessDenied')
+    if (!items.some((item) => item.body.accountId === owner.account_id)) throw s3Error('AccessDenied')
     const range = raw.headers.range
-    const answer = describe(object, {
-      Bucket: bucket,
-      Key: key,
-      ...(range === undefined ? {} : { Range: range }),
-    })
+    const answer = describe(
+      object,
+      { Bucket: bucket, Key: key, ...(range === undefined ? {} : { Range: range }) },
+      owner,
+    )
     if (raw.method === 'HEAD') return answer
     const stream = streamObject(object, answer.range, deps.log)
     streaming = true

@@ -10,12 +10,31 @@ import {
   type SignedPayload,
 } from '@mallee/aws-protocol'
 import { maxXmlBodyBytes, s3Error } from '@mallee/s3-api'
+import {
+  badChecksum,
+  checksumHeader,
+  checksumNames,
+  startChecksum,
+  wellFormed,
+} from '../objects/checksums.ts'
+
+/** The bytes of an object on their way in, wherever in the request they are. */
+export interface BodyBytes {
+  /** Throws MissingContentLength: S3 takes no body of unknown length. */
+  lengthBytes(): number
+  /** Names of trailing headers that will come after the bytes. */
+  trailerNames(): readonly string[]
+  /** Complete when the bytes have ended. */
+  trailer(name: string): string | undefined
+  /** Nothing counts as received before they have ended without an error. */
+  bytes(): AsyncGenerator<Buffer, void, void>
+}
 
 /**
  * The body of an authenticated request, not read before somebody asks for it: only then is a client that waits for
  * `100 Continue` told to send. What the signature promised of the bytes is checked as they pass.
  */
-export class RequestBody {
+export class RequestBody implements BodyBytes {
   private readonly message: IncomingMessage
   private readonly payload: SignedPayload
   private readonly sendContinue: () => void
@@ -76,7 +95,27 @@ export class RequestBody {
     if (this.lengthBytes() > maxXmlBodyBytes) throw s3Error('MaxMessageLengthExceeded')
     const chunks: Buffer[] = []
     for await (const chunk of this.bytes()) chunks.push(chunk)
-    return Buffer.concat(chunks)
+    const document = Buffer.concat(chunks)
+    this.checkSums(document)
+    return document
+  }
+
+  /** What the headers, or the trailer, say of a document's bytes. Throws BadDigest, InvalidDigest. */
+  private checkSums(document: Buffer): void {
+    const { headers } = this.message
+    const md5 = headers['content-md5']
+    if (typeof md5 === 'string') {
+      if (Buffer.from(md5, 'base64').length !== 16) throw s3Error('InvalidDigest')
+      if (createHash('md5').update(document).digest('base64') !== md5) throw s3Error('BadDigest')
+    }
+    for (const name of checksumNames) {
+      const header = checksumHeader(name)
+      const stated = headers[header] ?? this.trailer(header)
+      if (typeof stated !== 'string') continue
+      const running = startChecksum(name)
+      running.update(document)
+      if (running.digest().toString('base64') !== wellFormed(name, stated)) throw badChecksum(name)
+    }
   }
 
   private source(): Readable {

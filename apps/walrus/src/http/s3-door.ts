@@ -1,9 +1,12 @@
 import { AwsError, parseForm, SigningKeyCache } from '@mallee/aws-protocol'
 import { newUuid, type Clock, type Log, type Random } from '@mallee/base'
 import {
+  bucketOfHost,
+  isWebsiteHost,
   parseS3Address,
   S3Decoder,
   S3Encoder,
+  s3Error,
   s3Model,
   s3NotImplemented,
   s3OpenEnums,
@@ -11,36 +14,70 @@ import {
   type S3Address,
 } from '@mallee/s3-api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { authorizeRequest } from '../access/authorize-request.ts'
+import { Gate } from '../access/gate.ts'
 import { refuseUnknown } from '../actions/refuse-unknown.ts'
 import { s3Actions } from '../actions/s3-actions.ts'
-import type { S3Answer } from '../actions/s3-context.ts'
+import type { BucketContext, S3Answer, S3Context } from '../actions/s3-context.ts'
+import { corsHeaders } from '../cors/cors-rules.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { MasterKeys } from '../encryption/master-keys.ts'
 import { stopwatch } from '@mallee/service-kit'
 import type { AccessKeys } from '../identity/access-keys.ts'
-import { authenticate } from '../identity/authenticate.ts'
+import { authenticate, type Authenticated } from '../identity/authenticate.ts'
+import { anonymous } from '../identity/caller.ts'
+import { findBucket, requireBucket } from '../index/bucket-rows.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
 import type { WalrusFigures } from '../metrics/walrus-figures.ts'
 import type { Index } from '../index/tables.ts'
+import type { AccessLog } from '../logging/access-log.ts'
 import { readForNode, type NodeReads } from './node-reads.ts'
+import { authenticateForm } from './post-form.ts'
+import { inputOfForm, postObject } from './post-object.ts'
+import { preflight } from './preflight.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
-import { RequestBody } from './request-body.ts'
+import { bytesOfFile, receiveForm } from './receive-form.ts'
+import { RequestBody, type BodyBytes } from './request-body.ts'
+import { originOf, requestFacts, type Origin } from './request-facts.ts'
 import { settleBody, sendAnswer, sendError } from './send-answer.ts'
 import { toS3Error } from './to-s3-error.ts'
+import { serveWebsite } from './website.ts'
 
 export interface S3DoorDependencies {
   readonly index: Index
   readonly blobs: BlobKeeper
+  readonly masterKeys: MasterKeys
   readonly keys: AccessKeys
   readonly nodeReads: NodeReads
   readonly region: string
+  readonly modernBuckets: boolean
+  readonly webhooks: ReadonlySet<string>
+  readonly wakeEvents: () => void
+  readonly accessLog: AccessLog
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
   readonly figures: WalrusFigures
 }
 
+/** One request on its way through. */
+interface Visit {
+  readonly raw: RawRequest
+  readonly requestId: string
+  readonly log: Log
+  readonly startedMs: number
+  operation: string
+  /** The client that waited for it was told to send its body. */
+  continued: boolean
+  authenticated: Authenticated | null
+  bucket: Bucket | null
+  key: string | undefined
+  readonly origin: Origin
+}
+
 /**
- * S3's door: address → node or signature → route → decode → act → encode. The signature is judged before a byte of
- * the body is read. Every answer leaves through one funnel that logs it under its request id.
+ * S3's door: address → node or signature → route → decode → authorise → act → encode. The signature is judged before a
+ * byte of the body is read. Every answer leaves through one funnel that logs it under its request id.
  */
 export class S3Door {
   private readonly deps: S3DoorDependencies
@@ -54,56 +91,77 @@ export class S3Door {
   }
 
   async serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const requestId = newUuid(this.deps.random)
-    const raw = rawRequest(request)
-    const startedMs = this.deps.clock.now()
-    const cause = causeOf(raw.headers['x-mallee-cause'])
-    const log = this.deps.log.child({ request_id: requestId, ...(cause ? { cause_request_id: cause } : {}) })
+    const visit = this.visit(request)
+    const { raw, requestId, log } = visit
     const seconds = stopwatch()
-    const visit = { raw, requestId, log, operation: '', continued: false }
     const said = (fields: object) => ({
       operation: visit.operation,
       ...fields,
-      durationMs: this.deps.clock.now() - startedMs,
+      durationMs: this.deps.clock.now() - visit.startedMs,
     })
     try {
       const answer = await this.perform(visit, reply)
-      const response = this.encoder.encode(visit.operation, answer.output)
+      const response = this.encoder.encode(visit.operation || 'GetObject', answer.output)
       settleBody(raw, reply, visit.continued)
-      log.info(said({ status: answer.status ?? response.status }), 'answered')
+      reply.headers(this.corsOf(visit))
+      const status = answer.status ?? response.status
+      log.info(said({ status }), 'answered')
       this.deps.figures.request({ operation: visit.operation, code: 'Success', seconds: seconds() })
+      this.deps.accessLog.note(visit, { status, errorCode: null })
       return sendAnswer(reply, { requestId, answer, response, isHead: raw.method === 'HEAD' })
     } catch (thrown) {
       const error = thrown instanceof AwsError ? thrown : toS3Error(thrown)
       const fields = said({ status: error.status, code: error.code })
-      if (error.status >= 500) log.error({ ...fields, err: thrown }, 'failed')
+      if (error.status >= 500 && error.code !== 'NotImplemented')
+        log.error({ ...fields, err: thrown }, 'failed')
       else log.info({ ...fields, reason: error.message }, 'refused')
       this.deps.figures.request({ operation: visit.operation, code: error.code, seconds: seconds() })
       settleBody(raw, reply, visit.continued)
+      reply.headers(this.corsOf(visit))
+      this.deps.accessLog.note(visit, { status: error.status, errorCode: error.code })
       return sendError(reply, { requestId, error, raw })
     }
   }
 
-  private async perform(
-    visit: { raw: RawRequest; log: Log; operation: string; continued: boolean },
-    reply: FastifyReply,
-  ): Promise<S3Answer> {
+  private visit(request: FastifyRequest): Visit {
+    const requestId = newUuid(this.deps.random)
+    const raw = rawRequest(request)
+    const cause = causeOf(raw.headers['x-mallee-cause'])
+    return {
+      raw,
+      requestId,
+      log: this.deps.log.child({ request_id: requestId, ...(cause ? { cause_request_id: cause } : {}) }),
+      startedMs: this.deps.clock.now(),
+      operation: '',
+      continued: false,
+      authenticated: null,
+      bucket: null,
+      key: undefined,
+      origin: originOf(raw),
+    }
+  }
+
+  private async perform(visit: Visit, reply: FastifyReply): Promise<S3Answer> {
     const { raw } = visit
     const address = parseS3Address(raw.headers.host, raw.rawPath)
     const query = new Map(parseForm(raw.rawQuery))
+    visit.key = address.key
     const ofNode = await readForNode(raw, address, query, this.deps.nodeReads)
     if (ofNode) {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'
       return ofNode
     }
-    const { caller, payload } = await authenticate(raw, {
-      keys: this.deps.keys,
-      signingKeys: this.signingKeys,
-      nowMs: this.deps.clock.now(),
-    })
+    if (raw.method === 'OPTIONS') return this.preflight(visit, address)
+    if (isWebsiteHost(raw.headers.host)) return this.website(visit, address)
+    if (isForm(raw, address)) return this.postForm(visit, address, reply)
+    visit.authenticated = await authenticate(raw, this.authentication())
     visit.operation = this.router.route({ method: raw.method, address, query, headers: raw.headers })
     const action = s3Actions.get(visit.operation)
+    const { payload, caller } = visit.authenticated
+    // Who did not sign and asks for nothing by name is shown the door, as S3 does.
+    if (caller === anonymous && address.bucket === undefined) throw s3Error('AccessDenied')
     if (!action) throw s3NotImplemented(visit.operation)
+    if (action.onBucket) await this.findBucket(visit, address, raw.headers['x-amz-expected-bucket-owner'])
     const body = new RequestBody({
       message: raw.message,
       payload,
@@ -114,9 +172,99 @@ export class S3Door {
     })
     const input = await this.decode(visit.operation, { address, query, raw, body })
     refuseUnknown(action, input)
-    const { index, blobs, clock, random, region } = this.deps
-    const context = { caller, index, blobs, clock, random, region, log: visit.log, body }
-    return action.run(context, input as never)
+    const context = this.context(visit, body)
+    await authorizeRequest(context, visit.operation, input, action.onBucket ? visit.bucket : null)
+    return action.run(context as never, input as never)
+  }
+
+  /** Throws NoSuchBucket; AccessDenied where it is not the expected owner's, or the asker does not pay. */
+  private async findBucket(visit: Visit, address: S3Address, expected: unknown): Promise<Bucket> {
+    const bucket = await this.deps.index.read((db) => requireBucket(db, address.bucket ?? ''))
+    visit.bucket = bucket
+    if (expected !== undefined && expected !== bucket.account_id) throw s3Error('AccessDenied')
+    const caller = visit.authenticated?.caller
+    const pays = visit.raw.headers['x-amz-request-payer'] === 'requester' && caller !== anonymous
+    if (bucket.set.requestPayer === 'Requester' && caller?.accountId !== bucket.account_id && !pays)
+      throw s3Error('AccessDenied')
+    return bucket
+  }
+
+  private context(visit: Visit, body: BodyBytes): BucketContext {
+    const { index, blobs, clock, random, region, masterKeys, modernBuckets, webhooks, wakeEvents, keys } =
+      this.deps
+    const authenticated = visit.authenticated as Authenticated
+    const gate = new Gate({
+      caller: authenticated.caller,
+      index,
+      facts: () => requestFacts(visit.raw, authenticated, clock.now()),
+    })
+    const context: S3Context = {
+      caller: authenticated.caller,
+      accounts: keys,
+      gate,
+      index,
+      blobs,
+      masterKeys,
+      clock,
+      random,
+      region,
+      modernBuckets,
+      webhooks,
+      wakeEvents,
+      log: visit.log,
+      requestId: visit.requestId,
+      sourceIp: visit.origin.ip,
+      body,
+    }
+    // An action that is about no bucket has a context that says so by its type.
+    return { ...context, bucket: visit.bucket as Bucket }
+  }
+
+  private authentication() {
+    return { keys: this.deps.keys, signingKeys: this.signingKeys, nowMs: this.deps.clock.now() }
+  }
+
+  private async preflight(visit: Visit, address: S3Address): Promise<S3Answer> {
+    const bucket = await this.deps.index.read((db) => findBucket(db, address.bucket ?? ''))
+    return { output: {}, ...preflight(visit.raw, bucket) }
+  }
+
+  private async website(visit: Visit, address: S3Address): Promise<S3Answer> {
+    const { raw } = visit
+    visit.operation = 'GetObject'
+    visit.authenticated = { caller: anonymous, payload: { kind: 'unsigned' }, signed: null }
+    await this.findBucket(visit, address, undefined)
+    const context = this.context(visit, noBody)
+    return serveWebsite(context, context.gate, raw, { key: address.key ?? '', origin: visit.origin })
+  }
+
+  private async postForm(visit: Visit, address: S3Address, reply: FastifyReply): Promise<S3Answer> {
+    const { raw } = visit
+    visit.operation = 'PutObject'
+    const { headers } = raw
+    if (headers['content-length'] === undefined) throw s3Error('MissingContentLength')
+    if (headers.expect !== undefined) reply.raw.writeContinue()
+    visit.continued = true
+    const form = await receiveForm(raw.message)
+    const authenticated = authenticateForm(form.fields, address.bucket ?? '', this.authentication())
+    visit.authenticated = authenticated
+    const bucket = await this.findBucket(visit, address, undefined)
+    const input = inputOfForm(this.decoder, bucket.name, form)
+    visit.key = input.Key
+    const file = bytesOfFile(form.file, authenticated.length, Number(headers['content-length']))
+    const context = this.context(visit, file)
+    await authorizeRequest(context, 'PutObject', { ...input }, bucket)
+    const host = bucketOfHost(headers.host)
+    const scheme = visit.origin.secure ? 'https' : 'http'
+    const url = `${scheme}://${headers.host ?? ''}${host === undefined ? `/${bucket.name}` : ''}`
+    return postObject(context, input, form.fields, url)
+  }
+
+  /** Answers and refusals alike are for the page that asked, where the bucket's owner says so. */
+  private corsOf({ raw, bucket }: Visit): Readonly<Record<string, string>> {
+    const { origin } = raw.headers
+    if (origin === undefined || !bucket?.set.cors || raw.method === 'OPTIONS') return {}
+    return corsHeaders(bucket.set.cors, { origin, method: raw.method, headers: [] }) ?? {}
   }
 
   private async decode(
@@ -132,6 +280,25 @@ export class S3Door {
     const document = this.decoder.needsBody(operation) ? await body.document() : undefined
     return this.decoder.decode({ operation, address, query, headers: raw.headers, body: document })
   }
+}
+
+const noBody: BodyBytes = {
+  lengthBytes: () => 0,
+  trailerNames: () => [],
+  trailer: () => undefined,
+  async *bytes() {},
+}
+
+/** A form that is posted to a bucket; DeleteObjects and what else is posted has a parameter in its query. */
+function isForm({ method, rawQuery, headers }: RawRequest, { bucket, key }: S3Address): boolean {
+  const type = headers['content-type'] ?? ''
+  return (
+    method === 'POST' &&
+    bucket !== undefined &&
+    key === undefined &&
+    rawQuery === '' &&
+    /^multipart\/form-data\s*;/i.test(type)
+  )
 }
 
 /** The request that this one is a part of, where a node says so; anything but a request id of ours is not logged. */

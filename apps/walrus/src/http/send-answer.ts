@@ -1,6 +1,7 @@
 import { encodeS3Error, type S3Response } from '@mallee/s3-api'
 import type { AwsError } from '@mallee/aws-protocol'
 import type { FastifyReply } from 'fastify'
+import { errorHeaders } from '../objects/find-version.ts'
 import type { S3Answer } from '../actions/s3-context.ts'
 import type { RawRequest } from './raw-request.ts'
 
@@ -37,6 +38,7 @@ export function sendAnswer(
   reply.headers(response.headers)
   if (answer.headers) reply.headers(answer.headers)
   if (answer.stream) return reply.send(answer.stream)
+  if (answer.text !== undefined && !options.isHead) return reply.send(Buffer.from(answer.text))
   if (status === 304) reply.removeHeader('content-type').removeHeader('content-length')
   if (response.body === undefined || options.isHead) return reply.send()
   return reply.send(Buffer.from(response.body))
@@ -47,7 +49,7 @@ export function sendError(
   options: { requestId: string; error: AwsError; raw: RawRequest },
 ): FastifyReply {
   const { requestId, error, raw } = options
-  reply.code(error.status).header('x-amz-request-id', requestId)
+  reply.code(error.status).header('x-amz-request-id', requestId).headers(errorHeaders(error))
   const size = error.code === 'InvalidRange' ? error.details['ActualObjectSize'] : undefined
   if (size !== undefined) reply.header('content-range', `bytes */${size}`)
   if (raw.method === 'HEAD') return reply.send()

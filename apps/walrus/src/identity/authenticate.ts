@@ -1,24 +1,52 @@
+import type { AccessKeyItem } from '@mallee/agent-contract'
 import {
+  claimsS3SigV2,
   SignatureError,
+  signatureKind,
+  verifyS3SigV2,
   verifySignature,
   type SignedPayload,
   type SigningKeyCache,
 } from '@mallee/aws-protocol'
-import { s3Error } from '@mallee/s3-api'
+import { bucketOfHost, eucalyptusPathPrefixes, s3Error } from '@mallee/s3-api'
 import type { RawRequest } from '../http/raw-request.ts'
 import type { AccessKeys } from './access-keys.ts'
-import type { Caller } from './caller.ts'
+import { anonymous, type Caller } from './caller.ts'
 
-/** Verifies the signature before a byte of the body is read; the payload tells how the body must then be checked. */
-export async function authenticate(
-  request: RawRequest,
-  deps: { keys: AccessKeys; signingKeys: SigningKeyCache; nowMs: number },
-): Promise<{ caller: Caller; payload: SignedPayload }> {
-  if (!deps.keys.known) {
+export interface Authenticated {
+  readonly caller: Caller
+  /** Tells how the body must be checked while it is read. */
+  readonly payload: SignedPayload
+  /** How it was signed, in the words of policies; null where it was not. */
+  readonly signed: {
+    readonly version: 'AWS' | 'AWS4-HMAC-SHA256'
+    readonly type: 'REST-HEADER' | 'REST-QUERY-STRING' | 'POST'
+    /** Null where the signature does not tell. */
+    readonly atMs: number | null
+  } | null
+}
+
+interface Dependencies {
+  readonly keys: AccessKeys
+  readonly signingKeys: SigningKeyCache
+  readonly nowMs: number
+}
+
+/**
+ * Verifies the signature before a byte of the body is read. A request without any is nobody's: it may do what is open to
+ * everybody. One that claims to be signed and is not is refused.
+ */
+export async function authenticate(request: RawRequest, deps: Dependencies): Promise<Authenticated> {
+  if (!deps.keys.known)
     throw s3Error('ServiceUnavailable', {
       message: 'This service has not yet heard which access keys exist.',
     })
-  }
+  if (claimsS3SigV2(request)) return byOlderSignature(request, deps)
+  const unsigned =
+    signatureKind(request) === undefined &&
+    request.headers.authorization === undefined &&
+    request.headers['x-amz-security-token'] === undefined
+  if (unsigned) return { caller: anonymous, payload: unsignedPayload(request), signed: null }
   const verified = await verifySignature(
     {
       method: request.method,
@@ -37,11 +65,57 @@ export async function authenticate(
   )
   if (verified.scope.service !== 's3')
     throw new SignatureError('s3', 'malformedHeader', 'The service in the Credential must be s3.')
-  const key = deps.keys.find(verified.accessKeyId)
+  return {
+    caller: callerOf(deps.keys.find(verified.accessKeyId)),
+    payload: verified.payload,
+    signed: {
+      version: 'AWS4-HMAC-SHA256',
+      type: verified.kind === 'header' ? 'REST-HEADER' : 'REST-QUERY-STRING',
+      atMs: verified.signedAt.getTime(),
+    },
+  }
+}
+
+/** Taken of those whom an administrator allowed it; of others refused without a hint whether their key exists. */
+async function byOlderSignature(request: RawRequest, deps: Dependencies): Promise<Authenticated> {
+  const { accessKeyId, presigned } = await verifyS3SigV2(
+    {
+      method: request.method,
+      rawPath: request.rawPath,
+      rawQuery: request.rawQuery,
+      headers: request.headers,
+      bucketOfHost: bucketOfHost(request.headers.host),
+      pathPrefixes: eucalyptusPathPrefixes,
+    },
+    {
+      now: new Date(deps.nowMs),
+      secretOf: async (id) => {
+        const key = deps.keys.find(id)
+        if (key?.legacySignatures !== true) throw new SignatureError('s3', 'unsupported')
+        return key.secretAccessKey
+      },
+    },
+  )
+  return {
+    caller: callerOf(deps.keys.find(accessKeyId)),
+    payload: unsignedPayload(request),
+    signed: { version: 'AWS', type: presigned ? 'REST-QUERY-STRING' : 'REST-HEADER', atMs: null },
+  }
+}
+
+/** A body that no signature covers may still be framed in chunks, and its hash may still be said. */
+function unsignedPayload({ headers }: RawRequest): SignedPayload {
+  const said = headers['x-amz-content-sha256']
+  if (typeof said === 'string' && /^[0-9a-f]{64}$/i.test(said))
+    return { kind: 'sha256', sha256: said.toLowerCase() }
+  if (said === 'STREAMING-UNSIGNED-PAYLOAD-TRAILER')
+    return { kind: 'chunked', signed: false, trailer: true, chunkSignatures: undefined }
+  if (said === undefined || said === 'UNSIGNED-PAYLOAD') return { kind: 'unsigned' }
+  throw new SignatureError('s3', 'payloadHashUnknown')
+}
+
+export function callerOf(key: AccessKeyItem | null): Caller {
   if (!key) throw new SignatureError('s3', 'unknownKey')
   const { accessKeyId, accountId, canonicalId, accountName, userId, userName } = key
-  return {
-    caller: { accessKeyId, accountId, canonicalId, accountName, userId, userName },
-    payload: verified.payload,
-  }
+  return { accessKeyId, accountId, canonicalId, accountName, userId, userName }
 }

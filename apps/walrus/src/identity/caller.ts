@@ -7,3 +7,13 @@ export interface Caller {
   readonly userId: string
   readonly userName: string
 }
+
+/** Who did not sign. The canonical id is the one that AWS uses for such owners of objects. */
+export const anonymous: Caller = {
+  accessKeyId: '',
+  accountId: '',
+  canonicalId: '65a011a29cdf8ec533ec3d1ccaae921c',
+  accountName: '',
+  userId: '',
+  userName: '',
+}

@@ -1,20 +1,17 @@
 import { MalleeError, systemRandom, type Clock } from '@mallee/base'
 import type { ImageObjectItem } from '@mallee/agent-contract'
-import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { findBucket, insertBucket } from '../index/bucket-rows.ts'
-import { findObject, replaceObject } from '../index/object-rows.ts'
-import type { Index } from '../index/tables.ts'
+import { findObject } from '../index/object-rows.ts'
+import { replaceObject } from '../index/store-version.ts'
 import { newObjectId } from '../objects/object-id.ts'
-import { openObject, type OpenObject } from '../objects/open-object.ts'
+import { openObject, type ObjectSource, type OpenObject } from '../objects/open-object.ts'
 
 /**
  * An image's copy is an object of its own that names the same bytes: no byte is copied, and they stay as long as one of
  * the objects does. It is made once the bytes were read and found to be those that were asked for.
  */
 
-interface Dependencies {
-  readonly index: Index
-  readonly blobs: BlobKeeper
+interface Dependencies extends ObjectSource {
   readonly clock: Clock
 }
 

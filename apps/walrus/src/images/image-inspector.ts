@@ -3,6 +3,7 @@ import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ImageObjectFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { Index } from '../index/tables.ts'
 import type { OpenObject } from '../objects/open-object.ts'
 import { makeCopy, openImageObject } from './copy-image-object.ts'
@@ -25,6 +26,7 @@ export class ImageInspector {
   private readonly ledger: Ledger
   private readonly index: Index
   private readonly blobs: BlobKeeper
+  private readonly masterKeys: MasterKeys
   private readonly clock: Clock
   private readonly log: Log
   private readonly observe: (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) => void
@@ -36,6 +38,7 @@ export class ImageInspector {
     ledger: Ledger
     index: Index
     blobs: BlobKeeper
+    masterKeys: MasterKeys
     clock: Clock
     log: Log
     observe: (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) => void
@@ -43,6 +46,7 @@ export class ImageInspector {
     this.ledger = options.ledger
     this.index = options.index
     this.blobs = options.blobs
+    this.masterKeys = options.masterKeys
     this.clock = options.clock
     this.log = options.log
     this.observe = options.observe
@@ -103,7 +107,8 @@ export class ImageInspector {
   /** Null when it was stopped in the middle. */
   private async inspect(item: DesiredItem<'image-object'>): Promise<ImageObjectFacts | null> {
     const { copyOf, kind } = item.body
-    const deps = { index: this.index, blobs: this.blobs, clock: this.clock }
+    const { index, blobs, masterKeys, clock } = this
+    const deps = { index, blobs, masterKeys, clock }
     const opened = await openImageObject(deps, item.body)
     if (typeof opened === 'string') return failed(opened)
     const { object, isSource } = opened

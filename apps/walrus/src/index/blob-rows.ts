@@ -1,16 +1,35 @@
 import type { Blob } from '../drivers/blob-driver.ts'
+import type { BlobCipher } from '../encryption/encrypted-blobs.ts'
 import type { Reader, Tx } from './tables.ts'
 
-export async function insertBlob(tx: Tx, blob: Blob): Promise<void> {
+/** A blob with what is needed to read what it means. */
+export interface StoredBlob extends Blob {
+  readonly cipher: BlobCipher | null
+  readonly blockTags: Uint8Array | null
+}
+
+export async function insertBlob(tx: Tx, blob: StoredBlob): Promise<void> {
   await tx.db
     .insertInto('blob')
-    .values({ id: blob.id, size: blob.sizeBytes, block_crcs: blob.blockCrcs })
+    .values({
+      id: blob.id,
+      size: blob.sizeBytes,
+      block_crcs: blob.blockCrcs,
+      cipher: blob.cipher && JSON.stringify(blob.cipher),
+      block_tags: blob.blockTags,
+    })
     .execute()
 }
 
-export async function loadBlob(db: Reader, id: string): Promise<Blob> {
+export async function loadBlob(db: Reader, id: string): Promise<StoredBlob> {
   const row = await db.selectFrom('blob').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-  return { id: row.id, sizeBytes: row.size, blockCrcs: row.block_crcs }
+  return {
+    id: row.id,
+    sizeBytes: row.size,
+    blockCrcs: row.block_crcs,
+    cipher: row.cipher === null ? null : (JSON.parse(row.cipher) as BlobCipher),
+    blockTags: row.block_tags,
+  }
 }
 
 /** All ids that the index knows; for the sweep at start. */

@@ -1,30 +1,49 @@
-import { noSuchBucket, s3Error } from '@mallee/s3-api'
+import { noSuchBucket } from '@mallee/s3-api'
+import { withSettings, type Bucket } from './bucket-settings.ts'
 import type { BucketTable, Reader, Tx } from './tables.ts'
 
-export async function findBucket(db: Reader, name: string): Promise<BucketTable | null> {
-  return (await db.selectFrom('bucket').selectAll().where('name', '=', name).executeTakeFirst()) ?? null
+export async function findBucket(db: Reader, name: string): Promise<Bucket | null> {
+  const row = await db.selectFrom('bucket').selectAll().where('name', '=', name).executeTakeFirst()
+  return row ? withSettings(row) : null
 }
 
-/** The bucket, if it is the account's. Throws NoSuchBucket; AccessDenied where it is another's (DECISIONS: private). */
-export async function requireBucket(db: Reader, name: string, accountId: string): Promise<BucketTable> {
+/** Throws NoSuchBucket. */
+export async function requireBucket(db: Reader, name: string): Promise<Bucket> {
   const bucket = await findBucket(db, name)
   if (!bucket) throw noSuchBucket(name)
-  if (bucket.account_id !== accountId) throw s3Error('AccessDenied')
   return bucket
 }
 
-export async function insertBucket(tx: Tx, row: BucketTable): Promise<void> {
-  await tx.db.insertInto('bucket').values(row).execute()
+/** The bucket as it is now, if it is still the one that the caller was allowed to use. Throws NoSuchBucket. */
+export async function sameBucket(db: Reader, before: Bucket): Promise<Bucket> {
+  const now = await requireBucket(db, before.name)
+  if (now.account_id !== before.account_id || now.created_at !== before.created_at)
+    throw noSuchBucket(before.name)
+  return now
 }
 
+export async function insertBucket(
+  tx: Tx,
+  row: Omit<BucketTable, 'settings'> & { settings?: string },
+): Promise<void> {
+  await tx.db
+    .insertInto('bucket')
+    .values({ settings: '{}', ...row })
+    .execute()
+}
+
+/** Without objects, older versions and delete markers. */
 export async function bucketIsEmpty(db: Reader, name: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('object')
-    .select('key')
-    .where('bucket', '=', name)
-    .limit(1)
-    .executeTakeFirst()
-  return row === undefined
+  for (const table of ['object', 'past'] as const) {
+    const row = await db
+      .selectFrom(table)
+      .select('key')
+      .where('bucket', '=', name)
+      .limit(1)
+      .executeTakeFirst()
+    if (row) return false
+  }
+  return true
 }
 
 export async function deleteBucketRow(tx: Tx, name: string): Promise<void> {
@@ -41,12 +60,12 @@ export async function countBuckets(db: Reader, accountId: string): Promise<numbe
 }
 
 /** In order of name, after `after`, with the prefix. */
-export function listBuckets(
+export async function listBuckets(
   db: Reader,
   accountId: string,
   options: { after: string; prefix: string; limit: number },
-): Promise<BucketTable[]> {
-  return db
+): Promise<Bucket[]> {
+  const rows = await db
     .selectFrom('bucket')
     .selectAll()
     .where('account_id', '=', accountId)
@@ -56,4 +75,10 @@ export function listBuckets(
     .orderBy('name')
     .limit(options.limit)
     .execute()
+  return rows.map(withSettings)
+}
+
+/** Every bucket; for what goes on behind all of them. */
+export async function allBuckets(db: Reader): Promise<Bucket[]> {
+  return (await db.selectFrom('bucket').selectAll().orderBy('name').execute()).map(withSettings)
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Generated, Kysely } from 'kysely'
 import type { StateStore, StoreTransaction } from '@mallee/state-store'
 
 /** Walrus' index. Sizes in bytes, times in milliseconds since the epoch. */
@@ -8,8 +8,11 @@ export interface BucketTable {
   canonical_id: string
   account_name: string
   created_at: number
+  /** JSON of `BucketSettings`. */
+  settings: string
 }
 
+/** One version of a key; the current one, or the only one there ever was. */
 export interface ObjectTable {
   bucket: string
   key: string
@@ -29,9 +32,33 @@ export interface ObjectTable {
   checksum_type: string | null
   /** The multipart upload that it came from, so that repeating its completion is harmless. */
   upload_id: string | null
+  /** `null`, in letters, where it was written while its bucket kept no versions. */
+  version_id: string
+  /** Grows from one version of a key to the next. */
+  seq: number
+  /** The account that owns it; null: the bucket's. */
+  owner_account: string | null
+  owner_id: string | null
+  owner_name: string | null
+  /** JSON of grants; null: nobody but the owner. */
+  acl: string | null
+  /** JSON of tags; null: none. */
+  tags: string | null
+  /** `GOVERNANCE` or `COMPLIANCE`. */
+  lock_mode: string | null
+  lock_until: number | null
+  /** 1 while nobody may delete it. */
+  legal_hold: number
+  /** JSON of `Encryption`; null: as it came. */
+  sse: string | null
 }
 
-/** The bytes of an object in order; one for a plain object, one for each part of a multipart one. */
+/** A version that is not the current one, or a delete marker: then it has no bytes. */
+export interface PastTable extends ObjectTable {
+  marker: number
+}
+
+/** The bytes of a version in order; one for a plain object, one for each part of a multipart one. */
 export interface SegmentTable {
   object_id: string
   position: number
@@ -43,6 +70,10 @@ export interface BlobTable {
   id: string
   size: number
   block_crcs: Uint8Array
+  /** JSON of `BlobCipher` where the bytes on disk are encrypted. */
+  cipher: string | null
+  /** The cipher's tags, 16 bytes a block. */
+  block_tags: Uint8Array | null
 }
 
 export interface UploadTable {
@@ -55,6 +86,8 @@ export interface UploadTable {
   metadata: string
   checksum_name: string | null
   checksum_type: string | null
+  /** JSON of `VersionAttributes`: what the object will have beside its bytes. */
+  attributes: string
 }
 
 export interface PartTable {
@@ -68,13 +101,26 @@ export interface PartTable {
   checksum_value: string | null
 }
 
+/** An event on its way to a webhook. */
+export interface EventDeliveryTable {
+  id: Generated<number>
+  bucket: string
+  /** By its name in the settings. */
+  webhook: string
+  body: string
+  attempts: number
+  next_at: number
+}
+
 export interface IndexTables {
   bucket: BucketTable
   object: ObjectTable
+  past: PastTable
   segment: SegmentTable
   blob: BlobTable
   upload: UploadTable
   part: PartTable
+  event_delivery: EventDeliveryTable
 }
 
 export type Index = StateStore<IndexTables>

@@ -7,6 +7,16 @@ import { Crc64Nvme } from './crc64-nvme.ts'
 export const checksumNames = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
 export type ChecksumName = (typeof checksumNames)[number]
 
+/** Members by which a request says a checksum of its bytes. */
+export const statedMembers = [
+  'ChecksumAlgorithm',
+  'ChecksumCRC32',
+  'ChecksumCRC32C',
+  'ChecksumCRC64NVME',
+  'ChecksumSHA1',
+  'ChecksumSHA256',
+] as const
+
 /** Whether a multipart object's checksum is over its bytes or over its parts' checksums. */
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
 

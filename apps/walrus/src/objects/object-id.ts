@@ -6,3 +6,6 @@ export const newObjectId = (random: Random): string => newToken('', 32, random).
 /** Begins with the time, so that the uploads of a key are listed in the order they began. */
 export const newUploadId = (nowMs: number, random: Random): string =>
   `${nowMs.toString(16).padStart(12, '0')}${newToken('', 32, random)}`
+
+/** Opaque, as S3's are. */
+export const newVersionId = (random: Random): string => newToken('', 32, random)

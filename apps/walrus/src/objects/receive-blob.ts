@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
 import { s3Error } from '@mallee/s3-api'
-import type { Blob } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { createBlob } from '../encryption/encrypted-blobs.ts'
+import type { MasterKeys } from '../encryption/master-keys.ts'
+import type { EncryptionAsked } from '../encryption/sse-request.ts'
+import type { StoredBlob } from '../index/blob-rows.ts'
 import { badChecksum, startChecksum, wellFormed, type ChecksumName } from './checksums.ts'
 
 /** Bytes that have arrived whole, agree with everything that was promised of them, and are on disk. */
 export interface Received {
   /** Null where there were none. */
-  readonly blob: Blob | null
+  readonly blob: StoredBlob | null
   readonly sizeBytes: number
   /** MD5 in hexadecimal: the ETag. */
   readonly etag: string
@@ -29,6 +32,8 @@ const reservedBytes = 64 * 1024 * 1024
  */
 export async function receiveBlob(options: {
   blobs: BlobKeeper
+  masterKeys: MasterKeys
+  encryption: EncryptionAsked
   source: ByteSource
   contentMd5?: string | undefined
   checksum: { readonly name: ChecksumName; readonly value: string | undefined } | null
@@ -37,8 +42,8 @@ export async function receiveBlob(options: {
   const md5Promised = options.contentMd5 === undefined ? null : md5Of(options.contentMd5)
   const { freeBytes } = await blobs.space()
   if (source.lengthBytes() + reservedBytes > freeBytes) throw s3Error('InsufficientStorage')
-  const writer = await blobs.create()
-  let blob: Blob | null = null
+  const writer = await createBlob(blobs, options.masterKeys, options.encryption)
+  let blob: StoredBlob | null = null
   try {
     const md5 = createHash('md5')
     const running = checksum ? startChecksum(checksum.name) : null

@@ -1,0 +1,69 @@
+import { neededPermissions, s3Error, type S3Operation } from '@mallee/s3-api'
+import { anonymous, type Caller } from '../identity/caller.ts'
+import { findObject } from '../index/object-rows.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
+import type { Index } from '../index/tables.ts'
+import { newestPast } from '../index/version-rows.ts'
+import type { Gate } from './gate.ts'
+
+type Input = Readonly<Record<string, unknown>>
+
+/**
+ * Lets the caller in, or throws AccessDenied. What is asked of each object that a body names, or of the source of a copy,
+ * is asked by the action.
+ */
+export async function authorizeRequest(
+  deps: { gate: Gate; caller: Caller; index: Index },
+  operation: string,
+  input: Input,
+  bucket: Bucket | null,
+): Promise<void> {
+  const { gate, caller } = deps
+  if (!bucket) {
+    // Lists one's own buckets, or makes one: everybody's who has an account.
+    if (caller === anonymous) throw s3Error('AccessDenied')
+    return
+  }
+  if (operation === 'DeleteObjects') return
+  for (const { action, on } of neededPermissions(operation as S3Operation, input)) {
+    if (on === 'source' || on === 'service' || action === 's3:BypassGovernanceRetention') continue
+    const key = on === 'object' ? (input['Key'] as string) : undefined
+    const versionId = on === 'object' ? (input['VersionId'] as string | undefined) : undefined
+    const context = contextOf(input)
+    const answer = await gate.decide({ action, bucket, key, versionId, context })
+    if (answer === 'allow') continue
+    if (ownersRefuge(operation, caller, bucket)) continue
+    if (answer === 'implicitDeny' && (await isMissing(deps, operation, input, bucket))) continue
+    throw s3Error('AccessDenied')
+  }
+}
+
+/** The owner's account can always mend a policy that locks everybody out. */
+function ownersRefuge(operation: string, caller: Caller, bucket: Bucket): boolean {
+  const mends = ['GetBucketPolicy', 'PutBucketPolicy', 'DeleteBucketPolicy'].includes(operation)
+  return mends && caller.accountId === bucket.account_id
+}
+
+/** Who may list learns from a read that there is no such key; nobody else does. */
+async function isMissing(
+  { gate, index }: { gate: Gate; index: Index },
+  operation: string,
+  input: Input,
+  bucket: Bucket,
+): Promise<boolean> {
+  if (!['GetObject', 'HeadObject'].includes(operation)) return false
+  const key = input['Key'] as string
+  const present = await index.read(
+    async (db) => (await findObject(db, bucket.name, key)) ?? (await newestPast(db, bucket.name, key)),
+  )
+  return present === null && (await gate.allows({ action: 's3:ListBucket', bucket }))
+}
+
+function contextOf(input: Input): Record<string, string | string[]> {
+  const tagging = input['Tagging'] as { TagSet?: { Key: string; Value: string }[] } | string | undefined
+  if (typeof tagging !== 'object' || !tagging.TagSet) return {}
+  return {
+    's3:RequestObjectTagKeys': tagging.TagSet.map((tag) => tag.Key),
+    ...Object.fromEntries(tagging.TagSet.map((tag) => [`s3:RequestObjectTag/${tag.Key}`, tag.Value])),
+  }
+}

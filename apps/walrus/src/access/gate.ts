@@ -1,0 +1,152 @@
+import { evaluate, type ContextValue, type Principal } from '@mallee/iam-policy'
+import { s3Error } from '@mallee/s3-api'
+import { anonymous, type Caller } from '../identity/caller.ts'
+import { ownershipOf, type Bucket, type Grant } from '../index/bucket-settings.ts'
+import { findObject } from '../index/object-rows.ts'
+import type { Index, ObjectTable } from '../index/tables.ts'
+import { findVersion } from '../index/version-rows.ts'
+import { tagsOf } from '../objects/object-tags.ts'
+import { aclNeed } from './acl-permissions.ts'
+import { everything, readyPolicy } from './bucket-policy.ts'
+import { aclAllows } from './grants.ts'
+
+export interface Asked {
+  /** `s3:GetObject` */
+  readonly action: string
+  readonly bucket: Bucket
+  readonly key?: string | undefined
+  readonly versionId?: string | undefined
+  /** Condition keys beside those of every request. */
+  readonly context?: Readonly<Record<string, ContextValue>>
+}
+
+type Answer = 'allow' | 'explicitDeny' | 'implicitDeny'
+
+/**
+ * Decides what the caller of one request may do, by the bucket's policy, the access control lists and Block Public
+ * Access. https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
+ */
+export class Gate {
+  private readonly caller: Caller
+  private readonly index: Index
+  /** Condition keys of the request itself; made only where a policy asks. */
+  private readonly facts: () => Readonly<Record<string, ContextValue>>
+
+  constructor(options: {
+    caller: Caller
+    index: Index
+    facts: () => Readonly<Record<string, ContextValue>>
+  }) {
+    this.caller = options.caller
+    this.index = options.index
+    this.facts = options.facts
+  }
+
+  /** Throws AccessDenied. */
+  async require(asked: Asked): Promise<void> {
+    if ((await this.decide(asked)) !== 'allow') throw s3Error('AccessDenied')
+  }
+
+  async allows(asked: Asked): Promise<boolean> {
+    return (await this.decide(asked)) === 'allow'
+  }
+
+  mayBypass(bucket: Bucket, key: string): Promise<boolean> {
+    return this.allows({ action: 's3:BypassGovernanceRetention', bucket, key })
+  }
+
+  mayDelete(bucket: Bucket, key: string, versionId: string | undefined): Promise<boolean> {
+    const action = versionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion'
+    return this.allows({ action, bucket, key, versionId })
+  }
+
+  /** To read what is to be copied. Throws AccessDenied. */
+  requireSource(bucket: Bucket, key: string, versionId: string | undefined): Promise<void> {
+    const action = versionId === undefined ? 's3:GetObject' : 's3:GetObjectVersion'
+    return this.require({ action, bucket, key, versionId })
+  }
+
+  async decide(asked: Asked): Promise<Answer> {
+    const { bucket } = asked
+    const need = aclNeed(asked.action)
+    const row = need?.on === 'object' || bucket.set.policy !== undefined ? await this.rowOf(asked) : null
+    const foreign = isForeign(row, bucket)
+    const byPolicy = this.byPolicy(asked, row, foreign)
+    if (byPolicy === 'explicitDeny') return byPolicy
+    // What another account owns in the bucket is that account's to give, but may always be deleted by the bucket's owner.
+    if (byPolicy === 'allow' && !(foreign && need?.on === 'object')) return 'allow'
+    return this.byList(asked, row) ? 'allow' : 'implicitDeny'
+  }
+
+  private byPolicy(asked: Asked, row: ObjectTable | null, foreign: boolean): Answer {
+    const { bucket, key } = asked
+    const isOwn = this.caller.accountId === bucket.account_id
+    const policy = bucket.set.policy === undefined ? null : readyPolicy(bucket.set.policy)
+    if (!policy) return isOwn ? 'allow' : 'implicitDeny'
+    const tags = row ? tagsOf(row) : []
+    const { outcome } = evaluate(
+      {
+        principal: principalOf(this.caller),
+        action: asked.action,
+        resource: `arn:aws:s3:::${bucket.name}${key === undefined ? '' : `/${key}`}`,
+        resourceAccountId: bucket.account_id,
+        context: {
+          ...this.facts(),
+          'aws:ResourceAccount': bucket.account_id,
+          's3:ResourceAccount': bucket.account_id,
+          ...(asked.versionId === undefined ? {} : { 's3:VersionId': asked.versionId }),
+          ...Object.fromEntries(tags.map((tag) => [`s3:ExistingObjectTag/${tag.Key}`, tag.Value])),
+          ...asked.context,
+        },
+      },
+      { identity: [everything], resource: policy.compiled },
+    )
+    if (outcome !== 'allow' || isOwn) return outcome
+    const restricted = bucket.set.publicAccessBlock?.RestrictPublicBuckets === true && policy.isPublic
+    return restricted || foreign ? 'implicitDeny' : 'allow'
+  }
+
+  private byList(asked: Asked, row: ObjectTable | null): boolean {
+    const { bucket } = asked
+    const need = aclNeed(asked.action)
+    if (!need || ownershipOf(bucket) === 'BucketOwnerEnforced') return false
+    if (need.on === 'object' && !row) return false
+    const owner = need.on === 'object' ? (row?.owner_id ?? bucket.canonical_id) : bucket.canonical_id
+    const isOwner = this.caller !== anonymous && owner === this.caller.canonicalId
+    if (isOwner && (need.permission === 'READ_ACP' || need.permission === 'WRITE_ACP')) return true
+    const grants = need.on === 'object' ? grantsOf(row) : bucket.set.acl
+    if (!grants) return isOwner
+    return aclAllows(grants, this.caller === anonymous ? null : this.caller.canonicalId, need.permission, {
+      ignorePublic: bucket.set.publicAccessBlock?.IgnorePublicAcls === true,
+    })
+  }
+
+  private async rowOf({ bucket, key, versionId }: Asked): Promise<ObjectTable | null> {
+    if (key === undefined) return null
+    if (versionId === undefined) return this.index.read((db) => findObject(db, bucket.name, key))
+    return (await this.index.read((db) => findVersion(db, bucket.name, key, versionId)))?.row ?? null
+  }
+}
+
+const grantsOf = (row: ObjectTable | null): readonly Grant[] | null =>
+  row === null || row.acl === null ? null : (JSON.parse(row.acl) as Grant[])
+
+/** Whether another account than the bucket's owns it. */
+const isForeign = (row: ObjectTable | null, bucket: Bucket): boolean =>
+  row !== null &&
+  row.owner_account !== null &&
+  row.owner_account !== bucket.account_id &&
+  ownershipOf(bucket) !== 'BucketOwnerEnforced'
+
+export function principalOf(caller: Caller): Principal {
+  if (caller === anonymous) return { kind: 'anonymous' }
+  const { accountId, userId, userName, canonicalId } = caller
+  return {
+    kind: 'user',
+    accountId,
+    userId,
+    userName,
+    arn: `arn:aws:iam::${accountId}:user/${userName}`,
+    canonicalUserId: canonicalId,
+  }
+}

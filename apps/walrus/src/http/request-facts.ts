@@ -1,0 +1,96 @@
+/** What is known of a request beside what it asks: for conditions of policies, for logs and for events. */
+import type { TLSSocket } from 'node:tls'
+import { isIP } from 'node:net'
+import { parseForm } from '@mallee/aws-protocol'
+import type { ContextValue } from '@mallee/iam-policy'
+import type { Authenticated } from '../identity/authenticate.ts'
+import type { RawRequest } from './raw-request.ts'
+
+/** Said by our front door, which is on this machine; from anywhere else nobody is believed. */
+const sourceHeader = 'x-mallee-source'
+const secureHeader = 'x-mallee-secure'
+
+export interface Origin {
+  readonly ip: string
+  readonly secure: boolean
+}
+
+export function originOf({ message, headers }: RawRequest): Origin {
+  const peer = plain(message.socket.remoteAddress ?? '')
+  const encrypted = (message.socket as TLSSocket).encrypted === true
+  const said = headers[sourceHeader]
+  const isDoor = isLoopback(peer) && typeof said === 'string' && isIP(plain(said)) > 0
+  if (!isDoor) return { ip: peer, secure: encrypted }
+  return { ip: plain(said), secure: headers[secureHeader] === 'true' }
+}
+
+/** An IPv4 address that came over an IPv6 socket is an IPv4 address. */
+const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
+
+const isLoopback = (address: string): boolean =>
+  address === '' || address === '::1' || address.startsWith('127.')
+
+const ofQuery = ['prefix', 'delimiter', 'max-keys'] as const
+const ofHeaders = [
+  'x-amz-acl',
+  'x-amz-content-sha256',
+  'x-amz-copy-source',
+  'x-amz-grant-full-control',
+  'x-amz-grant-read',
+  'x-amz-grant-read-acp',
+  'x-amz-grant-write',
+  'x-amz-grant-write-acp',
+  'x-amz-metadata-directive',
+  'x-amz-object-ownership',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-customer-algorithm',
+  'x-amz-storage-class',
+  'x-amz-website-redirect-location',
+  'if-match',
+  'if-none-match',
+] as const
+
+/**
+ * Condition keys of the request itself.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+ */
+export function requestFacts(
+  raw: RawRequest,
+  authenticated: Authenticated,
+  nowMs: number,
+): Record<string, ContextValue> {
+  const { headers } = raw
+  const origin = originOf(raw)
+  const query = new Map(parseForm(raw.rawQuery))
+  const { signed } = authenticated
+  const facts: Record<string, ContextValue> = {
+    'aws:SourceIp': origin.ip,
+    'aws:SecureTransport': origin.secure,
+    'aws:CurrentTime': new Date(nowMs),
+    'aws:EpochTime': Math.floor(nowMs / 1000),
+    'aws:UserAgent': headers['user-agent'],
+    'aws:Referer': headers.referer,
+    's3:signatureversion': signed?.version,
+    's3:authType': signed?.type,
+    's3:signatureAge': signed?.atMs == null ? undefined : nowMs - signed.atMs,
+    's3:object-lock-mode': headers['x-amz-object-lock-mode'] as string | undefined,
+    's3:object-lock-legal-hold': headers['x-amz-object-lock-legal-hold'] as string | undefined,
+    's3:object-lock-retain-until-date': headers['x-amz-object-lock-retain-until-date'] as string | undefined,
+  }
+  for (const name of ofQuery) facts[`s3:${name}`] = query.get(name)
+  for (const name of ofHeaders) facts[`s3:${name}`] = headers[name] as string | undefined
+  const tagging = headers['x-amz-tagging']
+  if (typeof tagging === 'string') addTags(facts, tagging)
+  return facts
+}
+
+function addTags(facts: Record<string, ContextValue>, tagging: string): void {
+  try {
+    const tags = parseForm(tagging)
+    facts['s3:RequestObjectTagKeys'] = tags.map(([key]) => key)
+    for (const [key, value] of tags) facts[`s3:RequestObjectTag/${key}`] = value
+  } catch {
+    // The action refuses what cannot be read, with its own words.
+  }
+}
