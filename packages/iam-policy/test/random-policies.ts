@@ -303,7 +303,7 @@ function randomBlock(dice: Dice, request: PolicyRequest): ConditionBlock {
     const many = dice.chance(0.4) ? dice.one(['ForAllValues:', 'ForAnyValue:']) : ''
     const operator = name === 'Null' ? name : `${many}${name}${dice.chance(0.25) ? 'IfExists' : ''}`
     const key = dice.chance(0.95) ? dice.one(family.keys) : dice.one(contextKeys)
-    const near = nearValue(dice, request.context, key)
+    const near = nearValue(dice, request, key)
     const values = dice.some(1, 2, () => family.values(dice, near))
     block[operator] = {
       ...block[operator],
@@ -313,8 +313,17 @@ function randomBlock(dice: Dice, request: PolicyRequest): ConditionBlock {
   return block
 }
 
-function nearValue(dice: Dice, context: PolicyRequest['context'], key: string): ContextScalar | undefined {
-  const name = Object.keys(context).find((candidate) => candidate.toLowerCase() === key.toLowerCase())
+function nearValue(
+  dice: Dice,
+  { principal, context }: PolicyRequest,
+  key: string,
+): ContextScalar | undefined {
+  const lower = key.toLowerCase()
+  if (lower === 'aws:principalarn' && 'arn' in principal)
+    return principal.kind === 'role-session' ? dice.one([principal.arn, principal.roleArn]) : principal.arn
+  if (lower === 'aws:userid' && 'userId' in principal) return principal.userId
+  if (lower === 'aws:username' && principal.kind === 'user') return principal.userName
+  const name = Object.keys(context).find((candidate) => candidate.toLowerCase() === lower)
   const value: ContextValue = name === undefined ? undefined : context[name]
   if (value === null || value === undefined) return undefined
   return Array.isArray(value)
