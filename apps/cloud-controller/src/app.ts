@@ -40,6 +40,7 @@ import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
 import { keysReconciler } from './reconcilers/keys.ts'
+import { manifestsReconciler } from './reconcilers/manifests.ts'
 import { networksReconciler } from './reconcilers/networks.ts'
 import type { ReconcilerContext } from './reconcilers/reconciler-context.ts'
 import { samplesReconciler } from './reconcilers/samples.ts'
@@ -143,6 +144,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     image: (id) => queues['images']?.wake(id),
     network: (id) => queues['networks']?.wake(id),
     keys: () => queues['keys']?.wake(),
+    manifest: (id) => queues['manifests']?.wake(id),
     agentSet: (id) => waiters.wake(id),
   }
   const figures = cloudFigures(deps.metrics ?? new Metrics())
@@ -206,6 +208,9 @@ async function buildDoors(
   return { door, agentDoor, adminDoor, healthDoor }
 }
 
+/** Eucalyptus' default of cloud.images.maximagesizegb. */
+const maxImageGiB = 30
+
 function settingsOf(config: CloudControllerConfig): CloudSettings {
   return {
     region: config.region,
@@ -218,6 +223,7 @@ function settingsOf(config: CloudControllerConfig): CloudSettings {
     terminatedVisibleMs: config.terminatedVisibleMs,
     metadataTokensRequired: config.metadataTokensRequired,
     legacySignatures: config.legacySignatures ?? false,
+    maxImageGiB,
   }
 }
 
@@ -226,6 +232,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     instancesReconciler(context),
     networksReconciler(context),
     imagesReconciler(context),
+    manifestsReconciler(context),
     keysReconciler(context),
     agentsReconciler(context),
     terminatedReconciler(context),

@@ -46,6 +46,11 @@ const definitions: Readonly<Record<string, Definition>> = {
     description: 'The zones. ./mallee up --zones adds to them.',
     read: (settings) => settings.availabilityZones.join(','),
   },
+  'cloud.images.maximagesizegb': {
+    description: 'The largest disk that is made of a bundle or an import, in GiB.',
+    read: (settings) => String(settings.maxImageGiB),
+    parse: (text) => (/^[1-9]\d{0,4}$/.test(text) ? { maxImageGiB: Number(text) } : null),
+  },
   'cloud.metadata.tokens_required': {
     description:
       'Whether new instances demand session tokens (IMDSv2) unless their launch says otherwise: true, false.',

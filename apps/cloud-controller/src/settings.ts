@@ -19,6 +19,8 @@ export interface CloudSettings {
   readonly metadataTokensRequired: boolean
   /** Whether every account's keys may sign by Signature Version 2; else only those that an administrator let. */
   readonly legacySignatures: boolean
+  /** The largest disk that is made of a bundle or an import, in GiB. */
+  readonly maxImageGiB: number
 }
 
 export const adminAccountName = 'mallee'

@@ -20,6 +20,8 @@ export class FakeCloud implements Cloud {
   private revision = 1
   private wakes: (() => void)[] = []
   lastReport: Report | null = null
+  /** Every observation in the order in which it came. */
+  readonly said: Observation[] = []
   away = false
   lastInventory: InventoryBlob | null = null
 
@@ -29,6 +31,10 @@ export class FakeCloud implements Cloud {
 
   putImage(body: ImageObjectItem): void {
     this.put('image-object', body.imageId, body)
+  }
+
+  putItem(kind: string, id: string, body: unknown): void {
+    this.put(kind, id, body)
   }
 
   askInventory(body: InventoryItem): void {
@@ -51,6 +57,7 @@ export class FakeCloud implements Cloud {
     if (typeof first === 'string') return this.observations.get(`${first} ${id}`)
     if (this.away) return Promise.reject(new Error('the cloud is away'))
     this.lastReport = first
+    for (const observation of first.observations) this.said.push(observation as Observation)
     for (const observation of first.observations)
       this.observations.set(`${observation.kind} ${observation.id}`, observation as Observation)
     return Promise.resolve({ accepted: true, sequence: first.sequence })

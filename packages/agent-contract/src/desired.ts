@@ -196,9 +196,36 @@ export const imageObjectItemSchema = record(
       canonicalId: text(),
       accountName: text(),
     }),
+    /**
+     * Where there is no such object yet, walrus makes it: of what this says, unpacked and converted. The bucket is made
+     * too, as the account's own. Not together with `copyOf`.
+     */
+    madeFrom: record({
+      how: choice('bundle'),
+      /** Of the manifest. */
+      bucket: text(),
+      key: text(),
+      canonicalId: text(),
+      accountName: text(),
+      /** Bytes of the largest disk that may come of it. */
+      mostBytes: integer(1),
+    }),
+    /** What walrus made by `madeFrom` is to go, and what it is still making; it says `gone` when it is. */
+    remove: flag(),
   },
 )
 export type ImageObjectItem = Shape<typeof imageObjectItemSchema>
+
+/**
+ * Item kind `bundling-key`, for walrus: what bundles were encrypted for. The private key is sealed. One item, named
+ * `cloud`.
+ */
+export const bundlingKeyItemSchema = record({ certificate: longText(16_384), privateKey: longText(16_384) })
+export type BundlingKeyItem = Shape<typeof bundlingKeyItemSchema>
+
+/** Item kind `manifest`, for walrus: a question of the moment, what the manifest of a bundle says. */
+export const manifestItemSchema = record({ accountId: text(), bucket: text(), key: text() }, cause)
+export type ManifestItem = Shape<typeof manifestItemSchema>
 
 /** The schema of an item's body by its kind. */
 export const itemSchemas = {
@@ -206,6 +233,8 @@ export const itemSchemas = {
   vpc: vpcItemSchema,
   'access-key': accessKeyItemSchema,
   'image-object': imageObjectItemSchema,
+  'bundling-key': bundlingKeyItemSchema,
+  manifest: manifestItemSchema,
   inventory: inventoryItemSchema,
 } as const
 export type ItemKind = keyof typeof itemSchemas

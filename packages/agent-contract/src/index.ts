@@ -4,6 +4,7 @@ export {
   itemSchemas,
   type AccessKeyItem,
   type Artifact,
+  type BundlingKeyItem,
   type DesiredItem,
   type DomainItem,
   type FirewallRule,
@@ -11,6 +12,7 @@ export {
   type ImageObjectItem,
   type ItemBody,
   type ItemKind,
+  type ManifestItem,
   type MetadataOptions,
   type VpcItem,
 } from './desired.ts'
@@ -32,6 +34,7 @@ export {
   type DomainFacts,
   type FactsOf,
   type ImageObjectFacts,
+  type ManifestFacts,
   type NodeFingerprint,
   type Observation,
   type Report,

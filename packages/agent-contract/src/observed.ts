@@ -65,9 +65,16 @@ export type DomainFacts = Shape<typeof domainFactsSchema>
 export const vpcFactsSchema = record({ applied: flag(), message: nullable(text()) })
 export type VpcFacts = Shape<typeof vpcFactsSchema>
 
+/**
+ * What walrus knows of an image's object:
+ * - `making`: it is making it, see `progress`;
+ * - `available`: it was read or written whole, and is what the rest says;
+ * - `failed`: it is no usable image, see `message`;
+ * - `gone`: nothing of what walrus made is left, as was asked.
+ */
 export const imageObjectFactsSchema = record(
   {
-    state: choice('available', 'failed'),
+    state: choice('making', 'available', 'failed', 'gone'),
     message: nullable(text()),
     format: nullable(choice('raw', 'qcow2', 'kernel', 'ramdisk')),
     sizeBytes: nullable(integer()),
@@ -77,6 +84,8 @@ export const imageObjectFactsSchema = record(
   {
     /** Of a machine image: a whole disk, or one file system without a boot loader. */
     layout: choice('disk', 'partition'),
+    /** Percent. */
+    progress: integer(0, 100),
   },
 )
 export type ImageObjectFacts = Shape<typeof imageObjectFactsSchema>
@@ -84,16 +93,31 @@ export type ImageObjectFacts = Shape<typeof imageObjectFactsSchema>
 export const accessKeyFactsSchema = record({ applied: flag() })
 export type AccessKeyFacts = Shape<typeof accessKeyFactsSchema>
 
+/** What a manifest says, and whether its owner may read it. What it says is the customer's word. */
+export const manifestFactsSchema = record({
+  state: choice('read', 'unreadable', 'malformed'),
+  message: nullable(text()),
+  kind: nullable(choice('machine', 'kernel', 'ramdisk')),
+  architecture: nullable(text()),
+  kernelId: nullable(text()),
+  ramdiskId: nullable(text()),
+  /** Where it maps the root to, without `/dev/`. */
+  rootDevice: nullable(text()),
+  sizeBytes: nullable(integer()),
+})
+export type ManifestFacts = Shape<typeof manifestFactsSchema>
+
 export const factSchemas = {
   domain: domainFactsSchema,
   vpc: vpcFactsSchema,
   'image-object': imageObjectFactsSchema,
   'access-key': accessKeyFactsSchema,
+  manifest: manifestFactsSchema,
 } as const
 export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
 
 export const observationSchema = record({
-  kind: choice('domain', 'vpc', 'image-object', 'access-key'),
+  kind: choice('domain', 'vpc', 'image-object', 'access-key', 'manifest'),
   id: text(),
   generation: integer(),
   facts: anything(),

@@ -30,6 +30,16 @@ export function disabledImagesLeftOut(): AwsError {
   )
 }
 
+/** A manifest that is not there, or not the caller's to read: which of them is not told. */
+export function manifestNotAccessible(): AwsError {
+  return new AwsError('AuthFailure', 'Manifest is not accessible', 403)
+}
+
+/** Kernels and ramdisks, as Eucalyptus had it. */
+export function onlyAdminsRegister(kind: 'kernel' | 'ramdisk'): AwsError {
+  return new AwsError('AuthFailure', `Only administrators can register a ${kind}`, 403)
+}
+
 export function invalidUserIdMalformed(id: string): AwsError {
   return new AwsError('InvalidUserID.Malformed', `Invalid user id: "${id.slice(0, 200)}"`)
 }

@@ -44,6 +44,8 @@ export {
   invalidExportTaskIdNotFound,
   invalidFpgaImageIdNotFound,
   invalidUserIdMalformed,
+  manifestNotAccessible,
+  onlyAdminsRegister,
 } from './errors-images.ts'
 export {
   idempotentInstanceTerminated,

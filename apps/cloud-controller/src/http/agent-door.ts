@@ -6,6 +6,7 @@ import { MalleeError, newId, systemRandom, type Clock, type Log, type Random } f
 import {
   agentRoutes,
   type AccessKeyItem,
+  type BundlingKeyItem,
   type DesiredResponse,
   type RegisterRequest,
   type Report,
@@ -23,6 +24,7 @@ import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { noteCapacity } from '../store/agent-store.ts'
+import { openBundlingKey } from '../store/bundling-key-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
 import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
@@ -286,6 +288,10 @@ function unsealed(
   keyring: Keyring,
   item: DesiredResponse['bodies'][number],
 ): DesiredResponse['bodies'][number] {
+  if (item.kind === 'bundling-key') {
+    const body = item.body as BundlingKeyItem
+    return { ...item, body: { ...body, privateKey: openBundlingKey(keyring, body.privateKey) } }
+  }
   if (item.kind !== 'access-key') return item
   const body = item.body as AccessKeyItem
   return { ...item, body: { ...body, secretAccessKey: keyring.open(body.secretAccessKey, body.accessKeyId) } }

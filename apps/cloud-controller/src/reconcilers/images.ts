@@ -1,4 +1,4 @@
-import { must } from '@mallee/base'
+import { GiB, must } from '@mallee/base'
 import type { ItemBody } from '@mallee/agent-contract'
 import type { Reconciler } from '@mallee/workflow'
 import { listAgents } from '../store/agent-store.ts'
@@ -6,11 +6,12 @@ import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { causeOf } from './domain-item.ts'
 import type { Reader } from '../store/record.ts'
 import type { ImageTable } from '../store/tables.ts'
+import type { CloudSettings } from '../settings.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
 /**
- * Tells walrus which objects are images: it inspects the new ones and lets nodes fetch them. A deregistered image
- * stays fetchable while an instance of it runs.
+ * Tells walrus which objects are images: it inspects the new ones, makes those that come of bundles, and lets nodes
+ * fetch them. A deregistered image stays fetchable while an instance of it runs; then what walrus made is removed.
  */
 export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
   return {
@@ -32,10 +33,14 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
           )
           .where('state', '!=', 'terminated')
           .executeTakeFirst()
-        const wanted = image.state === 'pending' || image.state === 'available' || users !== undefined
+        const wanted =
+          image.state === 'pending' ||
+          image.state === 'available' ||
+          users !== undefined ||
+          (image.has_disk === 1 && (await isBeingCopied(tx.db, id)))
         for (const agent of await listAgents(tx.db, 'walrus')) {
           if (agent.state === 'forgotten') continue
-          if (!wanted) await dropDesired(tx, ctx.wakes, agent.id, 'image-object', id)
+          if (!wanted && image.has_disk === 0) await dropDesired(tx, ctx.wakes, agent.id, 'image-object', id)
           else {
             const body = {
               imageId: id,
@@ -44,6 +49,8 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
               key: image.object_key,
               kind: image.kind,
               ...(await copyOf(tx.db, image)),
+              ...(await madeFrom(tx.db, image, ctx.settings)),
+              ...(wanted ? {} : { remove: true }),
               ...causeOf(image),
             }
             await putDesired(tx, ctx.wakes, { agentId: agent.id, kind: 'image-object', id, body })
@@ -51,6 +58,40 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
         }
         return { settled: true }
       }),
+  }
+}
+
+async function isBeingCopied(db: Reader, id: string): Promise<boolean> {
+  const copy = db
+    .selectFrom('image')
+    .select('id')
+    .where('source_image_id', '=', id)
+    .where('state', '=', 'pending')
+  return (await copy.executeTakeFirst()) !== undefined
+}
+
+/** What walrus makes the object of, where it does. */
+async function madeFrom(
+  db: Reader,
+  image: ImageTable,
+  settings: CloudSettings,
+): Promise<Pick<ItemBody<'image-object'>, 'madeFrom'>> {
+  const { origin, origin_bucket: bucket, origin_key: key } = image
+  if (origin === null || bucket === null || key === null) return {}
+  const owner = await db
+    .selectFrom('account')
+    .select(['canonical_id', 'name'])
+    .where('id', '=', image.account_id)
+    .executeTakeFirstOrThrow()
+  return {
+    madeFrom: {
+      how: origin,
+      bucket,
+      key,
+      canonicalId: owner.canonical_id,
+      accountName: owner.name,
+      mostBytes: settings.maxImageGiB * GiB,
+    },
   }
 }
 

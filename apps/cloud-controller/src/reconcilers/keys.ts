@@ -1,10 +1,14 @@
 import type { Reconciler } from '@mallee/workflow'
 import { listKeyOwners } from '../store/account-store.ts'
 import { listAgents } from '../store/agent-store.ts'
+import { readBundlingKey } from '../store/bundling-key-store.ts'
 import { desiredIds, dropDesired, putDesired } from '../store/desired-store.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
-/** Gives walrus the access keys, so that it answers S3 while the cloud controller is away. One object: the walrus. */
+/**
+ * Gives walrus the access keys, so that it answers S3 while the cloud controller is away, and the key that bundles are
+ * encrypted for. One object: the walrus.
+ */
 export function keysReconciler(ctx: ReconcilerContext): Reconciler {
   return {
     name: 'keys',
@@ -35,6 +39,12 @@ export function keysReconciler(ctx: ReconcilerContext): Reconciler {
         const stays = new Set(owners.map((owner) => owner.key.id))
         for (const id of await desiredIds(tx.db, agentId, 'access-key')) {
           if (!stays.has(id)) await dropDesired(tx, ctx.wakes, agentId, 'access-key', id)
+        }
+        const bundling = await readBundlingKey(tx.db)
+        if (bundling) {
+          // Sealed too.
+          const body = { certificate: bundling.certificate, privateKey: bundling.sealed_key }
+          await putDesired(tx, ctx.wakes, { agentId, kind: 'bundling-key', id: bundling.name, body })
         }
         return { settled: true }
       }),

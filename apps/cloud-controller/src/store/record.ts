@@ -7,6 +7,7 @@ import { machines } from './migrations/0003-machines.ts'
 import { usage } from './migrations/0004-usage.ts'
 import { oldClients } from './migrations/0005-old-clients.ts'
 import { compute } from './migrations/0006-compute.ts'
+import { bundles } from './migrations/0007-bundles.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -14,7 +15,7 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight, history, machines, usage, oldClients, compute]
+export const migrations = [firstLight, history, machines, usage, oldClients, compute, bundles]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 

@@ -10,7 +10,7 @@ import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
 import type { Tx } from './record.ts'
-import type { AgentTable, DomainTable } from './tables.ts'
+import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
 
 const ajv = new Ajv({ strict: true })
 const validators = new Map<string, ValidateFunction>(
@@ -62,6 +62,8 @@ async function recordOne(
       return recordDomain(tx, wakes, agent, observation as Observation<'domain'>, nowMs)
     case 'image-object':
       return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>, nowMs)
+    case 'manifest':
+      return recordManifest(tx, wakes, agent, observation as Observation<'manifest'>)
     case 'vpc':
     case 'access-key':
       return true // heard, and nothing depends on it
@@ -139,7 +141,16 @@ async function recordImageObject(
     .where('id', '=', observation.id)
     .executeTakeFirst()
   if (!image || agent.kind !== 'walrus') return false
+  if (facts.state === 'gone') return recordGone(tx, wakes, image)
   if (image.state !== 'pending') return true
+  if (facts.state === 'making') {
+    await tx.db
+      .updateTable('image')
+      .set({ progress: facts.progress ?? 0 })
+      .where('id', '=', image.id)
+      .execute()
+    return true
+  }
   if (facts.state === 'available') {
     await tx.db
       .updateTable('image')
@@ -149,6 +160,7 @@ async function recordImageObject(
         virtual_size_bytes: facts.virtualSizeBytes,
         sha256: facts.sha256,
         layout: facts.layout ?? null,
+        progress: null,
       })
       .where('id', '=', image.id)
       .execute()
@@ -157,6 +169,34 @@ async function recordImageObject(
     const reason = facts.message ?? 'The object is no usable image.'
     await transitionImage(tx, image, 'refused', { nowMs, reason })
   }
+  tx.afterCommit(() => {
+    wakes.image(image.id)
+    // What it was copied from may go now.
+    if (image.source_image_id !== null) wakes.image(image.source_image_id)
+  })
+  return true
+}
+
+/** Nothing is removed of an image that is or may be launched: who says so speaks of an older set. */
+async function recordGone(tx: Tx, wakes: Wakes, image: ImageTable): Promise<boolean> {
+  if (image.state === 'pending' || image.state === 'available') return false
+  await tx.db.updateTable('image').set({ has_disk: 0 }).where('id', '=', image.id).execute()
   tx.afterCommit(() => wakes.image(image.id))
   return true
+}
+
+async function recordManifest(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation<'manifest'>,
+): Promise<boolean> {
+  if (agent.kind !== 'walrus') return false
+  const result = await tx.db
+    .updateTable('manifest')
+    .set({ facts: JSON.stringify(observation.facts) })
+    .where('id', '=', observation.id)
+    .executeTakeFirst()
+  tx.afterCommit(() => wakes.manifest(observation.id))
+  return result.numUpdatedRows > 0n
 }

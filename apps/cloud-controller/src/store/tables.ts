@@ -1,6 +1,9 @@
 import type { Generated } from 'kysely'
-import type { AgentState, ImageState, InstanceState } from '@mallee/lifecycles'
+import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
+import type { BundlingKeyTable, ImagePermissionTable, ImageTable, ManifestTable } from './image-tables.ts'
+
+export type { BundlingKeyTable, ImageTable, ManifestTable } from './image-tables.ts'
 
 /**
  * The record's tables as TypeScript. Times are milliseconds since the epoch, booleans 0 or 1, addresses unsigned
@@ -151,46 +154,6 @@ export interface KeyPairTable {
   fingerprint: string
   public_key: string
   created_at: number
-}
-
-export interface ImageTable {
-  id: string
-  account_id: string
-  kind: 'machine' | 'kernel' | 'ramdisk'
-  name: string | null
-  description: string | null
-  bucket: string
-  object_key: string
-  state: ImageState
-  state_reason: string | null
-  architecture: 'x86_64' | 'arm64' | 'i386'
-  root_device_name: string
-  kernel_id: string | null
-  ramdisk_id: string | null
-  is_public: Bit
-  format: 'raw' | 'qcow2' | 'kernel' | 'ramdisk' | null
-  size_bytes: number | null
-  virtual_size_bytes: number | null
-  sha256: string | null
-  created_at: number
-  /** Of the request that last moved it; null where none is known. */
-  request_id: string | null
-  /** W3C trace context of that request. */
-  trace_parent: string | null
-  /** From when on only its owner finds it without asking; null for never. */
-  deprecated_at: number | null
-  /** Disabled by its owner: kept and described on request, never launched. */
-  disabled: Bit
-  /** Of a copy, the image that it was made from. */
-  source_image_id: string | null
-  /** Of a machine image, whether its bytes are a whole disk or one root file system; null until inspected. */
-  layout: 'disk' | 'partition' | null
-}
-
-/** Accounts other than the owner's that may launch an image; `is_public` stands for all of them. */
-export interface ImagePermissionTable {
-  image_id: string
-  account_id: string
 }
 
 export interface LaunchTemplateTable {
@@ -471,7 +434,9 @@ export interface Tables {
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
   key_pair: KeyPairTable
-  image: Defaulted<ImageTable, 'disabled'>
+  image: Defaulted<ImageTable, 'disabled' | 'has_disk'>
+  bundling_key: BundlingKeyTable
+  manifest: ManifestTable
   instance_type: InstanceTypeTable
   agent: AgentTable
   join_token: JoinTokenTable

@@ -146,7 +146,7 @@ export const adminCommands = [
       'Filter.1.Value.1': 'image-bundling',
     }),
     lists: ['serviceCertificates'],
-    walks: ['serviceCertificates[]?'],
+    walks: ['serviceCertificates[].certificate', 'serviceCertificates[].certificateFingerprint'],
     whenEmpty: true,
   }),
 ]

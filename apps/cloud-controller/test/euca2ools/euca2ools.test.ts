@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
+import { AnsweringWalrus } from '../answering-walrus.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
 import { absentCommands } from './absent-commands.ts'
 import { accountCommands, laterCommands } from './account-commands.ts'
@@ -11,7 +12,7 @@ import { adminCommands } from './admin-commands.ts'
 import { readAnswer, readError, walk } from './client-answers.ts'
 import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
-import { imageCommands } from './image-commands.ts'
+import { bundledImages, imageCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
 
 const performed = [
@@ -26,6 +27,7 @@ const performed = [
 let empty: ClientWorld
 let full: ClientWorld
 let friend: Credentials
+let walrus: AnsweringWalrus | undefined
 beforeAll(async () => {
   empty = new ClientWorld(await CloudUnderTest.start())
   const cloud = await CloudUnderTest.start({ legacySignatures: true })
@@ -35,8 +37,12 @@ beforeAll(async () => {
   friend = await cloud.createAccount('friend')
   full.things['friend'] = friend.accountId
   full.things['image'] = await cloud.plantImage(cloud.admin.accountId)
+  walrus = await AnsweringWalrus.join(cloud, bundledImages)
 })
-afterAll(() => Promise.all([empty?.cloud.stop(), full?.cloud.stop()]))
+afterAll(async () => {
+  await walrus?.stop()
+  await Promise.all([empty?.cloud.stop(), full?.cloud.stop()])
+})
 
 describe('on an empty cloud', () => {
   for (const { name, steps } of performed) {

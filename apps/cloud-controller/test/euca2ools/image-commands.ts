@@ -52,6 +52,16 @@ const disk = {
   Bytes: '1024',
   ImportManifestUrl: 'http://127.0.0.1:8773/services/objectstorage/b/disk.xml',
 }
+/** What was uploaded before images are registered: `BUCKET/KEY` of each manifest. */
+const bundled = { kind: 'machine', architecture: 'x86_64', sizeBytes: 1024, rootDevice: 'sda1' } as const
+export const bundledImages = {
+  'images/disk.img.manifest.xml': bundled,
+  'images/older.img.manifest.xml': bundled,
+  'images/installed.manifest.xml': bundled,
+  'images/vmlinuz.manifest.xml': { ...bundled, kind: 'kernel' },
+  'images/initrd.manifest.xml': { ...bundled, kind: 'ramdisk' },
+} as const
+
 const under = (prefix: string, members: Record<string, string>) =>
   Object.fromEntries(Object.entries(members).map(([name, value]) => [`${prefix}.${name}`, value]))
 
@@ -71,6 +81,12 @@ export const imageCommands = [
     register(
       { Name: 'linux', KernelId: 'eki-01234567', RamdiskId: 'eri-01234567' },
       { refused: ['InvalidAMIID.NotFound', 'eki-01234567'] },
+    ),
+    register({ Name: 'kernel', ImageLocation: 'images/vmlinuz.manifest.xml' }),
+    register({ Name: 'ramdisk', ImageLocation: 'images/initrd.manifest.xml' }),
+    register(
+      { Name: 'nowhere', ImageLocation: 'images/nowhere.manifest.xml' },
+      { refused: ['AuthFailure', 'Manifest is not accessible'] },
     ),
     {
       action: 'RegisterImage',

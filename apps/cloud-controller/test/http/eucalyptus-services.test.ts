@@ -137,14 +137,21 @@ describe('services', () => {
     expect(group.serviceGroupMembers.item[0].entry).toBe('objectstorage')
     for (const type of xml.available.item) expect(type).toHaveProperty('serviceGroups')
   })
-  test('certificates, which anybody may fetch: none for bundles', async () => {
+  test('certificates, which anybody may fetch: the authority’s, and the one for bundles', async () => {
     const { xml } = await euca('bootstrap', 'DescribeServiceCertificates', { Format: 'pem' }, { as: user })
     const [shown] = xml.serviceCertificates.item
     const certificate = new X509Certificate(shown.certificate)
     expect(certificate.fingerprint256).toBe(shown.certificateFingerprint)
     const bundling = { 'Filter.1.Name': 'certificate-usage', 'Filter.1.Value.1': 'image-bundling' }
-    const none = await euca('bootstrap', 'DescribeServiceCertificates', bundling, { as: user })
-    expect(none.body).toContain('<serviceCertificates/>')
+    const found = await euca('bootstrap', 'DescribeServiceCertificates', bundling, { as: user })
+    const [one, ...others] = found.xml.serviceCertificates.item
+    expect([others.length, one.certificateUsage, one.serviceType]).toEqual([0, 'image-bundling', 'compute'])
+    const { publicKey, fingerprint256 } = new X509Certificate(one.certificate)
+    expect([publicKey.asymmetricKeyType, fingerprint256]).toEqual(['rsa', one.certificateFingerprint])
+    const none = { 'Filter.1.Name': 'certificate-usage', 'Filter.1.Value.1': 'tea' }
+    expect((await euca('bootstrap', 'DescribeServiceCertificates', none, { as: user })).body).toContain(
+      '<serviceCertificates/>',
+    )
   })
   test('administration is the admin account’s', async () => {
     for (const [service, action] of [

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { errorMessage, type Clock, type Log } from '@mallee/base'
-import type { DesiredItem, WalrusFingerprint } from '@mallee/agent-contract'
+import type { DesiredItem, ImageObjectFacts, WalrusFingerprint } from '@mallee/agent-contract'
 import {
   AgentLoop,
   CloudClient,
@@ -14,6 +14,8 @@ import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
+import { ImageMaker } from '../images/image-maker.ts'
+import { ManifestReader } from '../images/manifest-reader.ts'
 import type { Index } from '../index/tables.ts'
 import { walrusInventory } from './walrus-inventory.ts'
 
@@ -41,6 +43,8 @@ export class WalrusAgent {
   private readonly ledger: Ledger
   private readonly loop: AgentLoop
   private readonly inspector: ImageInspector
+  private readonly maker: ImageMaker
+  private readonly manifests: ManifestReader
   private readonly inventory: InventoryKeeper
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
@@ -68,15 +72,16 @@ export class WalrusAgent {
       onDesired: () => this.refresh(),
       fingerprint: () => this.fingerprint as unknown as Record<string, unknown>,
     })
-    this.inspector = new ImageInspector({
-      ledger,
-      index,
-      blobs,
-      masterKeys: options.masterKeys,
-      clock,
-      log,
+    const { masterKeys } = options
+    const observe = (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) =>
+      this.loop.observe({ kind: 'image-object', id: item.id, generation: item.generation, facts })
+    this.inspector = new ImageInspector({ ledger, index, blobs, masterKeys, clock, log, observe })
+    this.maker = new ImageMaker({ ledger, index, blobs, masterKeys, clock, log, observe })
+    this.manifests = new ManifestReader({
+      ...{ ledger, index, blobs, masterKeys, log },
       observe: (item, facts) =>
-        this.loop.observe({ kind: 'image-object', id: item.id, generation: item.generation, facts }),
+        this.loop.observe({ kind: 'manifest', id: item.id, generation: item.generation, facts }),
+      forget: (id) => this.loop.forget('manifest', id),
     })
   }
 
@@ -99,7 +104,7 @@ export class WalrusAgent {
   async stop(): Promise<void> {
     if (this.watching) clearInterval(this.watching)
     this.stopping.abort()
-    await Promise.all([this.loop.stop(), this.inspector.stop(), this.inventory.stop()])
+    await Promise.all([this.loop.stop(), this.inspector.stop(), this.maker.stop(), this.inventory.stop()])
     await this.client?.close()
   }
 
@@ -138,6 +143,8 @@ export class WalrusAgent {
       })
     }
     this.inspector.refresh()
+    this.maker.refresh()
+    this.manifests.refresh()
     this.inventory.refresh()
   }
 

@@ -1,8 +1,9 @@
 import { MalleeError, errorMessage } from '@mallee/base'
-import type { InventoryEntry, InventoryRemoval } from '@mallee/agent-contract'
+import type { ImageObjectFacts, InventoryEntry, InventoryRemoval } from '@mallee/agent-contract'
 import type { InventorySource, Ledger } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { allBlobIds, dropUnnamedBlobs, unnamedBlobIds } from '../index/blob-rows.ts'
+import { imageNote } from '../images/image-inspector.ts'
 import { findObject } from '../index/object-rows.ts'
 import type { Index } from '../index/tables.ts'
 
@@ -54,10 +55,16 @@ async function bytes({ index, blobs }: Dependencies): Promise<InventoryEntry[]> 
 async function images({ index, ledger }: Dependencies): Promise<InventoryEntry[]> {
   const entries: InventoryEntry[] = []
   for (const { body } of ledger.list('image-object')) {
+    if (body.madeFrom && !isMade(ledger, body.imageId)) continue // it comes, or it goes
     const object = await index.read((db) => findObject(db, body.bucket, body.key))
     entries.push(entry('image-object', body.imageId, { state: object ? 'present' : 'missing' }))
   }
   return entries
+}
+
+/** Whether walrus made the image's object and was not told to remove it. */
+function isMade(ledger: Ledger, imageId: string): boolean {
+  return ledger.note<{ facts: ImageObjectFacts }>(imageNote + imageId)?.facts.state === 'available'
 }
 
 function entry(

@@ -33,8 +33,9 @@ async function isTaken({ index }: Dependencies, { bucket, accountId }: ImageObje
   return owner !== null && owner.account_id !== accountId
 }
 
-async function openOwned(
-  deps: Dependencies,
+/** An object of this account's, whose bytes stay until it is released. A sentence where there is none. */
+export async function openOwned(
+  deps: ObjectSource,
   accountId: string,
   { bucket, key }: { bucket: string; key: string },
 ): Promise<OpenObject | string> {

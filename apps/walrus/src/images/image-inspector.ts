@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ImageObjectFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
@@ -7,11 +6,13 @@ import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { Index } from '../index/tables.ts'
 import type { OpenObject } from '../objects/open-object.ts'
 import { makeCopy, openImageObject } from './copy-image-object.ts'
-import { headBytes, tailBytes, type ImageBytes } from './image-verdict.ts'
-import { judgeImage } from './judge-image.ts'
+import { ImageDigest } from './image-digest.ts'
+import { factsOf, failed } from './image-facts.ts'
+import type { ImageBytes } from './image-verdict.ts'
 
 const retryMs = 5_000
-const notePrefix = 'image '
+/** Of the findings about all images, the maker's too. */
+export const imageNote = 'image '
 
 interface Note {
   readonly digest: string
@@ -20,7 +21,8 @@ interface Note {
 
 /**
  * Reads every object that is to be an image, once and whole, and says what it is. The finding is kept in the ledger, so
- * that a restart reads nothing again. One object at a time: reading them is nobody's hurry but the disk's.
+ * that a restart reads nothing again. One object at a time: reading them is nobody's hurry but the disk's. What walrus
+ * itself makes into an image is the maker's.
  */
 export class ImageInspector {
   private readonly ledger: Ledger
@@ -69,7 +71,7 @@ export class ImageInspector {
     while (this.again && !this.stopping.signal.aborted) {
       this.again = false
       await this.forgetStrangers()
-      for (const item of this.ledger.list('image-object')) {
+      for (const item of this.ledger.list('image-object').filter(({ body }) => !body.madeFrom)) {
         if (this.stopping.signal.aborted) return
         await this.settle(item)
       }
@@ -77,12 +79,12 @@ export class ImageInspector {
   }
 
   private async settle(item: DesiredItem<'image-object'>): Promise<void> {
-    const known = this.ledger.note<Note>(notePrefix + item.id)
+    const known = this.ledger.note<Note>(imageNote + item.id)
     if (known?.digest === item.digest) return this.observe(item, known.facts)
     try {
       const facts = await this.inspect(item)
       if (facts === null) return
-      await this.ledger.setNote(notePrefix + item.id, { digest: item.digest, facts } satisfies Note)
+      await this.ledger.setNote(imageNote + item.id, { digest: item.digest, facts } satisfies Note)
       this.log.info(
         {
           imageId: item.id,
@@ -113,22 +115,13 @@ export class ImageInspector {
     if (typeof opened === 'string') return failed(opened)
     const { object, isSource } = opened
     try {
-      const { sha256, image } = (await this.read(object)) ?? {}
-      if (!sha256 || !image) return null
-      if (copyOf && copyOf.sha256 !== sha256)
+      const found = await this.read(object)
+      if (!found) return null
+      if (copyOf && copyOf.sha256 !== found.sha256)
         return failed('The object that was to be copied is not the one any more that the image was made of.')
-      const verdict = judgeImage(kind, image)
-      if ('refused' in verdict) return failed(verdict.refused)
-      if (isSource) await makeCopy(deps, item.body, object)
-      return {
-        state: 'available',
-        message: null,
-        format: verdict.format,
-        sizeBytes: image.sizeBytes,
-        virtualSizeBytes: verdict.virtualSizeBytes,
-        sha256,
-        ...(verdict.layout ? { layout: verdict.layout } : {}),
-      }
+      const facts = factsOf(kind, found)
+      if (isSource && facts.state === 'available') await makeCopy(deps, item.body, object)
+      return facts
     } catch (error) {
       if (error instanceof MalleeError && error.code.startsWith('Blob')) return failed(error.publicMessage)
       throw error
@@ -138,29 +131,18 @@ export class ImageInspector {
   }
 
   private async read(object: OpenObject): Promise<{ sha256: string; image: ImageBytes } | null> {
-    const sizeBytes = object.row.size
-    const hash = createHash('sha256')
-    const head: Buffer[] = []
-    let tail: Buffer = Buffer.alloc(0)
-    let at = 0
-    for await (const chunk of object.bytes(0, sizeBytes)) {
+    const digest = new ImageDigest()
+    for await (const chunk of object.bytes(0, object.row.size)) {
       if (this.stopping.signal.aborted) return null
-      hash.update(chunk)
-      if (at < headBytes) head.push(chunk.subarray(0, headBytes - at))
-      tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes)
-      at += chunk.length
+      digest.update(chunk)
     }
-    return { sha256: hash.digest('hex'), image: { sizeBytes, head: Buffer.concat(head), tail } }
+    return digest.finish()
   }
 
   private async forgetStrangers(): Promise<void> {
-    for (const name of this.ledger.noteNames(notePrefix)) {
-      const id = name.slice(notePrefix.length)
+    for (const name of this.ledger.noteNames(imageNote)) {
+      const id = name.slice(imageNote.length)
       if (!this.ledger.get('image-object', id)) await this.ledger.setNote(name, undefined)
     }
   }
-}
-
-function failed(message: string): ImageObjectFacts {
-  return { state: 'failed', message, format: null, sizeBytes: null, virtualSizeBytes: null, sha256: null }
 }

@@ -2,7 +2,8 @@ import { newId } from '@mallee/base'
 import { amiInState, amiStorageNotPermitted, invalidParameterValue } from '@mallee/ec2-api'
 import { imageIdOf, requireVisibleImage } from '../../store/image-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
-import { defineEc2Action, type ActionContext } from '../define-action.ts'
+import { accountImageBucket } from '../account-image-bucket.ts'
+import { defineEc2Action } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { checkImageName, insertImage } from './register-image.ts'
 
@@ -36,7 +37,7 @@ export const copyImage = defineEc2Action('CopyImage', {
         kind,
         name: input.Name,
         description: input.Description ?? null,
-        bucket: copiesBucket(ctx),
+        bucket: accountImageBucket(ctx),
         object_key: id,
         architecture,
         root_device_name,
@@ -54,10 +55,3 @@ export const copyImage = defineEc2Action('CopyImage', {
     })
   },
 })
-
-/** One for each account, named as AWS names it; the end cannot be guessed, so that nobody else can take the name. */
-function copiesBucket(ctx: ActionContext): string {
-  const { accountId } = ctx.caller
-  const end = ctx.keyring.sign(`bucket of image copies ${accountId}`).toString('hex').slice(0, 12)
-  return `amis-for-${accountId}-in-${ctx.settings.region}-${end}`
-}

@@ -56,8 +56,8 @@ const fields: FilterFields<ImageTable> = {
   'source-instance-id': none,
   'sriov-net-support': none,
   state: (image) => [stateOf(image)],
-  'state-reason-code': (image) => [image.state_reason === null ? null : reasonCode],
-  'state-reason-message': (image) => [image.state_reason],
+  'state-reason-code': (image) => [reasonOf(image)?.Code],
+  'state-reason-message': (image) => [reasonOf(image)?.Message],
   'virtualization-type': () => ['hvm'],
 }
 
@@ -156,10 +156,23 @@ function executableBy(
     )
 }
 
-const locationOf = (image: ImageTable) => `${image.bucket}/${image.object_key}`
+/** Of a bundle its manifest, as it was registered: where its disk lies is walrus' affair. */
+const locationOf = (image: ImageTable) =>
+  image.origin_bucket === null
+    ? `${image.bucket}/${image.object_key}`
+    : `${image.origin_bucket}/${image.origin_key}`
+
+/** Why it is as it is; of one that walrus is making, how far it is. */
+function reasonOf(image: ImageTable): { Code: string; Message: string } | null {
+  if (image.state_reason !== null) return { Code: reasonCode, Message: image.state_reason }
+  if (image.state !== 'pending' || image.progress === null) return null
+  return { Code: 'pending', Message: `Unpacking: ${image.progress} %.` }
+}
+
 const creationDate = (image: ImageTable) => new Date(image.created_at).toISOString()
 
 function imageView(ctx: ActionContext, image: ImageTable, tags: Tag[]) {
+  const reason = reasonOf(image)
   return {
     ImageId: image.id,
     ImageLocation: locationOf(image),
@@ -186,8 +199,6 @@ function imageView(ctx: ActionContext, image: ImageTable, tags: Tag[]) {
     ...(image.source_image_id === null
       ? {}
       : { SourceImageId: image.source_image_id, SourceImageRegion: ctx.settings.region }),
-    ...(image.state_reason === null
-      ? {}
-      : { StateReason: { Code: reasonCode, Message: image.state_reason } }),
+    ...(reason === null ? {} : { StateReason: reason }),
   }
 }

@@ -1,25 +1,31 @@
-import { newId } from '@mallee/base'
+import { GiB, newId } from '@mallee/base'
 import {
   invalidAmiNameDuplicate,
   invalidAmiNameMalformed,
+  invalidManifest,
   invalidParameterCombination,
   invalidParameterValue,
   missingParameter,
+  onlyAdminsRegister,
   resourceLimitExceeded,
   unsupportedParameter,
   type Ec2Input,
 } from '@mallee/ec2-api'
+import { manifestSuffix } from '@mallee/image-bundle'
 import { makeImagePrivate, requireOwnImage, requireVisibleImage } from '../../store/image-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { ImageTable } from '../../store/tables.ts'
 import { transitionImage } from '../../store/transition.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { accountImageBucket } from '../account-image-bucket.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { askManifest, type Manifest } from './ask-manifest.ts'
 
 /**
  * Registers an object of walrus as an image: a raw or qcow2 disk, or one raw file system, which a launch turns into a
- * disk and which needs a kernel and a ramdisk. Pending until walrus has read it whole.
+ * disk and which needs a kernel and a ramdisk; or the manifest of a bundle, of which walrus makes such an object.
+ * Pending until walrus has read, or made, it whole.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
  */
 export const registerImage = defineEc2Action('RegisterImage', {
@@ -35,22 +41,28 @@ export const registerImage = defineEc2Action('RegisterImage', {
   ],
   only: { VirtualizationType: ['hvm'], EnaSupport: [false] },
   creates: ['image'],
-  run(ctx, input) {
+  async run(ctx, input) {
     const { name, ...location } = parseLocation(input)
+    const bundle = location.object_key.endsWith(manifestSuffix) ? await askBundle(ctx, location) : null
+    const kind = bundle?.kind ?? 'machine'
+    const architecture = architectureOf(input.Architecture ?? bundle?.architecture)
     return ctx.transaction(async (tx) => {
       const { accountId } = ctx.caller
-      const bootImage = (id: string | undefined, kind: 'kernel' | 'ramdisk') =>
-        id === undefined ? null : requireVisibleImage(tx.db, accountId, id, kind).then((image) => image.id)
-      const id = await insertImage(ctx, tx, {
-        kind: 'machine',
+      const bootImage = (id: string | null | undefined, wanted: 'kernel' | 'ramdisk') =>
+        id == null || kind !== 'machine'
+          ? null
+          : requireVisibleImage(tx.db, accountId, id, wanted).then((image) => image.id)
+      const id = newId(kind === 'machine' ? 'image' : kind, ctx.random)
+      await insertImage(ctx, tx, {
+        ...(bundle ? madeOf(ctx, id, location) : location),
+        id,
+        kind,
         name,
         description: input.Description ?? null,
-        ...location,
-        architecture:
-          input.Architecture === 'arm64' || input.Architecture === 'i386' ? input.Architecture : 'x86_64',
-        root_device_name: input.RootDeviceName ?? '/dev/sda1',
-        kernel_id: await bootImage(input.KernelId, 'kernel'),
-        ramdisk_id: await bootImage(input.RamdiskId, 'ramdisk'),
+        architecture,
+        root_device_name: input.RootDeviceName ?? rootDeviceOf(bundle) ?? '/dev/sda1',
+        kernel_id: await bootImage(input.KernelId ?? bundle?.kernelId, 'kernel'),
+        ramdisk_id: await bootImage(input.RamdiskId ?? bundle?.ramdiskId, 'ramdisk'),
         source_image_id: null,
       })
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'image', [id]))
@@ -58,6 +70,53 @@ export const registerImage = defineEc2Action('RegisterImage', {
     })
   },
 })
+
+interface Location {
+  readonly bucket: string
+  readonly object_key: string
+}
+
+/** Where a bundle's disk will lie, and where its manifest does. */
+const madeOf = (ctx: ActionContext, id: string, { bucket, object_key }: Location) => ({
+  bucket: accountImageBucket(ctx),
+  object_key: id,
+  origin: 'bundle' as const,
+  origin_bucket: bucket,
+  origin_key: object_key,
+  has_disk: 1 as const,
+})
+
+/** What the bundle's manifest says, if the caller may register such a thing. */
+async function askBundle(ctx: ActionContext, location: Location): Promise<Manifest> {
+  const manifest = await askManifest(ctx, location)
+  const { kind, sizeBytes } = manifest
+  if (kind !== 'machine' && !ctx.caller.isCloudAdmin) throw onlyAdminsRegister(kind)
+  const { maxImageGiB } = ctx.settings
+  if ((sizeBytes ?? 0) > maxImageGiB * GiB)
+    throw invalidManifest(`The image has ${sizeBytes} bytes, and no more than ${maxImageGiB} GiB are taken.`)
+  return manifest
+}
+
+function architectureOf(given: string | null | undefined): ImageTable['architecture'] {
+  const names: Readonly<Record<string, ImageTable['architecture']>> = {
+    x86_64: 'x86_64',
+    amd64: 'x86_64',
+    arm64: 'arm64',
+    aarch64: 'arm64',
+    i386: 'i386',
+  }
+  const name = given ?? 'x86_64'
+  if (!Object.hasOwn(names, name)) throw unsupportedParameter('Architecture')
+  return names[name]!
+}
+
+/** A manifest names the root's device with or without its folder. */
+function rootDeviceOf(manifest: Manifest | null): string | null {
+  const device = manifest?.rootDevice?.replace(/^\/dev\//, '')
+  return device !== undefined && rootDeviceForm.test(`/dev/${device}`) ? `/dev/${device}` : null
+}
+
+const rootDeviceForm = /^\/dev\/(?:sd|vd|xvd|hd)[a-z][0-9]*$/
 
 type NewImage = Pick<
   ImageTable,
@@ -70,10 +129,11 @@ type NewImage = Pick<
   | 'kernel_id'
   | 'ramdisk_id'
   | 'source_image_id'
-> & {
-  readonly name: string
-  readonly id?: string
-}
+> &
+  Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'has_disk'>> & {
+    readonly name: string
+    readonly id: string
+  }
 
 /** Characters, as of every description that EC2 keeps. */
 const longestDescription = 255
@@ -97,16 +157,19 @@ export async function insertImage(
   if (namesake) throw invalidAmiNameDuplicate(image.name, namesake.id)
   const quota = await quotaOf(tx.db, accountId, 'images')
   if (mine.length >= quota) throw resourceLimitExceeded(`You have reached your limit of ${quota} images.`)
-  const id = image.id ?? newId(image.kind === 'machine' ? 'image' : image.kind, ctx.random)
+  const { id } = image
   await tx.db
     .insertInto('image')
     .values({
+      origin: null,
+      origin_bucket: null,
+      origin_key: null,
       ...image,
-      id,
       account_id: accountId,
       state: 'pending',
       state_reason: null,
-      is_public: 0,
+      // Kernels and ramdisks are every account's to use, as those that the administrator imports.
+      is_public: image.kind === 'machine' ? 0 : 1,
       format: null,
       size_bytes: null,
       virtual_size_bytes: null,
@@ -136,12 +199,8 @@ function parseLocation(input: Ec2Input<'RegisterImage'>): {
 } {
   const name = input.Name ?? nameOf(input.ImageLocation)
   checkImageName(name)
-  if (input.Architecture !== undefined && !['x86_64', 'arm64', 'i386'].includes(input.Architecture))
-    throw unsupportedParameter('Architecture')
-  if (
-    input.RootDeviceName !== undefined &&
-    !/^\/dev\/(?:sd|vd|xvd|hd)[a-z][0-9]*$/.test(input.RootDeviceName)
-  ) {
+  architectureOf(input.Architecture)
+  if (input.RootDeviceName !== undefined && !rootDeviceForm.test(input.RootDeviceName)) {
     throw invalidParameterValue(`Value (${input.RootDeviceName}) for parameter rootDeviceName is invalid.`)
   }
   const location = input.ImageLocation

@@ -1,12 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { AwsError } from '@mallee/aws-protocol'
 import type { DescribeServiceCertificatesInput } from '@mallee/eucalyptus-api'
+import { readBundlingKey } from '../../store/bundling-key-store.ts'
 import type { EucalyptusContext } from '../eucalyptus-actions.ts'
 import { passesFilters } from './service-filters.ts'
 
 /**
- * The certificates with which the cloud shows itself: its authority's. There is none for bundling images, because bundles
- * encrypted for the cloud are not taken; a client that asks for one gets none and says so.
+ * The certificates of the cloud: its authority's, and the one that bundles of images are encrypted for, which
+ * euca-bundle-image fetches by itself.
  */
 export async function describeServiceCertificates(
   ctx: EucalyptusContext,
@@ -16,23 +17,39 @@ export async function describeServiceCertificates(
   const digest = input.FingerprintDigest ?? 'SHA-256'
   if (format !== 'pem' && format !== 'der') throw wrong('Format', 'pem or der')
   if (digest !== 'SHA-1' && digest !== 'SHA-256') throw wrong('FingerprintDigest', 'SHA-1 or SHA-256')
-  const { raw } = new X509Certificate(ctx.authorityCertificate)
+  const bundling = await ctx.read(readBundlingKey)
+  const certificates = [
+    shown({ format, digest }, 'eucalyptus', 'certificate-authority', ctx.authorityCertificate),
+    ...(bundling ? [shown({ format, digest }, 'compute', 'image-bundling', bundling.certificate)] : []),
+  ]
+  return {
+    ServiceCertificates: certificates.filter((certificate) =>
+      passesFilters(input.Filters, {
+        'certificate-usage': [certificate.CertificateUsage],
+        'service-type': [certificate.ServiceType],
+      }),
+    ),
+  }
+}
+
+function shown(
+  { format, digest }: { format: 'pem' | 'der'; digest: 'SHA-1' | 'SHA-256' },
+  serviceType: string,
+  usage: string,
+  pem: string,
+) {
+  const { raw } = new X509Certificate(pem)
   const fingerprint = createHash(digest === 'SHA-1' ? 'sha1' : 'sha256')
     .update(raw)
     .digest('hex')
-  const certificate = {
-    ServiceType: 'eucalyptus',
-    CertificateUsage: 'certificate-authority',
+  return {
+    ServiceType: serviceType,
+    CertificateUsage: usage,
     CertificateFormat: format,
-    Certificate: format === 'pem' ? ctx.authorityCertificate : raw.toString('base64'),
+    Certificate: format === 'pem' ? pem : raw.toString('base64'),
     CertificateFingerprint: (fingerprint.toUpperCase().match(/../g) ?? []).join(':'),
     CertificateFingerprintDigest: digest,
   }
-  const passes = passesFilters(input.Filters, {
-    'certificate-usage': [certificate.CertificateUsage],
-    'service-type': [certificate.ServiceType],
-  })
-  return { ServiceCertificates: passes ? [certificate] : [] }
 }
 
 function wrong(name: string, expected: string): AwsError {

@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ImageObjectFacts, ManifestFacts, ManifestItem } from '@mallee/agent-contract'
+import type { CloudUnderTest } from './cloud-under-test.ts'
+
+export const walrusFingerprint = { driver: 'posix', totalBytes: 1, freeBytes: 1, healthy: true, problems: [] }
+
+const unreadable: ManifestFacts = {
+  ...{ state: 'unreadable', message: 'It does not exist.', kind: null, architecture: null },
+  ...{ kernelId: null, ramdiskId: null, rootDevice: null, sizeBytes: null },
+}
+
+/** The walrus agent of a cloud under test, which says of manifests what it was told to. */
+export class AnsweringWalrus {
+  readonly agentId: string
+  private readonly cloud: CloudUnderTest
+  private readonly manifests: Readonly<Record<string, Partial<ManifestFacts>>>
+  private readonly answered = new Set<string>()
+  private stopped = false
+  private readonly running: Promise<void>
+
+  private constructor(
+    cloud: CloudUnderTest,
+    agentId: string,
+    manifests: Readonly<Record<string, Partial<ManifestFacts>>>,
+  ) {
+    this.cloud = cloud
+    this.agentId = agentId
+    this.manifests = manifests
+    this.running = this.run()
+  }
+
+  /** `manifests` by `BUCKET/KEY`; one with a kind is read. */
+  static async join(
+    cloud: CloudUnderTest,
+    manifests: Readonly<Record<string, Partial<ManifestFacts>>> = {},
+  ): Promise<AnsweringWalrus> {
+    return new AnsweringWalrus(cloud, await cloud.registerAgent('walrus', 'walrus'), manifests)
+  }
+
+  /** Says something of an image, as of the item that is in the set now. */
+  async say(imageId: string, facts: Partial<ImageObjectFacts>): Promise<void> {
+    const item = (await this.cloud.desired('walrus', this.agentId)).index.find(({ id }) => id === imageId)
+    const whole: ImageObjectFacts = {
+      ...{
+        state: 'failed',
+        message: null,
+        format: null,
+        sizeBytes: null,
+        virtualSizeBytes: null,
+        sha256: null,
+      },
+      ...facts,
+    }
+    const observation = {
+      ...{ kind: 'image-object' as const, id: imageId, generation: item?.generation ?? 1, facts: whole },
+    }
+    await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
+    await this.cloud.settled()
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true
+    await this.running
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      const { bodies } = await this.cloud.desired('walrus', this.agentId)
+      for (const { kind, id, generation, body } of bodies) {
+        if (kind !== 'manifest' || this.answered.has(id)) continue
+        this.answered.add(id)
+        const { bucket, key } = body as ManifestItem
+        const known = this.manifests[`${bucket}/${key}`]
+        const facts = known ? { ...unreadable, message: null, state: 'read' as const, ...known } : unreadable
+        const observation = { kind: 'manifest' as const, id, generation, facts }
+        await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
+      }
+      await pause(5)
+    }
+  }
+}
