@@ -36,7 +36,7 @@ function compileNull(condition: Condition, key: string): CompiledCondition {
   return (context) => wanted.has(context.valuesOf(key) === null)
 }
 
-/** "Such as an empty string": for set operators a list of nothing but empty texts holds no value. */
+/** For set operators a list of nothing but empty texts holds no value. */
 function isNullDataSet(values: readonly ContextScalar[]): boolean {
   return values.every((value) => value === '')
 }

@@ -75,7 +75,7 @@ export function isLike(pattern: readonly Character[], text: string, may: May = (
   return ask(0, 0)
 }
 
-/** "If the * wildcard is the last character of a resource ARN segment, it can expand beyond the colon boundaries." */
+/** In a resource a star takes colons only where a part of the ARN ends with it, or in the last part. */
 export function isLikeResource(pattern: readonly Character[], text: string): boolean {
   const colonsBefore = (place: number) =>
     pattern.slice(0, place).filter(({ is, wild }) => is === ':' && !wild).length
@@ -86,7 +86,7 @@ export function isLikeResource(pattern: readonly Character[], text: string): boo
   })
 }
 
-/** "Each of the six colon-delimited components of the ARN is checked separately." */
+/** Six parts, each compared by itself. */
 export function isLikeArn(text: string, variables: Variables | null, arn: string): boolean {
   const values = sixParts(arn)
   if (values === null) return false
