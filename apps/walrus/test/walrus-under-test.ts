@@ -54,18 +54,25 @@ export class WalrusUnderTest {
   readonly cloud: FakeCloud
   readonly authority: KeyAndCertificate
   private readonly log: Log
+  private readonly more: Partial<WalrusConfig>
   walrus!: Walrus
   faults: ((driver: BlobDriver) => BlobDriver) | null = null
   url = ''
 
-  private constructor(dir: string, authority: KeyAndCertificate, log: Log) {
+  private constructor(
+    dir: string,
+    authority: KeyAndCertificate,
+    options: { log: Log; more: Partial<WalrusConfig> },
+  ) {
     this.dir = dir
     this.authority = authority
-    this.log = log
+    this.log = options.log
+    this.more = options.more
     this.cloud = new FakeCloud()
   }
 
-  static async start(log: Log = silentLog): Promise<WalrusUnderTest> {
+  /** `more` are settings that differ from the defaults. */
+  static async start(log: Log = silentLog, more: Partial<WalrusConfig> = {}): Promise<WalrusUnderTest> {
     const dir = await mkdtemp(path.join(tmpdir(), 'mallee-walrus-'))
     const authority = await createAuthority('test cloud', Date.now())
     const own = await issueCertificate({
@@ -85,7 +92,7 @@ export class WalrusUnderTest {
       authority: authority.certificate,
       cloudUrl: 'https://127.0.0.1:1',
     })
-    const test = new WalrusUnderTest(dir, authority, log)
+    const test = new WalrusUnderTest(dir, authority, { log, more })
     test.cloud.putKey(alice)
     test.cloud.putKey(mallory)
     await test.open()
@@ -102,6 +109,7 @@ export class WalrusUnderTest {
       listen: { host: '127.0.0.1', port: 0 },
       region: 'us-east-1',
       logLevel: 'info',
+      ...this.more,
     }
   }
 

@@ -58,6 +58,7 @@ const hosts: Readonly<Record<string, Upstream>> = {
 function hostService(host: string): Upstream | undefined {
   const [first = '', ...rest] = host.toLowerCase().split('.')
   if (rest.length === 0) return undefined
+  if (rest.some((label) => /^s3-website(?:-|$)/.test(label))) return 'walrus'
   if (rest.some((label) => Object.hasOwn(hosts, label) && hosts[label] === 'walrus')) return 'walrus'
   return Object.hasOwn(hosts, first) ? hosts[first] : undefined
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
 import { errorMessage, type Log } from '@mallee/base'
 import type { Upstream } from './choose-upstream.ts'
-import { forwardedHeaders, sourceHeader } from './forwarded-headers.ts'
+import { forwardedHeaders, secureHeader, sourceHeader } from './forwarded-headers.ts'
 import { answer, discardBody, hasBody, unavailable } from './refusals.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -74,8 +75,9 @@ export function forwardRequest(visit: Visit, isRetry = false): void {
 const bodyless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
 
 function headersOf(request: IncomingMessage): string[] {
-  const headers = forwardedHeaders(request.rawHeaders, [sourceHeader])
+  const headers = forwardedHeaders(request.rawHeaders, [sourceHeader, secureHeader])
   headers.push(sourceHeader, request.socket.remoteAddress ?? 'unknown')
+  headers.push(secureHeader, String((request.socket as TLSSocket).encrypted === true))
   if (request.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked')
   else if (request.headers['content-length'] === undefined && !bodyless.has(request.method ?? ''))
     headers.push('Content-Length', '0') // said aloud, where Node would say chunks

@@ -11,7 +11,9 @@ const ofOneHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** What the door itself says of a request; nobody else is believed. */
 export const sourceHeader = 'x-mallee-source'
+export const secureHeader = 'x-mallee-secure'
 
 /**
  * The headers to pass on, as a flat list of names and values in the order and spelling they came. `without` are further

@@ -170,6 +170,7 @@ describe('the front door passes', () => {
       Host: 'my.Cloud.example:8773',
       'X-Amz-Meta-A': 'ü'.normalize(),
       'x-mallee-source': '10.9.8.7',
+      'x-mallee-secure': 'true',
       Connection: 'x-private, host, x-amz-date',
       'X-Private': '1',
       'x-amz-date': 'now',
@@ -183,6 +184,9 @@ describe('the front door passes', () => {
     expect(pairs).toContainEqual(['x-amz-date', 'now'])
     expect(pairs.filter(([name]) => name?.toLowerCase() === 'x-mallee-source')).toEqual([
       ['x-mallee-source', '127.0.0.1'],
+    ])
+    expect(pairs.filter(([name]) => name?.toLowerCase() === 'x-mallee-secure')).toEqual([
+      ['x-mallee-secure', 'false'],
     ])
     expect(pairs.some(([name]) => name === 'X-Private')).toBe(false)
   })

@@ -1,3 +1,4 @@
+import type { AwsError } from '@mallee/aws-protocol'
 import { neededPermissions, s3Error, type S3Operation } from '@mallee/s3-api'
 import { anonymous, type Caller } from '../identity/caller.ts'
 import { findObject } from '../index/object-rows.ts'
@@ -5,6 +6,9 @@ import type { Bucket } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
 import { newestPast } from '../index/version-rows.ts'
 import type { Gate } from './gate.ts'
+
+/** Operations that make an object: what they need on top of s3:PutObject is about what is not there yet. */
+const makers: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
 
 type Input = Readonly<Record<string, unknown>>
 
@@ -30,12 +34,20 @@ export async function authorizeRequest(
     const key = on === 'object' ? (input['Key'] as string) : undefined
     const versionId = on === 'object' ? (input['VersionId'] as string | undefined) : undefined
     const context = contextOf(input)
-    const answer = await gate.decide({ action, bucket, key, versionId, context })
+    const creating = makers.has(operation)
+    const answer = await gate.decide({ action, bucket, key, versionId, creating, context })
     if (answer === 'allow') continue
     if (ownersRefuge(operation, caller, bucket)) continue
     if (answer === 'implicitDeny' && (await isMissing(deps, operation, input, bucket))) continue
     throw s3Error('AccessDenied')
   }
+}
+
+/** Who may read a key but not list the bucket does not learn whether there is such a key. */
+export async function hideMissing(gate: Gate, bucket: Bucket | null, error: AwsError): Promise<AwsError> {
+  if (error.code !== 'NoSuchKey' || !bucket) return error
+  const mayKnow = await gate.allows({ action: 's3:ListBucket', bucket })
+  return mayKnow ? error : s3Error('AccessDenied')
 }
 
 /** The owner's account can always mend a policy that locks everybody out. */

@@ -6,7 +6,7 @@ import { findObject } from '../index/object-rows.ts'
 import type { Index, ObjectTable } from '../index/tables.ts'
 import { findVersion } from '../index/version-rows.ts'
 import { tagsOf } from '../objects/object-tags.ts'
-import { aclNeed } from './acl-permissions.ts'
+import { aclNeed, type AclNeed } from './acl-permissions.ts'
 import { everything, readyPolicy } from './bucket-policy.ts'
 import { aclAllows } from './grants.ts'
 
@@ -16,6 +16,8 @@ export interface Asked {
   readonly bucket: Bucket
   readonly key?: string | undefined
   readonly versionId?: string | undefined
+  /** Of what is only being made: whoever may make it by the bucket's list may say what it has besides. */
+  readonly creating?: boolean
   /** Condition keys beside those of every request. */
   readonly context?: Readonly<Record<string, ContextValue>>
 }
@@ -68,7 +70,7 @@ export class Gate {
 
   async decide(asked: Asked): Promise<Answer> {
     const { bucket } = asked
-    const need = aclNeed(asked.action)
+    const need = needOf(asked)
     const row = need?.on === 'object' || bucket.set.policy !== undefined ? await this.rowOf(asked) : null
     const foreign = isForeign(row, bucket)
     const byPolicy = this.byPolicy(asked, row, foreign)
@@ -108,7 +110,7 @@ export class Gate {
 
   private byList(asked: Asked, row: ObjectTable | null): boolean {
     const { bucket } = asked
-    const need = aclNeed(asked.action)
+    const need = needOf(asked)
     if (!need || ownershipOf(bucket) === 'BucketOwnerEnforced') return false
     if (need.on === 'object' && !row) return false
     const owner = need.on === 'object' ? (row?.owner_id ?? bucket.canonical_id) : bucket.canonical_id
@@ -127,6 +129,9 @@ export class Gate {
     return (await this.index.read((db) => findVersion(db, bucket.name, key, versionId)))?.row ?? null
   }
 }
+
+const needOf = (asked: Asked): AclNeed | null =>
+  asked.creating ? { on: 'bucket', permission: 'WRITE' } : aclNeed(asked.action)
 
 const grantsOf = (row: ObjectTable | null): readonly Grant[] | null =>
   row === null || row.acl === null ? null : (JSON.parse(row.acl) as Grant[])

@@ -14,7 +14,7 @@ import {
   type S3Address,
 } from '@mallee/s3-api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { authorizeRequest } from '../access/authorize-request.ts'
+import { authorizeRequest, hideMissing } from '../access/authorize-request.ts'
 import { Gate } from '../access/gate.ts'
 import { refuseUnknown } from '../actions/refuse-unknown.ts'
 import { s3Actions } from '../actions/s3-actions.ts'
@@ -174,7 +174,11 @@ export class S3Door {
     refuseUnknown(action, input)
     const context = this.context(visit, body)
     await authorizeRequest(context, visit.operation, input, action.onBucket ? visit.bucket : null)
-    return action.run(context as never, input as never)
+    try {
+      return await action.run(context as never, input as never)
+    } catch (error) {
+      throw error instanceof AwsError ? await hideMissing(context.gate, visit.bucket, error) : error
+    }
   }
 
   /** Throws NoSuchBucket; AccessDenied where it is not the expected owner's, or the asker does not pay. */
