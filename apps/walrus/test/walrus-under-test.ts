@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
 import { signRequest } from '@mallee/aws-protocol'
-import { silentLog, type Log } from '@mallee/base'
+import { silentLog, systemClock, type Clock, type Log } from '@mallee/base'
 import type { AccessKeyItem } from '@mallee/agent-contract'
 import { saveIdentity } from '@mallee/agent-kit'
 import { createAuthority, issueCertificate, walrusServerName, type KeyAndCertificate } from '@mallee/pki'
@@ -55,6 +55,7 @@ export class WalrusUnderTest {
   readonly authority: KeyAndCertificate
   private readonly log: Log
   private readonly more: Partial<WalrusConfig>
+  private readonly clock: Clock
   walrus!: Walrus
   faults: ((driver: BlobDriver) => BlobDriver) | null = null
   url = ''
@@ -62,17 +63,22 @@ export class WalrusUnderTest {
   private constructor(
     dir: string,
     authority: KeyAndCertificate,
-    options: { log: Log; more: Partial<WalrusConfig> },
+    options: { log: Log; more: Partial<WalrusConfig>; clock: Clock },
   ) {
     this.dir = dir
     this.authority = authority
     this.log = options.log
     this.more = options.more
+    this.clock = options.clock
     this.cloud = new FakeCloud()
   }
 
   /** `more` are settings that differ from the defaults. */
-  static async start(log: Log = silentLog, more: Partial<WalrusConfig> = {}): Promise<WalrusUnderTest> {
+  static async start(
+    log: Log = silentLog,
+    more: Partial<WalrusConfig> = {},
+    clock: Clock = systemClock,
+  ): Promise<WalrusUnderTest> {
     const dir = await mkdtemp(path.join(tmpdir(), 'mallee-walrus-'))
     const authority = await createAuthority('test cloud', Date.now())
     const own = await issueCertificate({
@@ -92,7 +98,7 @@ export class WalrusUnderTest {
       authority: authority.certificate,
       cloudUrl: 'https://127.0.0.1:1',
     })
-    const test = new WalrusUnderTest(dir, authority, { log, more })
+    const test = new WalrusUnderTest(dir, authority, { log, more, clock })
     test.cloud.putKey(alice)
     test.cloud.putKey(mallory)
     await test.open()
@@ -116,6 +122,7 @@ export class WalrusUnderTest {
   async open(): Promise<void> {
     this.walrus = await buildWalrus(this.config, {
       log: this.log,
+      clock: this.clock,
       cloud: this.cloud,
       ...(this.faults ? { faults: this.faults } : {}),
     })

@@ -3,6 +3,7 @@ import { newUuid, type Clock, type Log, type Random } from '@mallee/base'
 import {
   bucketOfHost,
   isWebsiteHost,
+  noSuchBucket,
   parseS3Address,
   S3Decoder,
   S3Encoder,
@@ -26,7 +27,7 @@ import { stopwatch } from '@mallee/service-kit'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { authenticate, type Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
-import { findBucket, requireBucket } from '../index/bucket-rows.ts'
+import { findBucket } from '../index/bucket-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { WalrusFigures } from '../metrics/walrus-figures.ts'
 import type { Index } from '../index/tables.ts'
@@ -151,7 +152,10 @@ export class S3Door {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'
       return ofNode
     }
-    if (raw.method === 'OPTIONS') return this.preflight(visit, address)
+    const { bucket } = address
+    // Looked for before anything is judged: its access log and its CORS rules are about refusals too.
+    if (bucket !== undefined) visit.bucket = await this.deps.index.read((db) => findBucket(db, bucket))
+    if (raw.method === 'OPTIONS') return { output: {}, ...preflight(raw, visit.bucket) }
     if (isWebsiteHost(raw.headers.host)) return this.website(visit, address)
     if (isForm(raw, address)) return this.postForm(visit, address, reply)
     visit.authenticated = await authenticate(raw, this.authentication())
@@ -161,7 +165,7 @@ export class S3Door {
     // Who did not sign and asks for nothing by name is shown the door, as S3 does.
     if (caller === anonymous && address.bucket === undefined) throw s3Error('AccessDenied')
     if (!action) throw s3NotImplemented(visit.operation)
-    if (action.onBucket) await this.findBucket(visit, address, raw.headers['x-amz-expected-bucket-owner'])
+    if (action.onBucket) this.requireBucket(visit, address, raw.headers['x-amz-expected-bucket-owner'])
     const body = new RequestBody({
       message: raw.message,
       payload,
@@ -182,9 +186,9 @@ export class S3Door {
   }
 
   /** Throws NoSuchBucket; AccessDenied where it is not the expected owner's, or the asker does not pay. */
-  private async findBucket(visit: Visit, address: S3Address, expected: unknown): Promise<Bucket> {
-    const bucket = await this.deps.index.read((db) => requireBucket(db, address.bucket ?? ''))
-    visit.bucket = bucket
+  private requireBucket(visit: Visit, address: S3Address, expected: unknown): Bucket {
+    const { bucket } = visit
+    if (!bucket) throw noSuchBucket(address.bucket ?? '')
     if (expected !== undefined && expected !== bucket.account_id) throw s3Error('AccessDenied')
     const caller = visit.authenticated?.caller
     const pays = visit.raw.headers['x-amz-request-payer'] === 'requester' && caller !== anonymous
@@ -228,16 +232,11 @@ export class S3Door {
     return { keys: this.deps.keys, signingKeys: this.signingKeys, nowMs: this.deps.clock.now() }
   }
 
-  private async preflight(visit: Visit, address: S3Address): Promise<S3Answer> {
-    const bucket = await this.deps.index.read((db) => findBucket(db, address.bucket ?? ''))
-    return { output: {}, ...preflight(visit.raw, bucket) }
-  }
-
   private async website(visit: Visit, address: S3Address): Promise<S3Answer> {
     const { raw } = visit
     visit.operation = 'GetObject'
     visit.authenticated = { caller: anonymous, payload: { kind: 'unsigned' }, signed: null }
-    await this.findBucket(visit, address, undefined)
+    this.requireBucket(visit, address, undefined)
     const context = this.context(visit, noBody)
     return serveWebsite(context, context.gate, raw, { key: address.key ?? '', origin: visit.origin })
   }
@@ -252,7 +251,7 @@ export class S3Door {
     const form = await receiveForm(raw.message)
     const authenticated = authenticateForm(form.fields, address.bucket ?? '', this.authentication())
     visit.authenticated = authenticated
-    const bucket = await this.findBucket(visit, address, undefined)
+    const bucket = this.requireBucket(visit, address, undefined)
     const input = inputOfForm(this.decoder, bucket.name, form)
     visit.key = input.Key
     const file = bytesOfFile(form.file, authenticated.length, Number(headers['content-length']))
