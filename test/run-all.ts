@@ -48,8 +48,10 @@ for (const stage of chosen)
   results.push(await (stage.name === 'postgres' ? onPostgres(stage) : runStage(stage)))
 
 process.stdout.write('\n')
-for (const result of results)
+for (const result of results) {
   process.stdout.write(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name} (${result.seconds} s)\n`)
+  for (const failure of result.failures) process.stdout.write(`     ${failure}\n`)
+}
 const failed = results.filter((result) => !result.passed).length
 process.stdout.write(`stages: ${results.length - failed} passed, ${failed} failed\n`)
 process.exit(failed === 0 && results.length > 0 ? 0 : 1)
@@ -58,7 +60,7 @@ async function onPostgres(stage: Stage): Promise<StageResult> {
   const missing = whyNoPostgres()
   if (missing) {
     process.stdout.write(`\n== ${stage.name}: FAILED, because ${missing}\n`)
-    return { name: stage.name, passed: false, seconds: 0 }
+    return { name: stage.name, passed: false, seconds: 0, failures: [] }
   }
   const server = await startPrivatePostgres()
   try {
