@@ -159,9 +159,12 @@ describe.skipIf(reason !== null)('a real libvirtd', () => {
       text += part.toString('latin1')
       if (/bios/i.test(text)) break
     }
-    const { mimeType, stream } = await connection.domainScreenshot(dom)
-    expect(mimeType).toMatch(/^image\//)
-    expect((await stream.readAll(50_000_000)).length).toBeGreaterThan(500)
+    // Now and then QEMU has not drawn yet, and the picture is a file without a byte.
+    await eventually(async () => {
+      const { mimeType, stream } = await connection.domainScreenshot(dom)
+      expect(mimeType).toMatch(/^image\//)
+      expect((await stream.readAll(50_000_000)).length).toBeGreaterThan(500)
+    })
 
     const keyboard = `<input type='keyboard' bus='usb'><alias name='ua-keys'/></input>`
     await connection.domainAttachDeviceFlags(dom, keyboard)

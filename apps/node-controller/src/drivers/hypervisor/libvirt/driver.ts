@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import os from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import { MiB, errorMessage, type Log } from '@mallee/base'
 import {
   connectLibvirt,
@@ -48,6 +49,9 @@ export interface LibvirtOptions {
  */
 const fingerprintMs = 3_000
 /** A screen of 4096 by 4096 in QEMU's largest form. */
+/** A screen is looked at so often, with a pause between, before it counts as none. */
+const screenLooks = 5
+const screenPauseMs = 200
 const largestScreenBytes = 64 * MiB
 
 export class LibvirtDriver implements HypervisorDriver {
@@ -162,8 +166,14 @@ export class LibvirtDriver implements HypervisorDriver {
       const domain = await connection.domainLookupByName(name, { timeoutMs: callMs }).catch(ignoreMissing)
       if (!domain) return null
       try {
-        const { mimeType, stream } = await connection.domainScreenshot(domain, 0, { timeoutMs: callMs })
-        return { mimeType, bytes: await stream.readAll(largestScreenBytes) }
+        // QEMU that has not drawn yet gives a picture without a byte.
+        for (let look = 0; look < screenLooks; look += 1) {
+          const { mimeType, stream } = await connection.domainScreenshot(domain, 0, { timeoutMs: callMs })
+          const bytes = await stream.readAll(largestScreenBytes)
+          if (bytes.length > 0) return { mimeType, bytes }
+          await setTimeout(screenPauseMs)
+        }
+        return null
       } catch (error) {
         // A guest without a video device, or one that ended meanwhile.
         if (error instanceof LibvirtError) return null
