@@ -48,10 +48,10 @@ export interface LibvirtOptions {
  * call that timed out may have worked, so callers look again. Events are hints and never facts.
  */
 const fingerprintMs = 3_000
-/** A screen of 4096 by 4096 in QEMU's largest form. */
 /** A screen is looked at so often, with a pause between, before it counts as none. */
 const screenLooks = 5
 const screenPauseMs = 200
+/** A screen of 4096 by 4096 in QEMU's largest form. */
 const largestScreenBytes = 64 * MiB
 
 export class LibvirtDriver implements HypervisorDriver {
