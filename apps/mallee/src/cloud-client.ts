@@ -69,32 +69,46 @@ export class AwsClient {
     await this.send({
       service: 's3',
       method: 'PUT',
-      path: `/${bucket}/${key}`,
+      path: objectPath(bucket, key),
       file: { name: file, sizeBytes: (await stat(file)).size },
       payloadHash: hash.digest('hex'),
       headers: {},
     })
   }
 
+  async putBytes(bucket: string, key: string, body: Buffer): Promise<void> {
+    await this.send({ service: 's3', method: 'PUT', path: objectPath(bucket, key), body, headers: {} })
+  }
+
+  /** The object's bytes as they come; null where there is none. */
+  async getObject(bucket: string, key: string): Promise<IncomingMessage | null> {
+    const path = objectPath(bucket, key)
+    const response = await this.exchange({ service: 's3', method: 'GET', path, headers: {} })
+    if ((response.statusCode ?? 500) < 300) return response
+    return readAnswer(response).then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof MalleeError && ['NoSuchKey', 'NoSuchBucket'].includes(error.code)) return null
+        throw error
+      },
+    )
+  }
+
   async deleteObject(bucket: string, key: string): Promise<void> {
     await this.send({
       service: 's3',
       method: 'DELETE',
-      path: `/${bucket}/${key}`,
+      path: objectPath(bucket, key),
       body: Buffer.alloc(0),
       headers: {},
     })
   }
 
-  private send(call: {
-    service: 'ec2' | 's3'
-    method: string
-    path: string
-    headers: Record<string, string>
-    body?: Buffer
-    file?: { name: string; sizeBytes: number }
-    payloadHash?: string
-  }): Promise<{ text: string }> {
+  private async send(call: Call): Promise<{ text: string }> {
+    return readAnswer(await this.exchange(call))
+  }
+
+  private exchange(call: Call): Promise<IncomingMessage> {
     const port = this.layout.ports.door
     const headers: Record<string, string> = {
       ...call.headers,
@@ -126,7 +140,7 @@ export class AwsClient {
           headers: { ...headers, ...signed },
           agent: false,
         },
-        (response) => readAnswer(response).then(resolve, reject),
+        resolve,
       )
       sent.on('error', (cause) => {
         reject(
@@ -145,6 +159,26 @@ export class AwsClient {
       else sent.end(call.body)
     })
   }
+}
+
+interface Call {
+  readonly service: 'ec2' | 's3'
+  readonly method: string
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body?: Buffer
+  readonly file?: { readonly name: string; readonly sizeBytes: number }
+  readonly payloadHash?: string
+}
+
+/** As a path is signed for S3: every character but the unreserved ones is escaped, slashes excepted. */
+function objectPath(bucket: string, key: string): string {
+  const escaped = (text: string) =>
+    encodeURIComponent(text).replaceAll(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    )
+  return `/${bucket}/${key.split('/').map(escaped).join('/')}`
 }
 
 async function readAnswer(response: IncomingMessage): Promise<{ text: string }> {

@@ -41,7 +41,10 @@ const commands: Record<string, Command> = {
     run: runAgent,
     help: 'token | join | list | enable | disable | drain | forget: the machines of the cloud',
   },
-  image: { run: runImage, help: 'import FILE [--name NAME] [--json] | list [--json]' },
+  image: {
+    run: runImage,
+    help: 'import FILE | list | bundle FILE --bucket B | unbundle FROM FILE | download ID FILE',
+  },
   explain: { run: runExplain, help: 'i-…: why an instance is on its node' },
   fsck: {
     run: runFsck,

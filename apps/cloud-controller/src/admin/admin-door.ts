@@ -13,6 +13,7 @@ import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts
 import { registerSamplesRoute } from './samples-route.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerBundlingAdmin } from './bundling-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
 import { groupMembers } from '../store/placement-group-store.ts'
@@ -90,6 +91,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerAccountsAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
+  registerBundlingAdmin(app, deps)
   registerSamplesRoute(app, deps)
   app.get('/admin/v1/status', () => status(deps))
   app.post('/admin/v1/accounts', async (request) => {

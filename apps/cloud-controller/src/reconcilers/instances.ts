@@ -156,6 +156,8 @@ async function keep(
 async function release(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): Promise<void> {
   await releaseInterfaces(tx, instance.id)
   await transitionInstance(tx, instance, 'released', { nowMs: ctx.clock.now() })
+  // Its image may be deregistered, and have waited for it.
+  tx.afterCommit(() => ctx.wakes.image(instance.image_id))
   if (instance.node_id === null) return
   if (instance.incarnation > 0)
     await dropDesired(tx, ctx.wakes, instance.node_id, 'domain', domainId(instance))

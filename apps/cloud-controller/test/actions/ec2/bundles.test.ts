@@ -103,8 +103,6 @@ test('a node is told of the disk, and not of the manifest', async () => {
   await cloud.call('TerminateInstances', { 'InstanceId.1': instanceId }, { as: user })
   await cloud.settled()
   await cloud.reportDomain(node, `${instanceId}/1`, { state: 'gone' })
-  cloud.cloud.reconcilers['images']!.wake(id)
-  await cloud.settled()
   expect((await itemOf(id))!.remove).toBe(true)
   await walrus.say(id, { state: 'gone' })
   expect(await itemOf(id)).toBeUndefined()
