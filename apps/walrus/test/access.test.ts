@@ -340,3 +340,26 @@ describe('nodes', () => {
     ).toBe(4)
   })
 })
+
+it('a signed address may carry headers in its query, and they count', async () => {
+  const host = new URL(test.url).host
+  const query = presignRequest(
+    {
+      method: 'PUT',
+      rawPath: '/alices/addressed',
+      rawQuery: 'x-amz-meta-color=blue&x-amz-acl=public-read',
+      headers: { host },
+    },
+    { credentials: alice, region: 'us-east-1', service: 's3', now: new Date(), expiresSeconds: 60 },
+  )
+  const put = await test.send({ method: 'PUT', path: `/alices/addressed?${query}`, body: 'x' })
+  expect(put.status).toBe(200)
+  const open = await test.send({ path: '/alices/addressed' })
+  expect([open.text, open.headers['x-amz-meta-color']]).toEqual(['x', 'blue'])
+  const stranger = await test.send({
+    method: 'PUT',
+    path: '/alices/addressed?x-amz-acl=public-read-write',
+    body: 'y',
+  })
+  expect(stranger.status).toBe(403)
+})

@@ -164,11 +164,18 @@ function pathsOf({ rawPath, bucketOfHost, pathPrefixes = [] }: S3SigV2Request): 
 
 function textToSign(request: S3SigV2Request, dateLine: string, path: string): string {
   const { headers, method, rawQuery } = request
-  const amz = Object.keys(headers)
+  const query = parameters(rawQuery)
+  // In an address, what would be a header stands in the query, and is signed as the header that it is.
+  const inQuery = query
+    .filter(([name]) => /^x-amz-/i.test(name))
+    .map(([name, value]) => [name.toLowerCase(), value])
+  const inHeaders = Object.keys(headers)
     .filter((name) => name.startsWith('x-amz-'))
-    .toSorted()
-    .map((name) => `${name}:${(headerText(headers, name) ?? '').trim()}\n`)
-  const signed = parameters(rawQuery)
+    .map((name) => [name, headerText(headers, name) ?? ''])
+  const amz = [...new Map([...inQuery, ...inHeaders] as [string, string][])]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}:${value.trim()}\n`)
+  const signed = query
     .filter(([name]) => signedParameters.has(name))
     .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([name, value, hasValue]) => (hasValue && value !== '' ? `${name}=${value}` : name))

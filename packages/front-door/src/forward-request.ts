@@ -44,7 +44,7 @@ export function forwardRequest(visit: Visit, isRetry = false): void {
   outgoing.on('response', (incoming) => {
     answered = true
     // A client that was never told to send its body is not waited for.
-    passAnswer(visit, incoming, continued || request.complete ? [] : ['Connection', 'close'])
+    passAnswer(visit, incoming, continued || request.complete)
   })
   outgoing.on('error', (error: NodeJS.ErrnoException) => {
     if (response.destroyed) return
@@ -85,13 +85,16 @@ function headersOf(request: IncomingMessage): string[] {
   return headers
 }
 
-function passAnswer(visit: Visit, incoming: IncomingMessage, extra: readonly string[]): void {
-  const { response, log } = visit
+function passAnswer(visit: Visit, incoming: IncomingMessage, mayStay: boolean): void {
+  const { request, response, log } = visit
+  const stays = mayStay && request.httpVersion !== '1.0' && !/close/i.test(request.headers.connection ?? '')
   log.debug({ upstream: visit.upstream, requestId: visit.requestId, status: incoming.statusCode }, 'answered')
   response.sendDate = false
   response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, [
     ...forwardedHeaders(incoming.rawHeaders),
-    ...extra,
+    // Said by us, Node adds no Keep-Alive beside it: some tools sign and send back what they were answered.
+    'Connection',
+    stays ? 'keep-alive' : 'close',
   ])
   incoming.pipe(response)
   // Half an answer must not look like a whole one.

@@ -1,3 +1,4 @@
+import { parseForm } from '@mallee/aws-protocol'
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
@@ -20,4 +21,21 @@ export function rawRequest(request: FastifyRequest): RawRequest {
     headers: request.headers,
     message: request.raw,
   }
+}
+
+const ofTheSignature =
+  /^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|security-token|content-sha256)$/
+
+/**
+ * A signed address may carry in its query what would be a header: signers put it there, and S3 takes it as the header.
+ * A header that is there stays as it is. Only for requests whose query was signed.
+ */
+export function withQueryHeaders(request: RawRequest): RawRequest {
+  if (!/(?:^|&)x-amz-/i.test(request.rawQuery)) return request
+  const headers: Record<string, string | string[] | undefined> = { ...request.headers }
+  for (const [name, value] of parseForm(request.rawQuery)) {
+    const lower = name.toLowerCase()
+    if (lower.startsWith('x-amz-') && !ofTheSignature.test(lower)) headers[lower] ??= value
+  }
+  return { ...request, headers }
 }

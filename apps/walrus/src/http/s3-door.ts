@@ -36,7 +36,7 @@ import { readForNode, type NodeReads } from './node-reads.ts'
 import { authenticateForm } from './post-form.ts'
 import { inputOfForm, postObject } from './post-object.ts'
 import { preflight } from './preflight.ts'
-import { rawRequest, type RawRequest } from './raw-request.ts'
+import { rawRequest, withQueryHeaders, type RawRequest } from './raw-request.ts'
 import { bytesOfFile, receiveForm } from './receive-form.ts'
 import { RequestBody, type BodyBytes } from './request-body.ts'
 import { originOf, requestFacts, type Origin } from './request-facts.ts'
@@ -63,7 +63,7 @@ export interface S3DoorDependencies {
 
 /** One request on its way through. */
 interface Visit {
-  readonly raw: RawRequest
+  raw: RawRequest
   readonly requestId: string
   readonly log: Log
   readonly startedMs: number
@@ -159,9 +159,20 @@ export class S3Door {
     if (isWebsiteHost(raw.headers.host)) return this.website(visit, address)
     if (isForm(raw, address)) return this.postForm(visit, address, reply)
     visit.authenticated = await authenticate(raw, this.authentication())
+    return this.act(visit, { address, query, reply })
+  }
+
+  private async act(
+    visit: Visit,
+    request: { address: S3Address; query: ReadonlyMap<string, string>; reply: FastifyReply },
+  ): Promise<S3Answer> {
+    const { address, query, reply } = request
+    const authenticated = visit.authenticated as Authenticated
+    if (authenticated.signed?.type === 'REST-QUERY-STRING') visit.raw = withQueryHeaders(visit.raw)
+    const { raw } = visit
     visit.operation = this.router.route({ method: raw.method, address, query, headers: raw.headers })
     const action = s3Actions.get(visit.operation)
-    const { payload, caller } = visit.authenticated
+    const { payload, caller } = authenticated
     // Who did not sign and asks for nothing by name is shown the door, as S3 does.
     if (caller === anonymous && address.bucket === undefined) throw s3Error('AccessDenied')
     if (!action) throw s3NotImplemented(visit.operation)

@@ -14,6 +14,9 @@ const discardMs = 10_000
  */
 export function settleBody(raw: RawRequest, reply: FastifyReply, continued: boolean): void {
   const { message } = raw
+  // Said by us, Node adds no Keep-Alive beside it: some tools sign and send back what they were answered.
+  const stays = message.httpVersion !== '1.0' && !/close/i.test(raw.headers.connection ?? '')
+  reply.header('connection', stays ? 'keep-alive' : 'close')
   if (message.complete || message.destroyed || !hasBody(raw)) return
   if (raw.headers.expect !== undefined && !continued) {
     reply.header('connection', 'close')
