@@ -96,6 +96,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       listener.useTls(tlsOf(identity))
       agent = await WalrusAgent.start({
         dir: config.dir,
+        workDir: path.join(config.dataDir, 'converting'),
         identity,
         ...source,
         keys,

@@ -68,7 +68,7 @@ async function upload(name: string, image: Buffer, choices: Choices = {}): Promi
 const itemOf = (imageId: string, key: string, more: Partial<ImageObjectItem> = {}): ImageObjectItem => ({
   ...{ imageId, accountId: alice.accountId, bucket: disks, key: imageId, kind: 'machine' },
   madeFrom: {
-    ...{ how: 'bundle', bucket: Bucket, key, mostBytes: 100 * MiB },
+    ...{ how: 'bundle', bucket: Bucket, key, format: null, mostBytes: 100 * MiB },
     ...{ canonicalId: alice.canonicalId, accountName: 'alice' },
   },
   ...more,

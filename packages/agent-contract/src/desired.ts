@@ -201,14 +201,17 @@ export const imageObjectItemSchema = record(
      * too, as the account's own. Not together with `copyOf`.
      */
     madeFrom: record({
-      how: choice('bundle'),
-      /** Of the manifest. */
+      /** Of a bundle, or of a disk of another format. */
+      how: choice('bundle', 'import'),
+      /** Of the manifest, or of the disk. */
       bucket: text(),
       key: text(),
       canonicalId: text(),
       accountName: text(),
       /** Bytes of the largest disk that may come of it. */
       mostBytes: integer(1),
+      /** Of the disk, where it is an import. */
+      format: nullable(choice('raw', 'qcow2', 'vmdk', 'vhd', 'vhdx', 'ova')),
     }),
     /** What walrus made by `madeFrom` is to go, and what it is still making; it says `gone` when it is. */
     remove: flag(),

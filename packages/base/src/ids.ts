@@ -24,6 +24,7 @@ export const idPrefixes = {
   internetGateway: 'igw',
   routeTable: 'rtb',
   networkAcl: 'acl',
+  importTask: 'import-ami',
   agent: 'agent',
 } as const
 export type IdKind = keyof typeof idPrefixes

@@ -4,12 +4,12 @@ import { BundleRefused } from './bundle-refused.ts'
 /** Bytes taken as they are needed, every one hashed, and no more of them than may be. */
 export class ByteSource {
   private readonly chunks: AsyncIterator<Buffer>
-  private readonly hash: Hash
+  private readonly hash: Hash | null
   private readonly mostBytes: number
   private rest: Buffer = Buffer.alloc(0)
   private seen = 0
 
-  constructor(chunks: AsyncIterable<Buffer>, options: { hash: Hash; mostBytes: number }) {
+  constructor(chunks: AsyncIterable<Buffer>, options: { hash: Hash | null; mostBytes: number }) {
     this.chunks = chunks[Symbol.asyncIterator]()
     this.hash = options.hash
     this.mostBytes = options.mostBytes
@@ -23,8 +23,8 @@ export class ByteSource {
       this.rest = next.value
       this.seen += next.value.length
       if (this.seen > this.mostBytes)
-        throw new BundleRefused('The bundle unpacks to more bytes than its manifest says.')
-      this.hash.update(next.value)
+        throw new BundleRefused('What is unpacked has more bytes than it may have.')
+      this.hash?.update(next.value)
     }
     const taken = this.rest.subarray(0, mostBytes)
     this.rest = this.rest.subarray(taken.length)
@@ -64,4 +64,4 @@ export class ByteSource {
   }
 }
 
-const cutOff = () => new BundleRefused('The archive in the bundle is cut off.')
+const cutOff = () => new BundleRefused('The archive is cut off.')

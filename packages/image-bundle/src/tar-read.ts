@@ -18,20 +18,22 @@ export async function* readOnlyFile(
   sizeBytes: number,
 ): AsyncGenerator<Buffer, void, void> {
   const header = await nextFile(source)
-  if (!header) throw new BundleRefused('The archive in the bundle is empty.')
+  if (!header) throw new BundleRefused('The archive is empty.')
   if (header.sizeBytes !== sizeBytes)
     throw new BundleRefused(
       `The image in the bundle has ${header.sizeBytes} bytes; its manifest says ${sizeBytes}.`,
     )
   yield* header.pieces ? sparse(source, header.pieces, sizeBytes) : source.take(sizeBytes)
   await source.skip(paddingOf(header.storedBytes))
-  if (await nextFile(source)) throw new BundleRefused('The archive in the bundle holds more than one file.')
+  if (await nextFile(source)) throw new BundleRefused('The archive holds more than one file.')
   // What fills the last record up is read for the digest's sake.
   for (let piece = await source.some(holeBytes); piece; piece = await source.some(holeBytes))
-    if (!isEmpty(piece)) throw new BundleRefused('Something follows the end of the archive in the bundle.')
+    if (!isEmpty(piece)) throw new BundleRefused('Something follows the end of the archive.')
 }
 
-interface FileHeader {
+/** A file of an archive, before its bytes. */
+export interface FileHeader {
+  readonly name: string
   readonly sizeBytes: number
   readonly storedBytes: number
   /** Of a sparse file, where its bytes lie. */
@@ -43,8 +45,8 @@ interface Piece {
   readonly sizeBytes: number
 }
 
-/** The next file's header with what extends it; null at the archive's end. */
-async function nextFile(source: ByteSource): Promise<FileHeader | null> {
+/** The next file's header with what extends it; null at the archive's end. Throws BundleRefused for what is no plain file. */
+export async function nextFile(source: ByteSource): Promise<FileHeader | null> {
   let records: ReadonlyMap<string, string> = new Map()
   let longName: string | null = null
   for (;;) {
@@ -60,29 +62,28 @@ async function nextFile(source: ByteSource): Promise<FileHeader | null> {
     } else if (type === 'L') longName = textOf(await extension(source, size))
     else {
       if ([...records.keys()].some((key) => key.startsWith('GNU.sparse')))
-        throw new BundleRefused('The archive in the bundle is sparse in a way that is not understood.')
-      checkFile(type, records.get('path') ?? longName ?? textOf(block.subarray(0, 100)))
-      if (type !== 'S') return { sizeBytes: size, storedBytes: size, pieces: null }
+        throw new BundleRefused('The archive is sparse in a way that is not understood.')
+      const name = records.get('path') ?? longName ?? textOf(block.subarray(0, 100))
+      checkFile(type, name)
+      if (type !== 'S') return { name, sizeBytes: size, storedBytes: size, pieces: null }
       const pieces = await sparsePieces(source, block)
-      return { sizeBytes: numberAt(block, 483, 12), storedBytes: size, pieces: checked(pieces, size) }
+      return { name, sizeBytes: numberAt(block, 483, 12), storedBytes: size, pieces: checked(pieces, size) }
     }
   }
 }
 
 function checkFile(type: string, name: string): void {
   if (!['0', '\0', '7', 'S'].includes(type))
-    throw new BundleRefused(
-      'The archive in the bundle holds a link, a folder or a device; one file is expected.',
-    )
+    throw new BundleRefused('The archive holds a link, a folder or a device; one file is expected.')
   const plain = name.replace(/^\.\//, '')
   if (plain === '' || plain === '.' || plain === '..' || /[/\\\p{Cc}]/u.test(plain))
-    throw new BundleRefused('The file in the bundle has a path for a name.')
+    throw new BundleRefused('The file in the archive has a path for a name.')
 }
 
 function checkSum(block: Buffer): void {
   const stated = Number.parseInt(textOf(block.subarray(148, 156)).trim(), 8)
   const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 32 : byte), 0)
-  if (stated !== sum) throw new BundleRefused('The bundle holds no tar archive, or a damaged one.')
+  if (stated !== sum) throw new BundleRefused('There is no tar archive, or a damaged one.')
 }
 
 /** Octal digits, or base 256 where the first bit is set. */
@@ -98,11 +99,10 @@ function numberAt(block: Buffer, at: number, length: number): number {
   return Number.parseInt(text || '0', 8)
 }
 
-const badNumber = () => new BundleRefused('The archive in the bundle names a size that cannot be.')
+const badNumber = () => new BundleRefused('The archive names a size that cannot be.')
 
 async function extension(source: ByteSource, sizeBytes: number): Promise<Buffer> {
-  if (sizeBytes > mostExtensionBytes)
-    throw new BundleRefused('The archive in the bundle has a header that is too long.')
+  if (sizeBytes > mostExtensionBytes) throw new BundleRefused('The archive has a header that is too long.')
   const bytes = (await source.exactly(sizeBytes)) ?? Buffer.alloc(0)
   await source.skip(paddingOf(sizeBytes))
   return bytes
@@ -117,7 +117,7 @@ function paxRecords(bytes: Buffer): Map<string, string> {
     const text = bytes.toString('utf8', at + (whole?.length ?? 0), end - 1)
     const equals = text.indexOf('=')
     if (!whole || end > bytes.length || bytes[end - 1] !== 10 || equals < 1)
-      throw new BundleRefused('The archive in the bundle has a header that is damaged.')
+      throw new BundleRefused('The archive has a header that is damaged.')
     found.set(text.slice(0, equals), text.slice(equals + 1))
     at = end
   }
@@ -140,7 +140,7 @@ async function sparsePieces(source: ByteSource, header: Buffer): Promise<Piece[]
   while (goesOn) {
     const block = await source.exactly(blockBytes)
     if (!block || pieces.length > mostPieces)
-      throw new BundleRefused('The archive in the bundle is cut off, or in too many pieces.')
+      throw new BundleRefused('The archive is cut off, or in too many pieces.')
     add(block, 0, 21)
     goesOn = block[504] !== 0
   }
@@ -175,6 +175,6 @@ async function* sparse(
   }
 }
 
-const paddingOf = (sizeBytes: number): number => (blockBytes - (sizeBytes % blockBytes)) % blockBytes
+export const paddingOf = (sizeBytes: number): number => (blockBytes - (sizeBytes % blockBytes)) % blockBytes
 const isEmpty = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0)
 const textOf = (bytes: Buffer): string => bytes.toString('utf8').replace(/\0[^]*$/, '')

@@ -17,14 +17,14 @@ import {
   cancelBundleTask,
   cancelConversionTask,
   cancelExportTask,
-  cancelImportTask,
   describeBundleTasks,
   describeConversionTasks,
   describeExportTasks,
   describeFpgaImages,
-  describeImportImageTasks,
   describeImportSnapshotTasks,
 } from './ec2/image-tasks.ts'
+import { importImage } from './ec2/import-image.ts'
+import { cancelImportTask, describeImportImageTasks } from './ec2/import-tasks.ts'
 import { deregisterImage, registerImage } from './ec2/register-image.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
 import { describeInstanceTypes } from './ec2/instance-types.ts'
@@ -154,6 +154,7 @@ export const ec2Actions = {
   GetInstanceUefiData: getInstanceUefiData,
   GetLaunchTemplateData: getLaunchTemplateData,
   GetPasswordData: getPasswordData,
+  ImportImage: importImage,
   ImportKeyPair: importKeyPair,
   ModifyIdentityIdFormat: modifyIdentityIdFormat,
   ModifyIdFormat: modifyIdFormat,

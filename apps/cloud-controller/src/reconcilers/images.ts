@@ -90,6 +90,7 @@ async function madeFrom(
       key,
       canonicalId: owner.canonical_id,
       accountName: owner.name,
+      format: image.origin_format,
       mostBytes: settings.maxImageGiB * GiB,
     },
   }

@@ -28,9 +28,18 @@ export function imageIdOf(given: string, kind?: ImageTable['kind']): string {
   return id
 }
 
-/** The images that an account sees, deregistered ones left out; those of all accounts where `viewer` is null. */
+/**
+ * The images that an account sees, deregistered ones left out; those of all accounts where `viewer` is null. What is still
+ * imported, or could not be, is its task's affair and no image yet.
+ */
 export function visibleImages(db: Reader, viewer: string | null) {
-  const present = db.selectFrom('image').selectAll().where('state', '!=', 'deregistered')
+  const present = db
+    .selectFrom('image')
+    .selectAll()
+    .where('state', '!=', 'deregistered')
+    .where((eb) =>
+      eb.or([eb('origin', 'is', null), eb('origin', '!=', 'import'), eb('state', '=', 'available')]),
+    )
   if (viewer === null) return present
   return present.where((eb) =>
     eb.or([

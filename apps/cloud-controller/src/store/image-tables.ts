@@ -36,10 +36,12 @@ export interface ImageTable {
   /** Of a machine image, whether its bytes are a whole disk or one root file system; null until inspected. */
   layout: 'disk' | 'partition' | null
   /** Where walrus makes the object itself, of what; null where it was uploaded, or is a copy. */
-  origin: 'bundle' | null
-  /** Of the bundle's manifest. */
+  origin: 'bundle' | 'import' | null
+  /** Of the bundle's manifest, or of the disk. */
   origin_bucket: string | null
   origin_key: string | null
+  /** Of an import's disk. */
+  origin_format: 'raw' | 'qcow2' | 'vmdk' | 'vhd' | 'vhdx' | 'ova' | null
   /** Percent of what walrus does with it while it is pending; null where nothing was said. */
   progress: number | null
   /** Whether walrus may hold an object that it made; it is told to remove it before the image is forgotten there. */
@@ -71,4 +73,15 @@ export interface ManifestTable {
   created_at: number
   /** JSON of the contract's facts; null until walrus has answered. */
   facts: string | null
+}
+
+/** An ImportImage; how far it is says its image. */
+export interface ImportTaskTable {
+  id: string
+  account_id: string
+  image_id: string
+  description: string | null
+  created_at: number
+  cancelled_at: number | null
+  cancel_reason: string | null
 }

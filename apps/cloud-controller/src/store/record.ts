@@ -8,6 +8,7 @@ import { usage } from './migrations/0004-usage.ts'
 import { oldClients } from './migrations/0005-old-clients.ts'
 import { compute } from './migrations/0006-compute.ts'
 import { bundles } from './migrations/0007-bundles.ts'
+import { imports } from './migrations/0008-imports.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -15,7 +16,7 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight, history, machines, usage, oldClients, compute, bundles]
+export const migrations = [firstLight, history, machines, usage, oldClients, compute, bundles, imports]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 

@@ -1,9 +1,15 @@
 import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
-import type { BundlingKeyTable, ImagePermissionTable, ImageTable, ManifestTable } from './image-tables.ts'
+import type {
+  BundlingKeyTable,
+  ImagePermissionTable,
+  ImageTable,
+  ImportTaskTable,
+  ManifestTable,
+} from './image-tables.ts'
 
-export type { BundlingKeyTable, ImageTable, ManifestTable } from './image-tables.ts'
+export type { BundlingKeyTable, ImageTable, ImportTaskTable, ManifestTable } from './image-tables.ts'
 
 /**
  * The record's tables as TypeScript. Times are milliseconds since the epoch, booleans 0 or 1, addresses unsigned
@@ -436,6 +442,7 @@ export interface Tables {
   key_pair: KeyPairTable
   image: Defaulted<ImageTable, 'disabled' | 'has_disk'>
   bundling_key: BundlingKeyTable
+  import_task: ImportTaskTable
   manifest: ManifestTable
   instance_type: InstanceTypeTable
   agent: AgentTable

@@ -2,6 +2,12 @@ import type { CloudUnderTest } from '../cloud-under-test.ts'
 
 type Parameters = Record<string, string | number | boolean>
 
+const importedDisk = {
+  'DiskContainer.1.Format': 'raw',
+  'DiskContainer.1.UserBucket.S3Bucket': 'disks',
+  'DiskContainer.1.UserBucket.S3Key': 'disk.raw',
+}
+
 /** What the requests below speak of; made once, and more of it whenever a request uses something up. */
 export class CoverageWorld {
   readonly cloud: CloudUnderTest
@@ -51,6 +57,10 @@ export class CoverageWorld {
 
   async registeredImage(): Promise<string> {
     return (await this.call('RegisterImage', { Name: this.name(), ImageLocation: 'bucket/key' })).imageId
+  }
+
+  async importTask(): Promise<string> {
+    return (await this.call('ImportImage', importedDisk)).importTaskId
   }
 
   async launchTemplate(): Promise<string> {
@@ -153,6 +163,10 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   GetConsoleScreenshot: ofInstance,
   GetInstanceUefiData: { ...ofInstance, refusedAs: 'UnsupportedOperation' },
   GetPasswordData: ofInstance,
+  ImportImage: {
+    request: () => importedDisk,
+    others: [() => ({ 'DiskContainer.1.Format': 'raw', 'DiskContainer.1.Url': 's3://disks/disk.raw' })],
+  },
   ImportKeyPair: { request: (world) => ({ KeyName: world.name(), PublicKeyMaterial: publicKey }) },
   ModifyInstanceAttribute: {
     request: async (world) => ({ InstanceId: await world.instance(), 'DisableApiTermination.Value': true }),
@@ -175,8 +189,7 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     refusedAs: 'InvalidExportTaskID.NotFound',
   },
   CancelImportTask: {
-    request: () => ({ ImportTaskId: 'import-ami-12345678' }),
-    refusedAs: 'InvalidConversionTaskId',
+    request: async (world) => ({ ImportTaskId: await world.importTask() }),
   },
   CopyImage: {
     request: (world) => ({ Name: world.name(), SourceImageId: world.imageId, SourceRegion: 'us-east-1' }),

@@ -131,8 +131,8 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
     const filtered = async (filter: string) =>
       call(name, {
         ...(await base.request(world)),
-        'Filter.1.Name': filter.replace('KEY', 'colour'),
-        'Filter.1.Value.1': 'nothing-has-this',
+        [parameterFor(name, 'Filters.Name')[0]]: filter.replace('KEY', 'colour'),
+        [parameterFor(name, 'Filters.Values')[0]]: 'nothing-has-this',
       })
     for (const filter of action.filters ?? []) {
       const answer = await filtered(filter)

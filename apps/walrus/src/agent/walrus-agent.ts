@@ -25,6 +25,8 @@ const lowBytes = 512 * 1024 * 1024
 
 export interface WalrusAgentOptions {
   readonly dir: string
+  /** For what is converted; on the file system of the objects. */
+  readonly workDir: string
   readonly identity: AgentIdentity
   readonly index: Index
   readonly blobs: BlobKeeper
@@ -76,7 +78,10 @@ export class WalrusAgent {
     const observe = (item: DesiredItem<'image-object'>, facts: ImageObjectFacts) =>
       this.loop.observe({ kind: 'image-object', id: item.id, generation: item.generation, facts })
     this.inspector = new ImageInspector({ ledger, index, blobs, masterKeys, clock, log, observe })
-    this.maker = new ImageMaker({ ledger, index, blobs, masterKeys, clock, log, observe })
+    this.maker = new ImageMaker({
+      ...{ ledger, index, blobs, masterKeys, clock, log, observe },
+      workDir: options.workDir,
+    })
     this.manifests = new ManifestReader({
       ...{ ledger, index, blobs, masterKeys, log },
       observe: (item, facts) =>

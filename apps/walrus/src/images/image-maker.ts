@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ImageObjectFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
@@ -6,7 +7,8 @@ import { factsOf, failed, gone, making } from './image-facts.ts'
 import { ImageDigest } from './image-digest.ts'
 import { imageNote } from './image-inspector.ts'
 import { findMade, removeMade } from './made-object.ts'
-import { unbundleImage } from './unbundle-image.ts'
+import { finishImport, importImage } from './import/import-image.ts'
+import { unbundleImage, type ImageStream } from './unbundle-image.ts'
 import { writeImage } from './write-image.ts'
 
 const retryMs = 5_000
@@ -32,6 +34,8 @@ interface Note {
 export class ImageMaker {
   private readonly options: ObjectSource & {
     ledger: Ledger
+    /** Of nobody else's: what is converted lies here for a while. On the file system of the objects. */
+    workDir: string
     clock: Clock
     log: Log
     observe: (item: Item, facts: ImageObjectFacts) => void
@@ -40,6 +44,7 @@ export class ImageMaker {
   private current: { item: Item; stop: AbortController } | null = null
   private running: Promise<void> | null = null
   private again = false
+  private swept = false
   private nap: AbortController | null = null
 
   constructor(options: ImageMaker['options']) {
@@ -66,6 +71,8 @@ export class ImageMaker {
   }
 
   private async run(): Promise<void> {
+    if (!this.swept) await finishImport(this.options.workDir) // of an earlier life
+    this.swept = true
     while (this.again && !this.stopping.signal.aborted) {
       this.again = false
       const items = this.options.ledger.list('image-object').filter(({ body }) => body.madeFrom)
@@ -122,7 +129,8 @@ export class ImageMaker {
 
   /** Null when it was stopped in the middle. */
   private async make(item: Item): Promise<ImageObjectFacts | null> {
-    const { ledger, observe } = this.options
+    const { observe, workDir } = this.options
+    const dir = path.join(workDir, item.id)
     const stop = new AbortController()
     this.current = { item, stop }
     let said = -progressStep
@@ -133,8 +141,7 @@ export class ImageMaker {
     }
     try {
       onProgress(0)
-      const privateKey = ledger.get('bundling-key', 'cloud')?.body.privateKey ?? null
-      const stream = await unbundleImage(this.options, item.body, { privateKey, onProgress })
+      const stream = await this.streamOf(item, dir, { signal: stop.signal, onProgress })
       return await writeImage(this.options, item.body, stream, stop.signal)
     } catch (error) {
       if (stop.signal.aborted) return null
@@ -142,6 +149,17 @@ export class ImageMaker {
       throw error
     } finally {
       this.current = null
+      await finishImport(dir)
     }
+  }
+
+  private streamOf(
+    { body }: Item,
+    dir: string,
+    watch: { signal: AbortSignal; onProgress: (percent: number) => void },
+  ): Promise<ImageStream> {
+    if (body.madeFrom?.how === 'import') return importImage(this.options, body, { dir, ...watch })
+    const privateKey = this.options.ledger.get('bundling-key', 'cloud')?.body.privateKey ?? null
+    return unbundleImage(this.options, body, { privateKey, onProgress: watch.onProgress })
   }
 }

@@ -4,15 +4,14 @@ import {
   invalidConversionTaskIdMalformed,
   invalidExportTaskIdNotFound,
   invalidFpgaImageIdNotFound,
-  missingParameter,
 } from '@mallee/ec2-api'
 import { defineEc2Action } from '../define-action.ts'
 import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 import { pageOf } from '../pages.ts'
 
 /**
- * The slow ways to make images, none of which this cloud performs: nothing can be under way, so that the lists are
- * empty, and an id names nothing.
+ * The slow ways to make images and volumes that this cloud does not perform: nothing can be under way, so that the lists
+ * are empty, and an id names nothing.
  */
 
 const none = () => []
@@ -21,10 +20,17 @@ const noFields = (...names: string[]): FilterFields<never> =>
 
 const importForm = /^import-(?:ami|snap|i|vol)-[0-9a-z]{8,17}$/
 
-function refuseConversions(ids: readonly string[] | undefined): void {
-  if (!ids || ids.length === 0) return
+/** Throws InvalidConversionTaskId.Malformed. */
+export function requireTaskForm(ids: readonly string[]): void {
   const malformed = ids.find((id) => !importForm.test(id))
-  throw malformed === undefined ? invalidConversionTaskId(ids) : invalidConversionTaskIdMalformed(malformed)
+  if (malformed !== undefined) throw invalidConversionTaskIdMalformed(malformed)
+}
+
+/** None of these can be there. Throws InvalidConversionTaskId, and besides what is malformed. */
+export function refuseConversions(ids: readonly string[] | undefined): void {
+  if (!ids || ids.length === 0) return
+  requireTaskForm(ids)
+  throw invalidConversionTaskId(ids)
 }
 
 const bundleFields = noFields(
@@ -77,16 +83,6 @@ export const cancelConversionTask = defineEc2Action('CancelConversionTask', {
   },
 })
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportImageTasks.html */
-export const describeImportImageTasks = defineEc2Action('DescribeImportImageTasks', {
-  honours: ['ImportTaskIds', 'MaxResults', 'NextToken'],
-  async run(ctx, input) {
-    pageOf(ctx, input, { smallest: 1, exclusiveIds: (input.ImportTaskIds ?? []).length > 0 })
-    refuseConversions(input.ImportTaskIds)
-    return { ImportImageTasks: [] }
-  },
-})
-
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportSnapshotTasks.html */
 export const describeImportSnapshotTasks = defineEc2Action('DescribeImportSnapshotTasks', {
   honours: ['ImportTaskIds', 'MaxResults', 'NextToken'],
@@ -94,16 +90,6 @@ export const describeImportSnapshotTasks = defineEc2Action('DescribeImportSnapsh
     pageOf(ctx, input, { smallest: 1, exclusiveIds: (input.ImportTaskIds ?? []).length > 0 })
     refuseConversions(input.ImportTaskIds)
     return { ImportSnapshotTasks: [] }
-  },
-})
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelImportTask.html */
-export const cancelImportTask = defineEc2Action('CancelImportTask', {
-  honours: ['ImportTaskId'],
-  async run(_ctx, input) {
-    if (input.ImportTaskId === undefined) throw missingParameter('importTaskId')
-    refuseConversions([input.ImportTaskId])
-    return {}
   },
 })
 

@@ -130,7 +130,7 @@ type NewImage = Pick<
   | 'ramdisk_id'
   | 'source_image_id'
 > &
-  Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'has_disk'>> & {
+  Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'origin_format' | 'has_disk'>> & {
     readonly name: string
     readonly id: string
   }
@@ -149,14 +149,16 @@ export async function insertImage(
   const { accountId } = ctx.caller
   const mine = await tx.db
     .selectFrom('image')
-    .select(['id', 'name', 'state'])
+    .select(['id', 'name', 'state', 'origin'])
     .where('account_id', '=', accountId)
     .where('state', '!=', 'deregistered')
     .execute()
   const namesake = mine.find(({ name, state }) => name === image.name && state !== 'failed')
   if (namesake) throw invalidAmiNameDuplicate(image.name, namesake.id)
   const quota = await quotaOf(tx.db, accountId, 'images')
-  if (mine.length >= quota) throw resourceLimitExceeded(`You have reached your limit of ${quota} images.`)
+  // An import that failed is no image, and nobody can deregister it.
+  const counted = mine.filter(({ origin, state }) => origin !== 'import' || state !== 'failed')
+  if (counted.length >= quota) throw resourceLimitExceeded(`You have reached your limit of ${quota} images.`)
   const { id } = image
   await tx.db
     .insertInto('image')
@@ -164,6 +166,7 @@ export async function insertImage(
       origin: null,
       origin_bucket: null,
       origin_key: null,
+      origin_format: null,
       ...image,
       account_id: accountId,
       state: 'pending',

@@ -1,0 +1,107 @@
+import { newId } from '@mallee/base'
+import { invalidParameterValue, missingParameter, type Ec2Input } from '@mallee/ec2-api'
+import { putTags } from '../../store/tag-store.ts'
+import type { ImageTable } from '../../store/tables.ts'
+import { accountImageBucket } from '../account-image-bucket.ts'
+import { defineEc2Action } from '../define-action.ts'
+import { tagRows } from '../tag-specifications.ts'
+import { readImportTask, importTaskView } from './import-tasks.ts'
+import { insertImage } from './register-image.ts'
+
+/**
+ * Makes an image of a disk in a bucket: raw, qcow2, VMDK, VHD, VHDX, or an OVA with one disk. Walrus converts it; until it
+ * has, there is the task and no image. The image's name is the task's id, as on AWS.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportImage.html
+ */
+export const importImage = defineEc2Action('ImportImage', {
+  honours: [
+    'Architecture',
+    'Description',
+    'DiskContainers.Description',
+    'DiskContainers.Format',
+    'DiskContainers.Url',
+    'DiskContainers.UserBucket',
+    'TagSpecifications',
+  ],
+  only: {
+    BootMode: ['legacy-bios'],
+    Encrypted: [false],
+    LicenseType: ['BYOL'],
+    Platform: ['Linux'],
+    // There is one such role on AWS, which lets its service read the bucket; here walrus reads its own.
+    RoleName: ['vmimport'],
+  },
+  creates: ['import-image-task'],
+  async run(ctx, input) {
+    const disk = diskOf(input)
+    const architecture = input.Architecture ?? 'x86_64'
+    if (architecture !== 'x86_64' && architecture !== 'arm64' && architecture !== 'i386')
+      throw invalidParameterValue(
+        `Value (${architecture.slice(0, 40)}) for parameter architecture is invalid. Valid values are i386, x86_64 and arm64.`,
+      )
+    const taskId = await ctx.transaction(async (tx) => {
+      const [id, imageId] = [newId('importTask', ctx.random), newId('image', ctx.random)]
+      await insertImage(ctx, tx, {
+        ...{ id: imageId, kind: 'machine', name: id, architecture, root_device_name: '/dev/sda1' },
+        description: input.Description ?? disk.description,
+        ...{ bucket: accountImageBucket(ctx), object_key: imageId, has_disk: 1 },
+        ...{ origin: 'import', origin_bucket: disk.bucket, origin_key: disk.key, origin_format: disk.format },
+        ...{ kernel_id: null, ramdisk_id: null, source_image_id: null },
+      })
+      await tx.db
+        .insertInto('import_task')
+        .values({
+          ...{ id, account_id: ctx.caller.accountId, image_id: imageId, created_at: ctx.nowMs },
+          ...{ description: input.Description ?? null, cancelled_at: null, cancel_reason: null },
+        })
+        .execute()
+      await putTags(tx, tagRows(ctx, input.TagSpecifications, 'import-image-task', [id]))
+      tx.touch(id)
+      return id
+    })
+    return ctx.read(async (db) => {
+      const { task, tags } = await readImportTask(db, ctx.caller.accountId, taskId)
+      return importTaskView(task, tags)
+    })
+  },
+})
+
+const formats = ['raw', 'qcow2', 'vmdk', 'vhd', 'vhdx', 'ova'] as const
+
+/** The one disk that is imported. Throws what is missing or wrong with it. */
+function diskOf({ DiskContainers: containers = [] }: Ec2Input<'ImportImage'>): {
+  bucket: string
+  key: string
+  format: ImageTable['origin_format']
+  description: string | null
+} {
+  const [container] = containers
+  if (!container) throw missingParameter('DiskContainers')
+  if (containers.length > 1)
+    throw invalidParameterValue('An image is made of one disk here: DiskContainers may name one.')
+  const given = container.Format
+  if (given === undefined) throw missingParameter('DiskContainers.Format')
+  const format = formats.find((name) => name === given.toLowerCase())
+  if (!format)
+    throw invalidParameterValue(
+      `Value (${given.slice(0, 40)}) for parameter diskContainer.format is invalid. Valid values are ${formats.join(', ')}.`,
+    )
+  return { ...placeOf(container), format, description: container.Description ?? null }
+}
+
+type Container = NonNullable<Ec2Input<'ImportImage'>['DiskContainers']>[number]
+
+/** Nothing is fetched from anywhere but walrus: a URL is `s3://BUCKET/KEY`. */
+function placeOf({ Url: url, UserBucket: place }: Container): { bucket: string; key: string } {
+  if (url !== undefined && place !== undefined)
+    throw invalidParameterValue('Only one of Url and UserBucket may name the disk.')
+  const [, urlBucket, urlKey] = /^s3:\/\/([^/]{1,255})\/(.{1,1024})$/s.exec(url ?? '') ?? []
+  if (url !== undefined && urlBucket === undefined)
+    throw invalidParameterValue(
+      `Value (${url.slice(0, 100)}) for parameter diskContainer.url is invalid. It must be s3://BUCKET/KEY.`,
+    )
+  const [bucket, key] = [urlBucket ?? place?.S3Bucket, urlKey ?? place?.S3Key]
+  if (!bucket) throw missingParameter('DiskContainers.UserBucket.S3Bucket')
+  if (!key) throw missingParameter('DiskContainers.UserBucket.S3Key')
+  return { bucket, key }
+}
