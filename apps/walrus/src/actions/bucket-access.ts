@@ -19,7 +19,7 @@ const getPolicy = defineBucketAction('GetBucketPolicy', [], async ({ bucket }) =
 
 const putPolicy = defineBucketAction(
   'PutBucketPolicy',
-  ['Policy', 'ContentMD5', 'ChecksumAlgorithm', 'ConfirmRemoveSelfBucketAccess'],
+  ['Policy', 'ContentMD5', 'ChecksumAlgorithm'],
   async (context, input) => {
     const { bucket } = context
     const publicly = checkedPolicy(context, input.Policy)

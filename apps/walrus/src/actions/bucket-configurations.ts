@@ -60,7 +60,7 @@ const getLifecycle = defineBucketAction('GetBucketLifecycleConfiguration', [], a
 
 const putLifecycle = defineBucketAction(
   'PutBucketLifecycleConfiguration',
-  ['ChecksumAlgorithm', 'LifecycleConfiguration', 'TransitionDefaultMinimumObjectSize'],
+  ['ChecksumAlgorithm', 'LifecycleConfiguration'],
   async (context, { LifecycleConfiguration: asked }) => {
     await setBucket(context, { lifecycle: checkedLifecycle(asked?.Rules ?? []) })
     return { output: {} }
@@ -152,7 +152,7 @@ const getNotification = defineBucketAction('GetBucketNotificationConfiguration',
 
 const putNotification = defineBucketAction(
   'PutBucketNotificationConfiguration',
-  ['NotificationConfiguration', 'SkipDestinationValidation'],
+  ['NotificationConfiguration'],
   async (context, { NotificationConfiguration: asked }) => {
     checkNotification(asked, context.webhooks)
     const none = !asked.TopicConfigurations?.length && !asked.QueueConfigurations?.length

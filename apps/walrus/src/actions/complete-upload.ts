@@ -161,6 +161,8 @@ type StoredChecksum = Pick<ObjectTable, 'checksum_name' | 'checksum_value' | 'ch
 /** Throws BadDigest where the request says another one than the parts give. */
 function wholeChecksum(upload: UploadTable, parts: readonly PartTable[], input: Input): StoredChecksum {
   const name = upload.checksum_name as ChecksumName | null
+  if (name === null && statedChecksum(withoutCount(input), []))
+    throw s3Error('InvalidRequest', { message: 'The upload was created without a checksum algorithm.' })
   if (name === null || parts.some((part) => part.checksum_name !== name))
     return { checksum_name: null, checksum_value: null, checksum_type: null }
   if (input.ChecksumType !== undefined && input.ChecksumType !== upload.checksum_type)

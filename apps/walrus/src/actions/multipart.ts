@@ -1,5 +1,5 @@
 import { s3Error } from '@mallee/s3-api'
-import { customerKeyMembers, sseAnswer } from '../encryption/sse-request.ts'
+import { customerKey, customerKeyMembers, keyForReading, sseAnswer } from '../encryption/sse-request.ts'
 import { sameBucket } from '../index/bucket-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import { withoutAttributes } from '../index/store-version.ts'
@@ -99,6 +99,8 @@ const listTheParts = defineBucketAction(
       rows: await listParts(db, input.UploadId, { after, limit: limit + 1 }),
     }))
     const shown = rows.slice(0, limit)
+    // S3 asks for the client's key here only where it wants to; a wrong one is refused.
+    if (customerKey(input)) keyForReading(attributesOf(upload).sse, input)
     const { owner, initiator } = peopleOf(upload, bucket)
     return {
       output: {

@@ -4,11 +4,11 @@ import { checksumMembers } from '../objects/checksums.ts'
 import { requireVersion } from '../objects/find-version.ts'
 import { versionAnswer } from '../objects/new-version.ts'
 import { segmentsOf } from '../index/object-rows.ts'
-import type { ObjectTable, SegmentTable } from '../index/tables.ts'
+import type { SegmentTable } from '../index/tables.ts'
+import { pageSize } from './list-objects.ts'
 import { defineBucketAction, type S3Action } from './s3-context.ts'
 
 const names = new Set(['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'])
-const mostParts = 1000
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html */
 export const getObjectAttributes: S3Action = defineBucketAction(
@@ -22,6 +22,7 @@ export const getObjectAttributes: S3Action = defineBucketAction(
         message: 'Invalid attribute name specified.',
         details: { ArgumentName: 'x-amz-object-attributes', ArgumentValue: unknown },
       })
+    const page = pageOf(input)
     const { row } = await index.read((db) => requireVersion(db, bucket, input.Key, input.VersionId))
     keyForReading(row.sse, input)
     const asked = new Set<string>(input.ObjectAttributes)
@@ -35,7 +36,7 @@ export const getObjectAttributes: S3Action = defineBucketAction(
           ? { Checksum: { ...checksumMembers(row), ChecksumType: row.checksum_type ?? undefined } }
           : {}),
         ...(asked.has('ObjectParts') && row.upload_id !== null
-          ? { ObjectParts: shownParts(row, segments, input) }
+          ? { ObjectParts: shownParts(segments, page) }
           : {}),
         ...(asked.has('StorageClass') ? { StorageClass: 'STANDARD' as const } : {}),
         ...(asked.has('ObjectSize') ? { ObjectSize: row.size } : {}),
@@ -44,14 +45,24 @@ export const getObjectAttributes: S3Action = defineBucketAction(
   },
 )
 
+interface PartsPage {
+  readonly after: number
+  readonly limit: number
+}
+
+/** Throws InvalidArgument. */
+function pageOf(input: { MaxParts?: number | undefined; PartNumberMarker?: string | undefined }): PartsPage {
+  const after = Number(input.PartNumberMarker ?? 0)
+  const limit = pageSize(input.MaxParts, 'max-parts')
+  if (Number.isSafeInteger(after) && after >= 0) return { after, limit }
+  throw s3Error('InvalidArgument', { details: { ArgumentName: 'part-number-marker' } })
+}
+
 /** Which part is which is known by its size; a part's own checksum is kept no longer than its upload. */
 function shownParts(
-  _row: ObjectTable,
   segments: readonly SegmentTable[],
-  input: { MaxParts?: number | undefined; PartNumberMarker?: string | undefined },
+  { after, limit }: PartsPage,
 ): S3.GetObjectAttributesParts {
-  const after = Number(input.PartNumberMarker ?? 0)
-  const limit = Math.min(input.MaxParts ?? mostParts, mostParts)
   const shown = segments.slice(after, after + limit)
   return {
     TotalPartsCount: segments.length,

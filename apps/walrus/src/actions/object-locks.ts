@@ -17,7 +17,7 @@ const getConfiguration = defineBucketAction('GetObjectLockConfiguration', [], as
 
 const putConfiguration = defineBucketAction(
   'PutObjectLockConfiguration',
-  ['ObjectLockConfiguration', 'Token', 'ContentMD5', 'ChecksumAlgorithm'],
+  ['ObjectLockConfiguration', 'ContentMD5', 'ChecksumAlgorithm'],
   async (context, { ObjectLockConfiguration: asked }) => {
     if (asked?.ObjectLockEnabled !== 'Enabled') throw s3Error('MalformedXML')
     const rule = asked.Rule?.DefaultRetention

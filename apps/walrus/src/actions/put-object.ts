@@ -33,6 +33,7 @@ export const attributeMembers = [
   'StorageClass',
 ] as const
 
+type Members = Readonly<Record<string, unknown>>
 type PutInput = Omit<S3.PutObjectRequest, 'Body'>
 
 export interface Stored {
@@ -47,8 +48,8 @@ export async function storeObject(
   event: 'ObjectCreated:Put' | 'ObjectCreated:Post',
 ): Promise<Stored> {
   const { index, blobs, masterKeys, body, bucket } = context
-  const checksum = statedChecksum({ ...input }, body.trailerNames())
-  const stored = storedHeaders({ ...input })
+  const checksum = statedChecksum(input as Members, body.trailerNames())
+  const stored = storedHeaders(input as Members)
   // Everything that can be refused is refused before the bytes are sent; the commit asks again.
   const { attributes, encryption } = newAttributes(context, bucket, input)
   if (conditional(input))

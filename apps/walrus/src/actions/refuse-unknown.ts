@@ -5,6 +5,11 @@ import type { S3Action } from './s3-context.ts'
 const harmless: Readonly<Record<string, ReadonlySet<unknown>>> = {
   BucketKeyEnabled: new Set([false]),
   BypassGovernanceRetention: new Set([false]),
+  // Nobody is kept from locking itself out, so there is nothing to confirm.
+  ConfirmRemoveSelfBucketAccess: new Set([true, false]),
+  // There is no other storage class to move to.
+  TransitionDefaultMinimumObjectSize: new Set(['all_storage_classes_128K', 'varies_by_storage_class']),
+  SkipDestinationValidation: new Set([false]),
 }
 
 /** A member that nobody acts upon is an error and not a silence: the client believes what is not refused. */

@@ -19,7 +19,6 @@ export const sseMembers = [
   'SSECustomerAlgorithm',
   'SSECustomerKey',
   'SSECustomerKeyMD5',
-  'BucketKeyEnabled',
 ] as const
 export const customerKeyMembers = ['SSECustomerAlgorithm', 'SSECustomerKey', 'SSECustomerKeyMD5'] as const
 

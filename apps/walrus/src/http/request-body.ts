@@ -90,24 +90,31 @@ export class RequestBody implements BodyBytes {
     if (hash && hash.digest('hex') !== promised) throw new SignatureError('s3', 'payloadMismatch')
   }
 
-  /** The whole body where it is a document. Throws MaxMessageLengthExceeded. */
-  async document(): Promise<Buffer> {
+  /**
+   * The whole body where it is a document. `checksums`: whether the headers' checksums are the document's, and not an
+   * object's that it speaks of. Throws MaxMessageLengthExceeded, BadDigest.
+   */
+  async document(options: { checksums: boolean } = { checksums: true }): Promise<Buffer> {
     if (this.lengthBytes() > maxXmlBodyBytes) throw s3Error('MaxMessageLengthExceeded')
     const chunks: Buffer[] = []
     for await (const chunk of this.bytes()) chunks.push(chunk)
     const document = Buffer.concat(chunks)
-    this.checkSums(document)
+    this.checkMd5(document)
+    if (options.checksums) this.checkSums(document)
     return document
   }
 
-  /** What the headers, or the trailer, say of a document's bytes. Throws BadDigest, InvalidDigest. */
+  /** Throws BadDigest, InvalidDigest. */
+  private checkMd5(document: Buffer): void {
+    const md5 = this.message.headers['content-md5']
+    if (typeof md5 !== 'string') return
+    if (Buffer.from(md5, 'base64').length !== 16) throw s3Error('InvalidDigest')
+    if (createHash('md5').update(document).digest('base64') !== md5) throw s3Error('BadDigest')
+  }
+
+  /** What the headers, or the trailer, say of a document's bytes. Throws BadDigest. */
   private checkSums(document: Buffer): void {
     const { headers } = this.message
-    const md5 = headers['content-md5']
-    if (typeof md5 === 'string') {
-      if (Buffer.from(md5, 'base64').length !== 16) throw s3Error('InvalidDigest')
-      if (createHash('md5').update(document).digest('base64') !== md5) throw s3Error('BadDigest')
-    }
     for (const name of checksumNames) {
       const header = checksumHeader(name)
       const stated = headers[header] ?? this.trailer(header)

@@ -291,7 +291,9 @@ export class S3Door {
     },
   ): Promise<Record<string, unknown>> {
     const { address, query, raw, body } = request
-    const document = this.decoder.needsBody(operation) ? await body.document() : undefined
+    // On this one operation the checksums are those of the object that the parts make.
+    const checksums = operation !== 'CompleteMultipartUpload'
+    const document = this.decoder.needsBody(operation) ? await body.document({ checksums }) : undefined
     return this.decoder.decode({ operation, address, query, headers: raw.headers, body: document })
   }
 }
