@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError, writeAtomically } from '@mallee/base'
+import { adminSettings } from './admin-settings.ts'
 import { readFormats, stepsFrom } from './backup/formats.ts'
 import { refuseUnfinishedRestore } from './backup/restore-backup.ts'
 import { downMarker } from './commands/down.ts'
@@ -38,8 +39,10 @@ export async function writeConfigs(machine: Machine): Promise<void> {
   await mkdir(machine.file('config'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('run'), { recursive: true, mode: 0o700 })
   await mkdir(machine.file('log'), { recursive: true, mode: 0o750 })
-  for (const [name, config] of Object.entries(machine.configs()))
-    await writeAtomically(machine.file('config', `${name}.json`), `${JSON.stringify(config, null, 2)}\n`)
+  for (const [name, config] of Object.entries(machine.configs())) {
+    const whole = { ...config, ...(await adminSettings(machine, name)) }
+    await writeAtomically(machine.file('config', `${name}.json`), `${JSON.stringify(whole, null, 2)}\n`)
+  }
   await installCustomisables(machine)
   await rm(downMarker(machine), { force: true })
 }
