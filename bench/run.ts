@@ -7,6 +7,7 @@ import { heldPollsBench } from './held-polls.ts'
 import { mixedBench } from './mixed.ts'
 import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
+import { s3Bench } from './s3.ts'
 import { runInstancesBench } from './run-instances.ts'
 import { signaturesBench } from './signatures.ts'
 
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   placements: placementsBench,
   'start-and-memory': startAndMemoryBench,
   'run-instances': runInstancesBench,
+  s3: s3Bench,
   signatures: signaturesBench,
 }
 
