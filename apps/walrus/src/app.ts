@@ -10,7 +10,7 @@ import type { WalrusConfig } from './config.ts'
 import type { BlobDriver } from './drivers/blob-driver.ts'
 import { BlobKeeper } from './drivers/blob-keeper.ts'
 import { claimFolder } from './drivers/folder-claim.ts'
-import { PosixBlobs } from './drivers/posix/posix-blobs.ts'
+import { openDriver } from './drivers/open-driver.ts'
 import { MasterKeys } from './encryption/master-keys.ts'
 import { S3Door } from './http/s3-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
@@ -128,7 +128,7 @@ async function openStorage(config: WalrusConfig, deps: WalrusDependencies, clock
   await mkdir(config.dir, { recursive: true, mode: 0o700 })
   const giveUpFolder = await claimFolder(config.dataDir, clock)
   const index = await openIndex(path.join(config.dataDir, 'index.db'))
-  const driver = await PosixBlobs.open(config.dataDir)
+  const driver = await openDriver(config.dataDir, config.store, clock)
   const figures = walrusFigures(deps.metrics ?? new Metrics())
   const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log, onBytes: figures })
   registerWalrusGauges(figures.metrics, { index, blobs })

@@ -1,3 +1,4 @@
+import { storeSchema, type S3StoreConfig } from './drivers/open-driver.ts'
 import { healthListenSchema, type HealthListen } from '@mallee/service-kit'
 
 /** Settings of one walrus; unknown ones are refused at start. */
@@ -23,6 +24,8 @@ export interface WalrusConfig {
   readonly webhooks?: Readonly<Record<string, { readonly url: string }>>
   /** How often lifecycle rules are followed. */
   readonly lifecycleSeconds?: number
+  /** Where bytes are kept, if not in `dataDir`. */
+  readonly store?: S3StoreConfig
   /** How fast all bytes are read again to find damage; 0 turns it off. */
   readonly scrubBytesPerSecond?: number
 }
@@ -59,6 +62,7 @@ export const walrusSchema = {
       },
     },
     lifecycleSeconds: { type: 'integer', minimum: 1 },
+    store: storeSchema,
     scrubBytesPerSecond: { type: 'integer', minimum: 0 },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

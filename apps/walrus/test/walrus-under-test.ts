@@ -226,7 +226,7 @@ export class WalrusUnderTest {
     await this.walrus.blobs.settled()
     const found = await readdir(path.join(this.dir, 'data'), { recursive: true, withFileTypes: true })
     return found
-      .filter((entry) => entry.isFile() && !entry.name.startsWith('index.db'))
+      .filter((entry) => entry.isFile() && !/^(?:index\.db|store\.json)/.test(entry.name))
       .map((entry) => entry.name)
   }
 }

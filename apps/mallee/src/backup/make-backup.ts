@@ -41,6 +41,7 @@ const plainFiles = [
   'cloud/pki/authority.crt',
   'walrus/agent/identity.json',
   'walrus/agent/sse-keys.json',
+  'walrus/data/store.json',
   'storage/agent/identity.json',
   'keys/mallee',
   'keys/mallee.pub',
