@@ -14,6 +14,8 @@ type Item = DesiredItem<'domain'>
 /** How long a trouble that may pass is borne before the launch fails: walrus or libvirtd may be restarting. */
 const patienceMs = 10 * minuteMs
 const troubleAgainMs = 1_000
+/** How often a preparation that takes long says how far it is. */
+const progressEveryMs = 2_000
 /** A guest that was asked to reboot and did not is reset. */
 const rebootGraceMs = 60_000
 
@@ -169,6 +171,7 @@ export class DomainKeeper {
       return
     }
     this.observe(item, note, { state: 'preparing' })
+    const quiet = this.tellProgress(item, note)
     const interfaceIds = item.body.interfaces.map((entry) => entry.interfaceId)
     const ports = network.plannedPorts(interfaceIds)
     // The disk is made while the network is: neither needs the other, and the start needs both.
@@ -183,7 +186,7 @@ export class DomainKeeper {
         span,
       ),
       this.traced('network', item, () => network.standing(interfaceIds).then(since), span),
-    ])
+    ]).finally(quiet)
     if (this.deps.ledger.get('domain', item.id)?.body.intent !== 'run') return
     // The intent before the deed: after this line the domain counts as started, whatever happens to us.
     await this.setNote(item, { startIntentAtMs: clock.now(), rebootCount: item.body.rebootCount })
@@ -262,6 +265,21 @@ export class DomainKeeper {
       await this.setNote(item, { troubleSinceMs: sinceMs }).catch(() => {})
     if (starting) this.observe(item, note, { state: 'preparing', message: errorMessage(error) })
     this.later(item, troubleAgainMs)
+  }
+
+  /** Says now and then how far a long preparation is; the answered function ends it. */
+  private tellProgress(item: Item, note: DomainNote): () => void {
+    const { clock, preparer } = this.deps
+    let last: string | null = null
+    let cancel = () => {}
+    const tell = () => {
+      const message = preparer.progress?.(item.body) ?? null
+      if (message !== null && message !== last) this.observe(item, note, { state: 'preparing', message })
+      last = message
+      cancel = clock.after(progressEveryMs, tell)
+    }
+    if (preparer.progress) cancel = clock.after(progressEveryMs, tell)
+    return () => cancel()
   }
 
   private observe(

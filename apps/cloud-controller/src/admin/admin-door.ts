@@ -240,6 +240,14 @@ async function explain(deps: AdminDependencies, instanceId: string) {
     const allows = group
       ? groupRule({ ...group, members: await groupMembers(db, group.id, instanceId) })
       : null
-    return { instanceId, at: row.at, record, now: nodes.map((node) => judge(node, record.request, allows)) }
+    const domain = await db
+      .selectFrom('domain')
+      .select(['observed_state as state', 'message'])
+      .where('instance_id', '=', instanceId)
+      .orderBy('incarnation', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    const now = nodes.map((node) => judge(node, record.request, allows))
+    return { instanceId, at: row.at, record, domain: domain ?? null, now }
   })
 }

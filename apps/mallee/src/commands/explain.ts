@@ -20,6 +20,8 @@ interface Explanation {
     readonly best: readonly Judgement[]
     readonly cursor: string | null
   }
+  /** What its node says of it. */
+  readonly domain: { readonly state: string | null; readonly message: string | null } | null
   readonly now: readonly Judgement[]
 }
 
@@ -41,6 +43,7 @@ export async function runExplain(args: string[]): Promise<void> {
   print(
     `by ${record.policy}${record.cursor ? `, after ${name(record.cursor)}` : ''}: ${record.considered} node(s) considered`,
   )
+  if (answer.domain?.message) print(`its node says (${answer.domain.state}): ${answer.domain.message}`)
   for (const [reason, count] of Object.entries(record.refusals)) print(`  ${count} refused: ${reason}`)
   for (const node of record.best) print(`  then ${line(node)}`)
   for (const node of answer.now) print(`  now  ${line(node)}`)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, readdir, rm, utimes } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -28,10 +28,10 @@ async function cacheServing(text: string): Promise<ImageCache> {
   const cache = new ImageCache({
     dir,
     log: silentLog,
-    fetch: async () => {
+    fetch: async (_artifact, _signal, from) => {
       fetches += 1
       return (async function* () {
-        for (const letter of text) yield Buffer.from(letter)
+        for (const letter of text.slice(from)) yield Buffer.from(letter)
       })()
     },
   })
@@ -66,4 +66,37 @@ test('eviction keeps what is in use and what was used last', async () => {
   await cache.evict({ inUse: new Set([cache.pathOf(artifact('aaaa'))]), keepBytes: 4096 })
   const left = (await readdir(dir)).toSorted()
   expect(left).toEqual(['aaaa', 'cccc'].map((text) => path.basename(cache.pathOf(artifact(text)))).toSorted())
+})
+
+test('what breaks off goes on where it was, and so does what a crash ended', async () => {
+  const starts: number[] = []
+  const text = 'a long image'
+  const cutAt = [3, 7, 9]
+  const cache = new ImageCache({
+    dir,
+    log: silentLog,
+    fetch: async (_artifact, _signal, from) => {
+      starts.push(from)
+      const until = cutAt.shift() ?? text.length
+      return (async function* () {
+        for (const letter of text.slice(from, until)) yield Buffer.from(letter)
+        if (until < text.length)
+          throw Object.assign(new Error('the other side went away'), { code: 'ECONNRESET' })
+      })()
+    },
+  })
+  await cache.open()
+  await writeFile(`${cache.pathOf(artifact(text))}.part`, 'a')
+  const file = await cache.ensure(artifact(text))
+  expect(await readFile(file, 'utf8')).toBe(text)
+  expect(starts).toEqual([1, 3, 7, 9])
+  expect(cache.underWay()).toEqual([])
+})
+
+test('a beginning that was damaged is thrown away with the rest', async () => {
+  const cache = await cacheServing('bytes')
+  await writeFile(`${cache.pathOf(artifact('bytes'))}.part`, 'X')
+  await expect(cache.ensure(artifact('bytes'))).rejects.toThrow('are not those that were registered')
+  expect(await readdir(dir)).toEqual([])
+  await cache.ensure(artifact('bytes'))
 })

@@ -20,18 +20,21 @@ export function walrusFetcher(options: { url: string; identity: AgentIdentity })
     connections: 4,
   })
   return {
-    async fetch(artifact, signal, requestId) {
+    async fetch(artifact, signal, from, requestId) {
       const path = `/${encodeURIComponent(artifact.bucket)}/${artifact.key.split('/').map(encodeURIComponent).join('/')}`
       const response = await request(new URL(path, options.url), {
         method: 'GET',
         dispatcher,
         signal,
         // So that walrus' log speaks of the launch too.
-        ...(requestId ? { headers: { 'x-mallee-cause': requestId } } : {}),
+        headers: {
+          ...(requestId ? { 'x-mallee-cause': requestId } : {}),
+          ...(from > 0 ? { range: `bytes=${from}-` } : {}),
+        },
       }).catch((error: unknown) => {
         throw passing('WalrusAway', 'Walrus does not answer.', error)
       })
-      if (response.statusCode === 200) return response.body
+      if (response.statusCode === (from > 0 ? 206 : 200)) return response.body
       await response.body.dump()
       const sentence = `Walrus answered ${response.statusCode} for the image ${artifact.imageId}.`
       throw response.statusCode === 404 ? fatal('ImageGone', sentence) : passing('WalrusRefused', sentence)

@@ -8,6 +8,8 @@ export interface GuestPreparer {
    * what cannot succeed, a passing one for what may.
    */
   prepare(item: DomainItem, ports: readonly NetworkPort[], signal: AbortSignal): Promise<string>
+  /** What a preparation that takes long is at, in a sentence; null where there is nothing to say. */
+  progress?(item: DomainItem): string | null
   /** Whether the instance's disk is there. */
   hasDisk(item: DomainItem): Promise<boolean>
   /** Removes everything of the instance; asks the pre-clean hook first. */

@@ -64,6 +64,15 @@ export class LibvirtPreparer implements GuestPreparer {
     return readFile(files.libvirtXml, 'utf8')
   }
 
+  progress(item: DomainItem): string | null {
+    const wanted = new Set([item.machine.imageId, item.kernel?.imageId, item.ramdisk?.imageId])
+    const download = this.deps.cache.underWay().find(({ imageId }) => wanted.has(imageId))
+    if (!download) return null
+    const percent = Math.floor((100 * download.receivedBytes) / Math.max(download.sizeBytes, 1))
+    const megabytes = Math.ceil(download.sizeBytes / 1e6)
+    return `Fetching ${download.imageId}: ${percent} % of ${megabytes} MB.`
+  }
+
   async hasDisk(item: DomainItem): Promise<boolean> {
     const { dir } = this.files(item)
     return (await fileExists(overlayPath(dir))) || (await fileExists(rawCopyPath(dir)))
