@@ -36,6 +36,7 @@ import { registerRecordGauges } from './metrics/record-gauges.ts'
 import { PollWaiters } from './poll-waiters.ts'
 import { Presence } from './presence.ts'
 import { agentsReconciler } from './reconcilers/agents.ts'
+import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
@@ -144,6 +145,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     image: (id) => queues['images']?.wake(id),
     network: (id) => queues['networks']?.wake(id),
     keys: () => queues['keys']?.wake(),
+    bundle: (id) => queues['bundles']?.wake(id),
     manifest: (id) => queues['manifests']?.wake(id),
     agentSet: (id) => waiters.wake(id),
   }
@@ -233,6 +235,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     networksReconciler(context),
     imagesReconciler(context),
     manifestsReconciler(context),
+    bundlesReconciler(context),
     keysReconciler(context),
     agentsReconciler(context),
     terminatedReconciler(context),

@@ -8,6 +8,8 @@ export interface Wakes {
   network(nodeId: string): void
   /** The access keys that walrus holds. */
   keys(): void
+  /** A bundle that is made of an instance. */
+  bundle(taskId: string): void
   /** A manifest that walrus is asked about. */
   manifest(id: string): void
   /** An agent's desired set has a new revision. */

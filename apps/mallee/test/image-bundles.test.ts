@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -193,6 +193,47 @@ describe('a bundle', () => {
     expect(readdirSync(file()).filter((name) => /evil.vmdk|unfinished|fetched/.test(name))).toEqual([])
   })
 })
+
+test('an instance is shut down, bundled by its node with its owner’s policy, and comes back', async () => {
+  const { reservationSet } = await tools.client.ec2('DescribeInstances')
+  const instanceId = reservationSet.item[0].instancesSet.item[0].instanceId as string
+  const { accessKeyId, secretAccessKey } = daemons.credentials
+  const conditions = [{ acl: 'ec2-bundle-read' }, { bucket }, ['starts-with', '$key', 'of-instance']]
+  const policy = Buffer.from(JSON.stringify({ expiration: '2099-01-01T00:00:00Z', conditions })).toString(
+    'base64',
+  )
+  const storage = (prefix: string) => ({
+    'Storage.S3.Bucket': bucket,
+    'Storage.S3.Prefix': prefix,
+    'Storage.S3.AWSAccessKeyId': accessKeyId,
+    'Storage.S3.UploadPolicy': policy,
+    'Storage.S3.UploadPolicySignature': createHmac('sha1', secretAccessKey).update(policy).digest('base64'),
+  })
+  const finished = async (prefix: string) => {
+    const asked = { InstanceId: instanceId, ...storage(prefix) }
+    const started = await daemons.eventually(() => tools.client.ec2('BundleInstance', asked))
+    const { bundleId } = started.bundleInstanceTask
+    return daemons.eventually(async () => {
+      const answer = await tools.client.ec2('DescribeBundleTasks', { 'BundleId.1': bundleId })
+      const [task] = answer.bundleInstanceTasksSet.item as XmlAnswer[]
+      return ['complete', 'failed'].includes(task.state) && task
+    })
+  }
+  expect((await finished('of-instance/one')).error).toBeUndefined()
+  const target = { file: file('instance.raw'), format: 'raw' }
+  await unbundleSource(tools, `${bucket}/of-instance/one.manifest.xml`, target, null)
+  expect(readFileSync(target.file, 'latin1')).toBe(instanceId.padEnd(512, '\0'))
+  // What the policy does not allow is not uploaded, and the guest is none the worse.
+  const refused = await finished('elsewhere')
+  expect([refused.state, refused.error.message]).toEqual(['failed', expect.stringContaining('AccessDenied')])
+  await daemons.eventually(async () => {
+    const answer = await tools.client.ec2('DescribeInstances', { 'InstanceId.1': instanceId })
+    const [instance] = answer.reservationSet.item[0].instancesSet.item as XmlAnswer[]
+    return (
+      instance.instanceState.name === 'running' && /incarnation 3/.test(instance.stateReason?.message ?? '')
+    )
+  })
+}, 120_000)
 
 test('the disk of a deregistered image is removed when its instances are gone', async () => {
   const place = await daemons.admin<{ bucket: string; key: string }>('GET', `/admin/v1/images/${imageId}`)

@@ -12,6 +12,8 @@ import { DomainKeeper } from './domain-keeper.ts'
 import { takeFingerprint } from './fingerprint.ts'
 import { checkedHypervisor } from './hooks/checked-hypervisor.ts'
 import { AskedBlobs } from './guests/asked-blobs.ts'
+import { BundleKeeper } from './guests/bundle-keeper.ts'
+import { formUploader } from './guests/form-upload.ts'
 import { SampleKeeper } from './guests/sample-keeper.ts'
 import { screenJpeg } from './guests/screen-jpeg.ts'
 import { nodeInventory } from './inventory/node-inventory.ts'
@@ -34,6 +36,7 @@ export class NodeLoops {
   private readonly screens: AskedBlobs
   private readonly samples: SampleKeeper
   private readonly inventory: InventoryKeeper
+  private readonly bundles: BundleKeeper
   private readonly timers: NodeJS.Timeout[] = []
   private givenUp = false
   private readonly stopping = new AbortController()
@@ -56,6 +59,12 @@ export class NodeLoops {
     this.screens = screenBlobs(parts)
     this.samples = sampleKeeper(parts)
     this.inventory = inventoryKeeper(parts)
+    this.bundles = new BundleKeeper({
+      ...{ ledger, hypervisor, preparer, log },
+      upload: formUploader({ url: parts.config.walrusUrl, authority: parts.identity.authority }),
+      observe: (item, facts) =>
+        this.loop.observe({ kind: 'bundle', id: item.id, generation: item.generation, facts }),
+    })
     this.networkKeeper = new NetworkKeeper({
       driver: network,
       items: () => ledger.list('vpc'),
@@ -119,6 +128,7 @@ export class NodeLoops {
     for (const timer of this.timers) clearInterval(timer)
     await this.loop.stop()
     await this.domains.stop()
+    await this.bundles.stop()
     await this.inventory.stop()
   }
 
@@ -127,6 +137,7 @@ export class NodeLoops {
     for (const timer of this.timers) clearInterval(timer)
     this.givenUp = true
     await this.domains.stop()
+    await this.bundles.stop()
     await giveUp({ dir: config.dir, hypervisor, network, log, signal: this.stopping.signal })
   }
 
@@ -138,6 +149,7 @@ export class NodeLoops {
     this.console.refresh(ledger.list('domain'))
     this.screens.refresh(ledger.list('domain'))
     this.inventory.refresh()
+    this.bundles.refresh()
     void lookForStrangers(hypervisor, ledger, this.loop)
   }
 
@@ -175,6 +187,7 @@ export class NodeLoops {
     const { ledger } = this.parts
     return {
       prepare: (item, ports, signal) => preparer.prepare(item, ports, signal),
+      disk: (item) => preparer.disk(item),
       hasDisk: (item) => preparer.hasDisk(item),
       readConsole: (item, maxBytes) => preparer.readConsole(item, maxBytes),
       remove: async (item) => {

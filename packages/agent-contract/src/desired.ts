@@ -98,6 +98,10 @@ export const domainItemSchema = record(
     ...cause,
     /** How often its screen was asked for; left out while it never was. */
     screenshotCount: integer(),
+    /**
+     * How long the guest is asked to shut down before a release ends it; left out where there is no guest to ask.
+     */
+    releaseGraceMs: integer(),
     /** Whether it is measured every minute; left out where it is not. */
     monitoring: flag(),
     /** The placement group that it was launched into, and which of its partitions; left out where there is none. */
@@ -230,6 +234,31 @@ export type BundlingKeyItem = Shape<typeof bundlingKeyItemSchema>
 export const manifestItemSchema = record({ accountId: text(), bucket: text(), key: text() }, cause)
 export type ManifestItem = Shape<typeof manifestItemSchema>
 
+/**
+ * Item kind `bundle`, for nodes: the disk of an instance that is shut down is to be bundled and uploaded, by a form whose
+ * policy its owner signed. The signature is sealed.
+ */
+export const bundleItemSchema = record(
+  {
+    instanceId: text(),
+    accountId: text(),
+    architecture: text(),
+    kernelId: nullable(text()),
+    ramdiskId: nullable(text()),
+    bucket: text(),
+    /** Of all keys. */
+    prefix: text(),
+    accessKeyId: text(),
+    /** As it was signed: Base64. */
+    uploadPolicy: longText(32_768),
+    uploadPolicySignature: text(),
+    /** What it is encrypted for, PEM. */
+    certificate: longText(16_384),
+  },
+  cause,
+)
+export type BundleItem = Shape<typeof bundleItemSchema>
+
 /** The schema of an item's body by its kind. */
 export const itemSchemas = {
   domain: domainItemSchema,
@@ -238,6 +267,7 @@ export const itemSchemas = {
   'image-object': imageObjectItemSchema,
   'bundling-key': bundlingKeyItemSchema,
   manifest: manifestItemSchema,
+  bundle: bundleItemSchema,
   inventory: inventoryItemSchema,
 } as const
 export type ItemKind = keyof typeof itemSchemas

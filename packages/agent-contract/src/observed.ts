@@ -107,17 +107,27 @@ export const manifestFactsSchema = record({
 })
 export type ManifestFacts = Shape<typeof manifestFactsSchema>
 
+/** How far the bundling of an instance's disk is. `complete`: the manifest, which comes last, is there. */
+export const bundleFactsSchema = record({
+  state: choice('bundling', 'complete', 'failed'),
+  /** Percent. */
+  progress: integer(0, 100),
+  message: nullable(text()),
+})
+export type BundleFacts = Shape<typeof bundleFactsSchema>
+
 export const factSchemas = {
   domain: domainFactsSchema,
   vpc: vpcFactsSchema,
   'image-object': imageObjectFactsSchema,
   'access-key': accessKeyFactsSchema,
   manifest: manifestFactsSchema,
+  bundle: bundleFactsSchema,
 } as const
 export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
 
 export const observationSchema = record({
-  kind: choice('domain', 'vpc', 'image-object', 'access-key', 'manifest'),
+  kind: choice('domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'),
   id: text(),
   generation: integer(),
   facts: anything(),

@@ -166,7 +166,7 @@ export class Ledger {
   }
 }
 
-const secretKinds = new Set<ItemKind>(['access-key', 'bundling-key'])
+const secretKinds = new Set<ItemKind>(['access-key', 'bundling-key', 'bundle'])
 
 type SealedItem = Omit<DesiredItem, 'body'> & { body: ItemBody<ItemKind> | null; sealed?: string }
 

@@ -24,6 +24,7 @@ export const idPrefixes = {
   internetGateway: 'igw',
   routeTable: 'rtb',
   networkAcl: 'acl',
+  bundleTask: 'bun',
   importTask: 'import-ami',
   agent: 'agent',
 } as const

@@ -16,6 +16,7 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
     status: 401,
     meaning: 'The caller cannot be told by its signature, or may not use a resource that it can see (403).',
   },
+  BundlingInProgress: { status: 400, meaning: 'The instance is being bundled already.' },
   CannotDelete: { status: 400, meaning: 'What the cloud made by itself is not deleted.' },
   DependencyViolation: { status: 400, meaning: 'Something else still needs the resource.' },
   DryRunOperation: { status: 412, meaning: 'The request would have succeeded.' },

@@ -48,6 +48,14 @@ export function invalidBundleIdNotFound(ids: readonly string[]): AwsError {
   return new AwsError('InvalidBundleID.NotFound', `Could not find bundle task with id '${shown(ids)}'`)
 }
 
+/** An instance is bundled once at a time. */
+export function bundlingInProgress(id: string): AwsError {
+  return new AwsError(
+    'BundlingInProgress',
+    `The specified instance already has a bundling task in progress: ${id}`,
+  )
+}
+
 /** Of imports of instances, volumes, images and snapshots. */
 export function invalidConversionTaskId(ids: readonly string[]): AwsError {
   return new AwsError('InvalidConversionTaskId', `The conversion task ID '${shown(ids)}' does not exist`)

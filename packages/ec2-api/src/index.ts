@@ -36,6 +36,7 @@ export { malformedId, notFound } from './errors-ids.ts'
 export {
   amiInState,
   amiStorageNotPermitted,
+  bundlingInProgress,
   disabledImagesLeftOut,
   invalidAmiAttributeItemValue,
   invalidBundleIdNotFound,

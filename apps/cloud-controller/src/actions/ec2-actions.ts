@@ -14,15 +14,14 @@ import {
   enableImageDeprecation,
 } from './ec2/image-states.ts'
 import {
-  cancelBundleTask,
   cancelConversionTask,
   cancelExportTask,
-  describeBundleTasks,
   describeConversionTasks,
   describeExportTasks,
   describeFpgaImages,
   describeImportSnapshotTasks,
 } from './ec2/image-tasks.ts'
+import { bundleInstance, cancelBundleTask, describeBundleTasks } from './ec2/bundle-instance.ts'
 import { importImage } from './ec2/import-image.ts'
 import { cancelImportTask, describeImportImageTasks } from './ec2/import-tasks.ts'
 import { deregisterImage, registerImage } from './ec2/register-image.ts'
@@ -93,6 +92,7 @@ import {
 export const ec2Actions = {
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  BundleInstance: bundleInstance,
   CancelBundleTask: cancelBundleTask,
   CancelConversionTask: cancelConversionTask,
   CancelExportTask: cancelExportTask,

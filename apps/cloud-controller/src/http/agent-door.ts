@@ -6,6 +6,7 @@ import { MalleeError, newId, systemRandom, type Clock, type Log, type Random } f
 import {
   agentRoutes,
   type AccessKeyItem,
+  type BundleItem,
   type BundlingKeyItem,
   type DesiredResponse,
   type RegisterRequest,
@@ -24,6 +25,7 @@ import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { noteCapacity } from '../store/agent-store.ts'
+import { openUploadSignature } from '../store/bundle-task-store.ts'
 import { openBundlingKey } from '../store/bundling-key-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
 import type { Tx } from '../store/record.ts'
@@ -291,6 +293,11 @@ function unsealed(
   if (item.kind === 'bundling-key') {
     const body = item.body as BundlingKeyItem
     return { ...item, body: { ...body, privateKey: openBundlingKey(keyring, body.privateKey) } }
+  }
+  if (item.kind === 'bundle') {
+    const body = item.body as BundleItem
+    const uploadPolicySignature = openUploadSignature(keyring, body.uploadPolicySignature)
+    return { ...item, body: { ...body, uploadPolicySignature } }
   }
   if (item.kind !== 'access-key') return item
   const body = item.body as AccessKeyItem

@@ -111,3 +111,20 @@ describe('shutting down', () => {
 test('a terminated instance is never touched', () => {
   expect(decide({ state: 'terminated' }, {})).toEqual({ do: 'nothing' })
 })
+
+describe('an instance that is bundled', () => {
+  const bundled = (of: Partial<InstanceTable>, its: Partial<DomainTable>) =>
+    decideInstance(instance(of), domain(its), 1_000_000, true)
+
+  test('is shut down, and not started while its disk is read; its own shutdown does not end it', () => {
+    expect(bundled({}, {})).toEqual({ do: 'keep', intent: 'release' })
+    const off = { observed_state: 'ended', end_reason: 'shutdown' } as const
+    expect(bundled({}, off)).toEqual({ do: 'keep', intent: 'release' })
+    expect(bundled({}, { intent: 'release', observed_state: 'gone' })).toEqual({ do: 'nothing' })
+    expect(decide({}, { intent: 'release', observed_state: 'gone' })).toMatchObject({ do: 'incarnate' })
+  })
+  test('is terminated all the same, by request or with its disk', () => {
+    expect(bundled({ state: 'shutting-down' }, {})).toEqual({ do: 'keep', intent: 'remove' })
+    expect(bundled({}, { disk_lost: 1 })).toMatchObject({ do: 'transition', event: 'diskLost' })
+  })
+})

@@ -35,6 +35,8 @@ export function decideInstance(
   instance: InstanceTable,
   domain: DomainTable | undefined,
   nowMs: number,
+  /** Whether it is shut down for a bundle of its disk: that was asked for, and so is that it comes back. */
+  isBundled = false,
 ): Decision {
   if (instanceLifecycle.isTerminal(instance.state)) return { do: 'nothing' }
   if (instance.state === 'shutting-down') {
@@ -53,6 +55,8 @@ export function decideInstance(
       },
     }
   }
+  if (isBundled && instance.state === 'running' && domain.observed_state !== 'failed')
+    return domain.observed_state === 'gone' ? { do: 'nothing' } : { do: 'keep', intent: 'release' }
   switch (domain.observed_state) {
     case null:
     case 'preparing':

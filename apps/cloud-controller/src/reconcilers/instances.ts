@@ -1,6 +1,7 @@
-import { unreachable } from '@mallee/base'
+import { minuteMs, unreachable } from '@mallee/base'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
+import { openBundleTask } from '../store/bundle-task-store.ts'
 import { currentDomain, getInstance, updateDomain, updateInstance } from '../store/instance-store.ts'
 import { recordTransition } from '../store/event-store.ts'
 import { releaseInterfaces } from '../store/network-store.ts'
@@ -10,6 +11,9 @@ import { transitionInstance } from '../store/transition.ts'
 import { decideInstance, type Decision } from './decide-instance.ts'
 import { domainItem } from './domain-item.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
+
+/** How long a guest has to shut itself down before it is bundled. */
+const releaseGraceMs = 2 * minuteMs
 
 /** Turns instance rows into domain items, and what nodes observed into instance states. */
 export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
@@ -26,10 +30,13 @@ export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
         const instance = await getInstance(tx.db, id)
         if (!instance) return { settled: true }
         const domain = await currentDomain(tx.db, instance)
-        const decision = decideInstance(instance, domain, ctx.clock.now())
+        const bundle = instance.state === 'terminated' ? undefined : await openBundleTask(tx.db, id)
+        if (bundle && (domain?.observed_state === 'gone' || instance.state !== 'running'))
+          tx.afterCommit(() => ctx.wakes.bundle(bundle.id))
+        const decision = decideInstance(instance, domain, ctx.clock.now(), bundle !== undefined)
         const about = { instance_id: id, decision: decision.do, request_id: instance.request_id ?? '' }
         return ctx.tracer.trace('reconcile instance', instance.trace_parent, about, () =>
-          carryOut(ctx, tx, { instance, domain, decision }),
+          carryOut(ctx, tx, { instance, domain, decision, isBundled: bundle !== undefined }),
         )
       }),
   }
@@ -38,9 +45,14 @@ export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
 async function carryOut(
   ctx: ReconcilerContext,
   tx: Tx,
-  pass: { instance: InstanceTable; domain: DomainTable | undefined; decision: Decision },
+  pass: {
+    instance: InstanceTable
+    domain: DomainTable | undefined
+    decision: Decision
+    isBundled: boolean
+  },
 ): Promise<PassResult> {
-  const { instance, domain, decision } = pass
+  const { instance, domain, decision, isBundled } = pass
   switch (decision.do) {
     case 'nothing':
       return { settled: true }
@@ -50,7 +62,7 @@ async function carryOut(
       await incarnate(ctx, tx, { instance, before: domain, restarts: decision.restarts })
       return { settled: true }
     case 'keep':
-      await keep(ctx, tx, instance, domain!, decision.intent)
+      await keep(ctx, tx, { instance, domain: domain!, intent: decision.intent, isBundled })
       return { settled: true }
     case 'transition':
       await transitionInstance(tx, instance, decision.event, {
@@ -119,7 +131,8 @@ async function incarnate(
 /** A guest that was started again says so for as long as nothing else moves it. */
 function restartReason(before: DomainTable, incarnation: number) {
   const code = 'Server.InstanceRestarted'
-  const how = before.end_reason ?? 'lost'
+  const asked = before.intent === 'release' && before.end_reason === null
+  const how = asked ? 'as was asked' : (before.end_reason ?? 'lost')
   const message = `${code}: its domain ended (${how}) and was started again from its own disk, incarnation ${incarnation}`
   return { state_reason_code: code, state_reason_message: message }
 }
@@ -140,16 +153,22 @@ function recordRestart(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable, 
 async function keep(
   ctx: ReconcilerContext,
   tx: Tx,
-  instance: InstanceTable,
-  domain: DomainTable,
-  intent: DomainTable['intent'],
+  kept: {
+    instance: InstanceTable
+    domain: DomainTable
+    intent: DomainTable['intent']
+    isBundled: boolean
+  },
 ): Promise<void> {
+  const { instance, domain, intent, isBundled } = kept
   if (domain.intent !== intent) {
     // A release that has ended turned into a removal: what was observed was of the release.
     const observed = domain.observed_state === 'gone' ? { observed_state: 'ended' as const } : {}
     await updateDomain(tx, domain.id, { intent, ...observed })
   }
-  const body = await domainItem(tx.db, ctx.settings, instance, { incarnation: domain.incarnation, intent })
+  const item = await domainItem(tx.db, ctx.settings, instance, { incarnation: domain.incarnation, intent })
+  // A guest that still runs is asked first.
+  const body = isBundled && intent === 'release' ? { ...item, releaseGraceMs } : item
   await putDesired(tx, ctx.wakes, { agentId: domain.node_id, kind: 'domain', id: domain.id, body })
 }
 

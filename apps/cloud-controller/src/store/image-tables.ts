@@ -85,3 +85,24 @@ export interface ImportTaskTable {
   cancelled_at: number | null
   cancel_reason: string | null
 }
+
+/** A BundleInstance. */
+export interface BundleTaskTable {
+  id: string
+  account_id: string
+  instance_id: string
+  bucket: string
+  prefix: string
+  access_key_id: string
+  /** Base64 of the policy's JSON, as it was signed. */
+  upload_policy: string
+  /** Wrapped by the keyring. */
+  sealed_signature: string
+  phase: 'waiting-for-shutdown' | 'bundling' | 'complete' | 'failed' | 'cancelled'
+  /** Percent. */
+  progress: number
+  error_code: string | null
+  error_message: string | null
+  started_at: number
+  updated_at: number
+}

@@ -9,6 +9,7 @@ import { oldClients } from './migrations/0005-old-clients.ts'
 import { compute } from './migrations/0006-compute.ts'
 import { bundles } from './migrations/0007-bundles.ts'
 import { imports } from './migrations/0008-imports.ts'
+import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -16,7 +17,17 @@ export type Reader = Kysely<Tables>
 /** A handle inside a transaction; store functions that write take it, so that nothing writes outside one. */
 export type Tx = StoreTransaction<Tables>
 
-export const migrations = [firstLight, history, machines, usage, oldClients, compute, bundles, imports]
+export const migrations = [
+  firstLight,
+  history,
+  machines,
+  usage,
+  oldClients,
+  compute,
+  bundles,
+  imports,
+  bundleTasks,
+]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
 

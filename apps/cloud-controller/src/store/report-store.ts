@@ -9,6 +9,8 @@ import {
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
+import { moveBundleTask } from './bundle-task-store.ts'
+import { getInstance } from './instance-store.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
 
@@ -62,6 +64,8 @@ async function recordOne(
       return recordDomain(tx, wakes, agent, observation as Observation<'domain'>, nowMs)
     case 'image-object':
       return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>, nowMs)
+    case 'bundle':
+      return recordBundle(tx, wakes, agent, observation as Observation<'bundle'>, nowMs)
     case 'manifest':
       return recordManifest(tx, wakes, agent, observation as Observation<'manifest'>)
     case 'vpc':
@@ -199,4 +203,25 @@ async function recordManifest(
     .executeTakeFirst()
   tx.afterCommit(() => wakes.manifest(observation.id))
   return result.numUpdatedRows > 0n
+}
+
+async function recordBundle(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  { id, facts }: Observation<'bundle'>,
+  nowMs: number,
+): Promise<boolean> {
+  const task = await tx.db.selectFrom('bundle_task').selectAll().where('id', '=', id).executeTakeFirst()
+  const instance = task && (await getInstance(tx.db, task.instance_id))
+  if (!task || instance?.node_id !== agent.id) return false
+  if (task.phase !== 'bundling') return true
+  const { state, progress } = facts
+  const error =
+    state === 'failed'
+      ? { error_code: 'Server.InternalError', error_message: facts.message ?? 'The bundling failed.' }
+      : {}
+  await moveBundleTask(tx, task, { phase: state, progress, ...error }, nowMs)
+  if (state !== 'bundling') tx.afterCommit(() => wakes.bundle(id))
+  return true
 }

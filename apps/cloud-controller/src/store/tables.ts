@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
 import type {
+  BundleTaskTable,
   BundlingKeyTable,
   ImagePermissionTable,
   ImageTable,
@@ -9,7 +10,13 @@ import type {
   ManifestTable,
 } from './image-tables.ts'
 
-export type { BundlingKeyTable, ImageTable, ImportTaskTable, ManifestTable } from './image-tables.ts'
+export type {
+  BundleTaskTable,
+  BundlingKeyTable,
+  ImageTable,
+  ImportTaskTable,
+  ManifestTable,
+} from './image-tables.ts'
 
 /**
  * The record's tables as TypeScript. Times are milliseconds since the epoch, booleans 0 or 1, addresses unsigned
@@ -443,6 +450,7 @@ export interface Tables {
   image: Defaulted<ImageTable, 'disabled' | 'has_disk'>
   bundling_key: BundlingKeyTable
   import_task: ImportTaskTable
+  bundle_task: BundleTaskTable
   manifest: ManifestTable
   instance_type: InstanceTypeTable
   agent: AgentTable

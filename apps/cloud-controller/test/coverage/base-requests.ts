@@ -2,6 +2,14 @@ import type { CloudUnderTest } from '../cloud-under-test.ts'
 
 type Parameters = Record<string, string | number | boolean>
 
+const bundleStorage = {
+  'Storage.S3.Bucket': 'bundles',
+  'Storage.S3.Prefix': 'web',
+  'Storage.S3.AWSAccessKeyId': 'AKIDEXAMPLE',
+  'Storage.S3.UploadPolicy': 'e30=',
+  'Storage.S3.UploadPolicySignature': 'x',
+}
+
 const importedDisk = {
   'DiskContainer.1.Format': 'raw',
   'DiskContainer.1.UserBucket.S3Bucket': 'disks',
@@ -33,6 +41,23 @@ export class CoverageWorld {
   async instance(): Promise<string> {
     const run = await this.call('RunInstances', { ImageId: this.imageId, MinCount: 1, MaxCount: 1 })
     return run.instancesSet.item[0].instanceId
+  }
+
+  /** As its node would say; by rows, since a report says how large its node is, too. */
+  async runningInstance(): Promise<string> {
+    const id = await this.instance()
+    const { cloud } = this.cloud
+    await this.cloud.settled()
+    await cloud.record.transaction('report', (tx) =>
+      tx.db
+        .updateTable('domain')
+        .set({ observed_state: 'running', started_at: 5 })
+        .where('instance_id', '=', id)
+        .execute(),
+    )
+    cloud.reconcilers['instances']!.wake(id)
+    await this.cloud.settled()
+    return id
   }
 
   async group(): Promise<string> {
@@ -179,7 +204,18 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     request: async (world) => ({ InstanceId: await world.instance(), HttpTokens: 'optional' }),
   },
   MonitorInstances: ofInstances,
-  CancelBundleTask: { request: () => ({ BundleId: 'bun-12345678' }), refusedAs: 'InvalidBundleID.NotFound' },
+  BundleInstance: {
+    request: async (world) => ({ InstanceId: await world.runningInstance(), ...bundleStorage }),
+  },
+  CancelBundleTask: {
+    request: async (world) => {
+      const made = await world.call('BundleInstance', {
+        InstanceId: await world.runningInstance(),
+        ...bundleStorage,
+      })
+      return { BundleId: made.bundleInstanceTask.bundleId }
+    },
+  },
   CancelConversionTask: {
     request: () => ({ ConversionTaskId: 'import-i-12345678' }),
     refusedAs: 'InvalidConversionTaskId',

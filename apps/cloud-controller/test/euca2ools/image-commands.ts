@@ -174,14 +174,25 @@ export const imageCommands = [
   command('euca-describe-bundle-tasks', {
     action: 'DescribeBundleTasks',
     lists: ['bundleInstanceTasksSet'],
-    walks: ['bundleInstanceTasksSet[]?'],
+    walks: [
+      ...['bundleId', 'instanceId', 'state', 'startTime', 'updateTime', 'progress'],
+      ...['storage.S3.bucket', 'storage.S3.prefix', 'error?.code?'],
+    ].map((path) => `bundleInstanceTasksSet[].${path}`),
     whenEmpty: true,
   }),
-  command('euca-cancel-bundle-task', {
-    action: 'CancelBundleTask',
-    send: () => ({ BundleId: 'bun-01234567' }),
-    refused: ['InvalidBundleID.NotFound', 'bun-01234567'],
-  }),
+  command(
+    'euca-cancel-bundle-task',
+    {
+      action: 'CancelBundleTask',
+      send: (world) => ({ BundleId: world.thing('bundle') }),
+      walks: ['bundleInstanceTask.bundleId', 'bundleInstanceTask.state'],
+    },
+    {
+      action: 'CancelBundleTask',
+      send: () => ({ BundleId: 'bun-01234567' }),
+      refused: ['InvalidBundleID.NotFound', 'bun-01234567'],
+    },
+  ),
   command('euca-describe-conversion-tasks', {
     action: 'DescribeConversionTasks',
     lists: ['conversionTasks', 'volumes'],

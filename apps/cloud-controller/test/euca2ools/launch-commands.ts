@@ -347,13 +347,14 @@ export const launchCommands = [
     action: 'BundleInstance',
     send: (world) => ({
       ...ofInstance(world),
-      'Storage.S3.Bucket': 'b',
+      'Storage.S3.Bucket': 'bundles',
       'Storage.S3.Prefix': 'p',
       'Storage.S3.AWSAccessKeyId': world.who.accessKeyId,
       'Storage.S3.UploadPolicy': 'e30=',
       'Storage.S3.UploadPolicySignature': 'x',
     }),
-    refused: ['UnsupportedOperation', 'BundleInstance'],
+    walks: ['bundleInstanceTask.bundleId', 'bundleInstanceTask.state', 'bundleInstanceTask.instanceId'],
+    keep: (world, answer) => void (world.things['bundle'] = walk(answer, 'bundleInstanceTask.bundleId')[0]!),
   }),
 ]
 

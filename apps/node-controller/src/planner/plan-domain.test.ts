@@ -67,3 +67,15 @@ test('release keeps to its order: no domain, then gone', () => {
     facts: { state: 'gone', endReason: 'crashed' },
   })
 })
+
+describe('release of a guest that runs', () => {
+  test('ends it at once, or asks it first where there is time', () => {
+    expect(plan({ intent: 'release' }, {}, 'running').step).toBe('destroy')
+    const asked = { intent: 'release', releaseGraceMs: 60_000 } as const
+    expect(plan(asked, {}, 'running').step).toBe('shutdown')
+    expect(plan(asked, { shutdownAskedAtMs: 0 }, 'running', 10_000).step).toBe('wait')
+    expect(plan(asked, { shutdownAskedAtMs: 0 }, 'running', 60_001).step).toBe('destroy')
+    expect(plan(asked, { shutdownAskedAtMs: 0 }).step).toBe('release')
+    expect(plan(asked, { released: true })).toMatchObject({ facts: { state: 'gone' } })
+  })
+})

@@ -48,7 +48,7 @@ export function planDomain(options: {
     case 'run':
       return planRun(item, note, live)
     case 'release':
-      if (live) return { step: 'destroy' }
+      if (live) return planRelease(item, note, live, nowMs)
       return note.released ? { step: 'observe', facts: ended('gone', note) } : { step: 'release' }
     case 'remove':
       if (live) return planEnd(item, note, live, nowMs)
@@ -73,6 +73,12 @@ function planRun(item: DomainItem, note: DomainNote, live: LiveDomain | undefine
   return note.endReason === undefined
     ? { step: 'note-end' }
     : { step: 'observe', facts: ended('ended', note) }
+}
+
+/** A guest that is to come back from its disk is asked first where there is time for that. */
+function planRelease(item: DomainItem, note: DomainNote, live: LiveDomain, nowMs: number): DomainStep {
+  const { releaseGraceMs: graceMs } = item
+  return graceMs === undefined ? { step: 'destroy' } : planEnd({ ...item, graceMs }, note, live, nowMs)
 }
 
 /** The guest is asked first and has its grace; then it is ended. */

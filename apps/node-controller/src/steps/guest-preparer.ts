@@ -8,6 +8,8 @@ export interface GuestPreparer {
    * what cannot succeed, a passing one for what may.
    */
   prepare(item: DomainItem, ports: readonly NetworkPort[], signal: AbortSignal): Promise<string>
+  /** The instance's own disk and its format; null where there is none. */
+  disk(item: DomainItem): Promise<{ readonly file: string; readonly format: 'raw' | 'qcow2' } | null>
   /** What a preparation that takes long is at, in a sentence; null where there is nothing to say. */
   progress?(item: DomainItem): string | null
   /** Whether the instance's disk is there. */

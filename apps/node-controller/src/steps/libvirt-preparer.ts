@@ -73,9 +73,16 @@ export class LibvirtPreparer implements GuestPreparer {
     return `Fetching ${download.imageId}: ${percent} % of ${megabytes} MB.`
   }
 
-  async hasDisk(item: DomainItem): Promise<boolean> {
+  /** A raw disk is there whole, or not under its name; then it is what the guest has. */
+  async disk(item: DomainItem) {
     const { dir } = this.files(item)
-    return (await fileExists(overlayPath(dir))) || (await fileExists(rawCopyPath(dir)))
+    const [raw, overlay] = [rawCopyPath(dir), overlayPath(dir)]
+    if (await fileExists(raw)) return { file: raw, format: 'raw' as const }
+    return (await fileExists(overlay)) ? { file: overlay, format: 'qcow2' as const } : null
+  }
+
+  async hasDisk(item: DomainItem): Promise<boolean> {
+    return (await this.disk(item)) !== null
   }
 
   /** A veto of the pre-clean hook keeps the files, as Eucalyptus has it; the instance ends all the same. */

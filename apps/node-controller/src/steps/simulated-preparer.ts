@@ -9,9 +9,13 @@ export function simulatedPreparer(instancesDir: string): GuestPreparer {
   return {
     async prepare(item) {
       await mkdir(dirOf(item), { recursive: true })
-      await writeFile(path.join(dirOf(item), 'disk'), '')
+      const content = item.instanceId.padEnd(512, '\0')
+      await writeFile(path.join(dirOf(item), 'disk'), content, { flag: 'wx' }).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // it is the disk of an earlier incarnation
+      })
       return `<domain><name>${item.instanceId}</name></domain>`
     },
+    disk: async (item) => ({ file: path.join(dirOf(item), 'disk'), format: 'raw' }),
     hasDisk: (item) =>
       stat(path.join(dirOf(item), 'disk')).then(
         () => true,

@@ -1,5 +1,4 @@
 import {
-  invalidBundleIdNotFound,
   invalidConversionTaskId,
   invalidConversionTaskIdMalformed,
   invalidExportTaskIdNotFound,
@@ -32,38 +31,6 @@ export function refuseConversions(ids: readonly string[] | undefined): void {
   requireTaskForm(ids)
   throw invalidConversionTaskId(ids)
 }
-
-const bundleFields = noFields(
-  'bundle-id',
-  'error-code',
-  'error-message',
-  'instance-id',
-  'progress',
-  's3-bucket',
-  's3-prefix',
-  'start-time',
-  'state',
-  'update-time',
-)
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeBundleTasks.html */
-export const describeBundleTasks = defineEc2Action('DescribeBundleTasks', {
-  honours: ['BundleIds', 'Filters'],
-  filters: filterNames(bundleFields, { tagged: false }),
-  async run(_ctx, input) {
-    applyFilters([], input.Filters, bundleFields) // refuses names that it does not know
-    if ((input.BundleIds ?? []).length > 0) throw invalidBundleIdNotFound(input.BundleIds!)
-    return { BundleTasks: [] }
-  },
-})
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelBundleTask.html */
-export const cancelBundleTask = defineEc2Action('CancelBundleTask', {
-  honours: ['BundleId'],
-  async run(_ctx, input) {
-    throw invalidBundleIdNotFound([input.BundleId])
-  },
-})
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeConversionTasks.html */
 export const describeConversionTasks = defineEc2Action('DescribeConversionTasks', {

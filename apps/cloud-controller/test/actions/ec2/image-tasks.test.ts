@@ -56,7 +56,7 @@ test.each([
   expect((await cloud.call(action, parameters as unknown as Record<string, string>)).code).toBe(code)
 })
 
-test.each(['BundleInstance', 'CreateImage', 'ImportSnapshot', 'ImportVolume', 'ImportInstance'])(
+test.each(['CreateImage', 'ImportSnapshot', 'ImportVolume', 'ImportInstance'])(
   '%s is not built',
   async (action) => {
     expect((await cloud.call(action)).code).toBe('UnsupportedOperation')
