@@ -28,8 +28,12 @@ async function bootImage(story: Story, kind: 'kernel' | 'ramdisk', file: string)
   return imageId
 }
 
-async function register({ client }: Story, name: string, ...more: string[]): Promise<string> {
-  const location = `${bucket}/root.ext4`
+async function register(
+  { client }: Story,
+  name: string,
+  location: string,
+  ...more: string[]
+): Promise<string> {
   const given = ['--name', name, '--image-location', location, '--root-device-name', '/dev/sda1', ...more]
   return (await client.aws('ec2', 'register-image', ...given)).ImageId as string
 }
@@ -48,7 +52,7 @@ echo the end
 
 /** An image that is one file system and brings no boot loader. */
 export const images: StoryChapters = {
-  async 'a copy of a partition image boots with its kernel, has swap and ephemeral0, and needs its source no more'(
+  async 'a copy of a partition image from a bundle boots with its kernel, has swap and ephemeral0, and needs its source no more'(
     story,
   ) {
     const { client, host } = story
@@ -57,14 +61,18 @@ export const images: StoryChapters = {
     const kernelId = await bootImage(story, 'kernel', `${host.stateDir}/starter/vmlinuz`)
     const ramdiskId = await bootImage(story, 'ramdisk', `${host.stateDir}/starter/initrd.gz`)
 
-    const bare = await register(story, 'partition without a kernel')
+    const bare = await register(story, 'partition without a kernel', `${bucket}/root.ext4`)
     await available(story, bare)
     const refused = await client.refusal('ec2', 'run-instances', '--image-id', bare, '--count', '1')
     assert(refused === 'MissingParameter', `a partition without a kernel is refused with ${refused}`)
 
     const eucalyptus = (id: string) => id.replace(/^a/, 'e')
     const boot = ['--kernel-id', eucalyptus(kernelId), '--ramdisk-id', eucalyptus(ramdiskId)]
-    const sourceId = await register(story, 'partition', ...boot)
+    // The same bytes once more, as a bundle: uploaded in encrypted parts, unpacked by walrus.
+    const root = `${host.stateDir}/starter/root.ext4`
+    const bundled = await host.mallee('image', 'bundle', root, '--bucket', bucket, '--prefix', 'bundle/root')
+    assert(bundled.trim() === `${bucket}/bundle/root.manifest.xml`, bundled)
+    const sourceId = await register(story, 'partition', bundled.trim(), ...boot)
     await available(story, sourceId)
     const names = ['--name', 'partition copied', '--source-image-id', sourceId]
     const copied = await client.aws('ec2', 'copy-image', ...names, '--source-region', 'us-east-1')

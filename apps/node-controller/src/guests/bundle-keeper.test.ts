@@ -106,6 +106,9 @@ describe('the disk of a guest', () => {
     start()
     await ended()
     expect(said.at(-1)).toEqual({ state: 'complete', progress: 100, message: null })
+    const progress = said.map((facts) => facts.progress)
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b))
+    expect(progress.length).toBeGreaterThan(5)
     expect([...uploaded.keys()]).toEqual([
       'web/monday.part.00',
       'web/monday.part.01',

@@ -15,6 +15,8 @@ const convertMs = 3_600_000
 /** How often one object is tried before the bundling fails: walrus may be restarting. */
 const tries = 5
 const tryAgainMs = 2_000
+/** Percent between two words about progress. */
+const progressStep = 5
 const notePrefix = 'bundle '
 
 type Item = DesiredItem<'bundle'>
@@ -128,10 +130,18 @@ export class BundleKeeper {
     const { size: sizeBytes } = await stat(file)
     const folder = body.prefix.slice(0, body.prefix.lastIndexOf('/') + 1)
     const key = newBundleKey()
-    let read = 0
+    let [read, told] = [0, 0]
+    // A disk that is mostly empty makes few parts: how much of it was read says how far it is.
+    const tell = () => {
+      const progress = Math.floor((read * 99) / sizeBytes)
+      if (progress < told + progressStep) return
+      told = progress
+      this.deps.observe(item, { state: 'bundling', progress, message: null })
+    }
     async function* source() {
       for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024, signal })) {
         read += (chunk as Buffer).length
+        tell()
         yield chunk as Buffer
       }
     }
@@ -140,8 +150,6 @@ export class BundleKeeper {
       ...{ name: `${body.instanceId}.img`, prefix: body.prefix.slice(folder.length) },
       writePart: async ({ filename }, bytes) => {
         await this.put(body, folder + filename, bytes, signal)
-        const progress = Math.floor((read * 99) / sizeBytes)
-        this.deps.observe(item, { state: 'bundling', progress, message: null })
       },
     })
     const manifest = writeManifest(manifestOf(body, { key, bundled, sizeBytes }))
