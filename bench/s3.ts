@@ -5,6 +5,7 @@ import path from 'node:path'
 import { presignRequest, signRequest } from '@mallee/aws-protocol'
 import { editSqlite, readSqliteColumn } from '@mallee/state-store'
 import { figureLine, figures, percentile, type Figures } from './figures.ts'
+import { cpuSeconds } from './s3/cpu-seconds.ts'
 import { bareFiles, ddRate, md5Rate } from './s3/limits.ts'
 import { NginxProcess } from './s3/nginx-process.ts'
 import type { PutOrder, PutResult } from './s3/put-client.ts'
@@ -67,15 +68,28 @@ async function getChapter(dir: string, walrus: WalrusProcess): Promise<void> {
       }
       const floor: number[] = []
       const found: number[] = []
+      const perCpu: { nginx: number[]; walrus: number[] } = { nginx: [], walrus: [] }
       let last = { p50: 0, p99: 0 }
+      const load = async (whose: 'nginx' | 'walrus') => {
+        const [pid, options] = whose === 'nginx' ? [nginx.pid, theirs] : [walrus.pid, ours]
+        const before = cpuSeconds(pid)
+        const answered = await wrk(dir, options)
+        perCpu[whose].push((answered.perSecond * seconds) / (cpuSeconds(pid) - before))
+        return answered
+      }
       for (let round = 0; round <= rounds; round += 1) {
-        floor.push((await wrk(dir, theirs)).perSecond)
-        last = await wrk(dir, ours)
-        found.push((last as { perSecond: number } & typeof last).perSecond)
+        floor.push((await load('nginx')).perSecond)
+        const answered = await load('walrus')
+        found.push(answered.perSecond)
+        last = answered
       }
       tell(`GET of ${name}, ${connections} connections`, 'a second', {
         ['nginx']: figures(floor.slice(1)),
         ['walrus']: figures(found.slice(1)),
+      })
+      tell('  the same, by processor time', 'a second of it', {
+        ['nginx']: figures(perCpu.nginx.slice(1)),
+        ['walrus']: figures(perCpu.walrus.slice(1)),
       })
       line(`  p50 ${last.p50.toFixed(1)} ms, p99 ${last.p99.toFixed(1)} ms`)
     }

@@ -26,6 +26,10 @@ export class NginxProcess {
     return new NginxProcess(root, port, child)
   }
 
+  get pid(): number {
+    return this.child.pid!
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once('exit', resolve))
     this.child.kill('SIGTERM')

@@ -71,6 +71,10 @@ export class WalrusProcess {
     }
   }
 
+  get pid(): number {
+    return this.child!.pid!
+  }
+
   async stop(): Promise<void> {
     const { child } = this
     this.child = null

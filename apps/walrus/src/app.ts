@@ -27,6 +27,12 @@ export { registerWalrusGauges, walrusFigures } from './metrics/walrus-figures.ts
 /** Longest wait for downloads and uploads under way when walrus stops. */
 const closeGraceMs = 5_000
 
+/**
+ * Up to here a row in the index is cheaper than a file: the commit that names an object carries its bytes too. Measured
+ * with `npm run bench s3`.
+ */
+const smallObjectBytes = 32 * 1024
+
 /** Walrus without its socket: a door that can be injected into, and its agent. */
 export interface Walrus {
   readonly door: FastifyInstance
@@ -130,7 +136,13 @@ async function openStorage(config: WalrusConfig, deps: WalrusDependencies, clock
   const index = await openIndex(path.join(config.dataDir, 'index.db'))
   const driver = await openDriver(config.dataDir, config.store, clock)
   const figures = walrusFigures(deps.metrics ?? new Metrics())
-  const blobs = new BlobKeeper({ driver: deps.faults?.(driver) ?? driver, log, onBytes: figures })
+  const blobs = new BlobKeeper({
+    driver: deps.faults?.(driver) ?? driver,
+    log,
+    onBytes: figures,
+    smallBytes: config.smallObjectBytes ?? smallObjectBytes,
+    clock,
+  })
   registerWalrusGauges(figures.metrics, { index, blobs })
   const known = await index.read(allBlobIds)
   const swept = await blobs.sweep((id) => known.has(id))

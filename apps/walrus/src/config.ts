@@ -26,6 +26,8 @@ export interface WalrusConfig {
   readonly lifecycleSeconds?: number
   /** Where bytes are kept, if not in `dataDir`. */
   readonly store?: S3StoreConfig
+  /** Objects up to this size lie in the index and have no file of their own. */
+  readonly smallObjectBytes?: number
   /** How fast all bytes are read again to find damage; 0 turns it off. */
   readonly scrubBytesPerSecond?: number
 }
@@ -63,6 +65,7 @@ export const walrusSchema = {
     },
     lifecycleSeconds: { type: 'integer', minimum: 1 },
     store: storeSchema,
+    smallObjectBytes: { type: 'integer', minimum: 0, maximum: 1_048_576 },
     scrubBytesPerSecond: { type: 'integer', minimum: 0 },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

@@ -180,7 +180,7 @@ describe('streamed uploads', () => {
     const socket = connect(Number(new URL(test.url).port), '127.0.0.1')
     const lines = Object.entries({ ...headers, ...added })
     socket.write(
-      `PUT /alices/broken HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\nsome`,
+      `PUT /alices/broken HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${'some'.repeat(20_000)}`,
     )
     await eventually(async () => (await test.files()).length > before.length)
     socket.destroy()

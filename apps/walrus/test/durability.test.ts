@@ -58,7 +58,7 @@ describe('a restart', () => {
   })
 
   it('removes what no object names, and keeps the rest', async () => {
-    await test.sdk().send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    await test.sdk().send(new PutObjectCommand({ Bucket, Key: 'k', Body: randomBytes(100_000) }))
     const kept = await blobFile()
     await writeFile(path.join(test.dir, 'data', 'blobs', '20', 'a'.repeat(32)), 'named by nobody')
     await writeFile(path.join(test.dir, 'data', 'incoming', 'b'.repeat(32)), 'half')
@@ -78,6 +78,40 @@ describe('damage', () => {
     const sound = await test.signed({ path: `/${Bucket}/k`, headers: { range: 'bytes=0-2097151' } })
     expect(sound.body.equals(data.subarray(0, 2_097_152))).toBe(true)
     expect(errors.some((message) => message.includes('Block 2'))).toBe(true)
+  })
+})
+
+describe('a small object', () => {
+  it('has no file, comes back by range, encrypted and copied, and is never served damaged', async () => {
+    const s3 = test.sdk()
+    const Body = randomBytes(10_000)
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'plain', Body }))
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'sealed', Body, ServerSideEncryption: 'AES256' }))
+    await test.restart()
+    expect((await test.files()).map((name) => name.slice(0, 6))).toEqual(['small-', 'small-'])
+    for (const key of ['plain', 'sealed']) {
+      expect((await test.signed({ path: `/${Bucket}/${key}` })).body.equals(Body)).toBe(true)
+      const part = await test.signed({ path: `/${Bucket}/${key}`, headers: { range: 'bytes=5000-5999' } })
+      expect([part.status, part.body.equals(Body.subarray(5000, 6000))]).toEqual([206, true])
+    }
+    const copied = {
+      method: 'PUT',
+      path: `/${Bucket}/copy`,
+      headers: { 'x-amz-copy-source': `${Bucket}/plain` },
+    }
+    expect((await test.signed(copied)).status).toBe(200)
+    await test.walrus.index.transaction('action', async (tx) => {
+      await tx.db
+        .updateTable('blob')
+        .set({ bytes: randomBytes(10_000) })
+        .execute()
+    })
+    for (const key of ['plain', 'sealed', 'copy']) {
+      const answer = await test.signed({ path: `/${Bucket}/${key}` })
+      expect([answer.status, answer.code]).toEqual([500, 'InternalError'])
+      expect((await test.signed({ method: 'DELETE', path: `/${Bucket}/${key}` })).status).toBe(204)
+    }
+    expect(await test.files()).toEqual([])
   })
 })
 

@@ -221,12 +221,18 @@ export class WalrusUnderTest {
     return this.send({ ...options, headers: { ...headers, ...added } })
   }
 
-  /** Names of the files that hold bytes now, and of those still coming in. */
+  /** Names of what holds bytes now: files, those still coming in, and rows of the index. */
   async files(): Promise<string[]> {
     await this.walrus.blobs.settled()
     const found = await readdir(path.join(this.dir, 'data'), { recursive: true, withFileTypes: true })
-    return found
-      .filter((entry) => entry.isFile() && !/^(?:index\.db|store\.json)/.test(entry.name))
-      .map((entry) => entry.name)
+    const small = await this.walrus.index.read((db) =>
+      db.selectFrom('blob').select('id').where('bytes', 'is not', null).execute(),
+    )
+    return [
+      ...found
+        .filter((entry) => entry.isFile() && !/^(?:index\.db|store\.json)/.test(entry.name))
+        .map((entry) => entry.name),
+      ...small.map((row) => row.id),
+    ]
   }
 }

@@ -115,7 +115,11 @@ async function stageWalrus(layout: Layout, staging: string): Promise<number> {
     snapshotSqlite(layout.file('walrus', 'data', 'index.db'), path.join(staging, 'walrus/data/index.db'))
     await linkBlobs(from, to)
     const wanted = new Set(
-      readSqliteColumn(path.join(staging, 'walrus/data/index.db'), 'select id from blob'),
+      // Small objects have no file: their bytes are in the index.
+      readSqliteColumn(
+        path.join(staging, 'walrus/data/index.db'),
+        `select id from blob where id not like 'small-%'`,
+      ),
     )
     const present = await listBlobs(to)
     for (const [id, blob] of present) if (!wanted.has(id)) await rm(blob)

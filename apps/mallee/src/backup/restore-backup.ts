@@ -73,7 +73,7 @@ async function check(dir: string): Promise<Manifest> {
     if (entry.isFile()) present.set(entry.name, (await stat(path.join(entry.parentPath, entry.name))).size)
   const lacking = readSqliteColumn(
     path.join(dir, 'walrus/data/index.db'),
-    "select id || ' ' || size from blob",
+    "select id || ' ' || size from blob where id not like 'small-%'",
   ).filter((line) => {
     const [id = '', size = ''] = line.split(' ')
     return present.get(id) !== Number(size)

@@ -43,6 +43,9 @@ async function read(context: BucketContext, input: ReadInput, withBytes: boolean
     const key = keyForReading(row.sse, input)
     const answer = describe(object, input, bucket)
     if (!withBytes || answer.status === 304) return answer
+    const { start, end } = answer.range
+    const bytes = await object.bytesNow(start, end, key)
+    if (bytes) return { ...answer, bytes }
     const stream = streamObject(object, answer.range, context.log, key)
     streaming = true
     return { ...answer, stream }

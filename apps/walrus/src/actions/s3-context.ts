@@ -1,10 +1,10 @@
-import type { Readable } from 'node:stream'
 import type { Clock, Log, Random } from '@mallee/base'
 import type { S3Input, S3Output, S3TypedAction } from '@mallee/s3-api'
 import type { Gate } from '../access/gate.ts'
 import type { KnownAccounts } from '../access/grants.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
+import type { ObjectStream } from '../http/send-blocks.ts'
 import type { BodyBytes } from '../http/request-body.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
@@ -42,7 +42,9 @@ export interface BucketContext extends S3Context {
 export interface S3Answer<Output = object> {
   readonly output: Output
   /** Bytes that follow the headers; their length is in the output or in `headers`. */
-  readonly stream?: Readable
+  readonly stream?: ObjectStream
+  /** The same, where they are few and at hand. */
+  readonly bytes?: Buffer
   /** A body that is not in the model. */
   readonly text?: string
   /** Where it is not the action's own. */

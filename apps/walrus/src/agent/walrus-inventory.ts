@@ -2,6 +2,7 @@ import { MalleeError, errorMessage } from '@mallee/base'
 import type { ImageObjectFacts, InventoryEntry, InventoryRemoval } from '@mallee/agent-contract'
 import type { InventorySource, Ledger } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { isSmall } from '../drivers/small-bytes.ts'
 import { allBlobIds, dropUnnamedBlobs, unnamedBlobIds } from '../index/blob-rows.ts'
 import { imageNote } from '../images/image-inspector.ts'
 import { findObject } from '../index/object-rows.ts'
@@ -78,9 +79,10 @@ function entry(
 async function remove({ index, blobs }: Dependencies, { kind, id }: InventoryRemoval): Promise<void> {
   if (kind === 'temporary-file') return blobs.removeUnfinished(id.replace(/^incoming\//, ''))
   if (kind !== 'blob') throw refused(`Walrus removes no ${kind}.`)
-  await index.transaction('action', (tx) => dropUnnamedBlobs(tx, [id]))
+  const dropped = await index.transaction('action', (tx) => dropUnnamedBlobs(tx, [id]))
   const known = await index.read(allBlobIds)
-  if (known.has(id) || blobs.isHeld(id)) throw refused(`The bytes ${id} are in use.`)
+  const inUse = isSmall(id) ? dropped.length === 0 : known.has(id) || blobs.isHeld(id)
+  if (inUse) throw refused(`The bytes ${id} are in use.`)
   await blobs.removeNow(id)
 }
 

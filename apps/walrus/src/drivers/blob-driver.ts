@@ -7,6 +7,8 @@ export interface Blob {
   readonly sizeBytes: number
   /** CRC-32C of each block of `blockBytes`, four bytes each, big-endian, in order. */
   readonly blockCrcs: Uint8Array
+  /** All of them, where they are kept in the index and not by the driver. */
+  readonly bytes?: Uint8Array | null
 }
 
 export const blockBytes = 1024 * 1024
@@ -25,15 +27,19 @@ export interface Space {
   readonly freeBytes: number
 }
 
+export interface ReadHow {
+  readonly reuse?: boolean
+}
+
 export interface BlobDriver {
   readonly name: string
   /** Throws an error with code ENOSPC when there is no room. */
   create(): Promise<BlobWriter>
   /**
    * The bytes from `start` to before `end`, in pieces of at most a block, each checked before it is given. Throws
-   * MalleeError `BlobDamaged` or `BlobMissing`.
+   * MalleeError `BlobDamaged` or `BlobMissing`. `reuse`: a piece is the reader's until it asks for the next one.
    */
-  read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void>
+  read(blob: Blob, start: number, end: number, how?: ReadHow): AsyncGenerator<Buffer, void, void>
   /** Harmless where there is no such blob. */
   remove(id: string): Promise<void>
   /** Every blob that exists, in no order. */

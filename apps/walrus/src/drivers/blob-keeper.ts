@@ -1,5 +1,9 @@
-import { errorMessage, type Log } from '@mallee/base'
-import type { Blob, BlobDriver, BlobWriter, Space } from './blob-driver.ts'
+import { errorMessage, systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
+import type { Blob, BlobDriver, BlobWriter, ReadHow, Space } from './blob-driver.ts'
+import { isSmall, smallBytesOf, SmallFirstWriter } from './small-bytes.ts'
+
+/** How old a figure of the free space may be. */
+const spaceMs = 250
 
 /**
  * Bytes leave the disk after the index has forgotten them, and not while somebody still reads them: a download that
@@ -9,6 +13,9 @@ export class BlobKeeper {
   private readonly driver: BlobDriver
   private readonly log: Log
   private readonly onBytes: { written(bytes: number): void; read(bytes: number): void }
+  private readonly smallBytes: number
+  private readonly clock: Clock
+  private lastSpace: { readonly atMs: number; readonly space: Promise<Space> } | null = null
   private readonly pins = new Map<string, number>()
   private readonly doomed = new Set<string>()
   private readonly removals = new Set<Promise<void>>()
@@ -18,7 +25,12 @@ export class BlobKeeper {
     log: Log
     /** Told of bytes that were stored and read, for figures. */
     onBytes?: { written(bytes: number): void; read(bytes: number): void }
+    /** Blobs up to this size are kept in the index; none where it is not said. */
+    smallBytes?: number
+    clock?: Clock
   }) {
+    this.smallBytes = options.smallBytes ?? 0
+    this.clock = options.clock ?? systemClock
     this.onBytes = options.onBytes ?? { written() {}, read() {} }
     this.driver = options.driver
     this.log = options.log
@@ -29,7 +41,7 @@ export class BlobKeeper {
   }
 
   async create(): Promise<BlobWriter> {
-    const writer = await this.driver.create()
+    const writer = await this.writer()
     return {
       write: (chunk) => writer.write(chunk),
       finish: async () => {
@@ -41,15 +53,42 @@ export class BlobKeeper {
     }
   }
 
-  async *read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
-    for await (const chunk of this.driver.read(blob, start, end)) {
+  private writer(): BlobWriter | Promise<BlobWriter> {
+    const create = () => this.driver.create()
+    if (this.smallBytes === 0) return create()
+    const { clock, smallBytes: mostBytes } = this
+    return new SmallFirstWriter({ mostBytes, clock, random: systemRandom, create })
+  }
+
+  /** The bytes of a blob that the index gave with it. Throws `BlobDamaged`. */
+  readSmall(blob: Blob, start: number, end: number): Buffer {
+    const bytes = smallBytesOf(blob).subarray(start, end)
+    this.onBytes.read(bytes.length)
+    return bytes
+  }
+
+  async *read(blob: Blob, start: number, end: number, how: ReadHow = {}): AsyncGenerator<Buffer, void, void> {
+    if (isSmall(blob.id)) {
+      if (start < end) yield this.readSmall(blob, start, end)
+      return
+    }
+    for await (const chunk of this.driver.read(blob, start, end, how)) {
       this.onBytes.read(chunk.length)
       yield chunk
     }
   }
 
+  /** As it was a moment ago. */
   space(): Promise<Space> {
-    return this.driver.space()
+    const nowMs = this.clock.now()
+    if (!this.lastSpace || nowMs - this.lastSpace.atMs >= spaceMs || nowMs < this.lastSpace.atMs) {
+      const space = this.driver.space()
+      this.lastSpace = { atMs: nowMs, space }
+      space.catch(() => {
+        this.lastSpace = null // not to be believed a second time
+      })
+    }
+    return this.lastSpace.space
   }
 
   list(): AsyncIterable<string> {
@@ -74,8 +113,8 @@ export class BlobKeeper {
   }
 
   /** Removes bytes of which the caller knows that no row names them and nobody reads them; unlike `forget` it rejects. */
-  removeNow(id: string): Promise<void> {
-    return this.driver.remove(id)
+  async removeNow(id: string): Promise<void> {
+    if (!isSmall(id)) await this.driver.remove(id)
   }
 
   /** Keeps the bytes until the returned function is called; calling it twice is harmless. */
@@ -92,6 +131,7 @@ export class BlobKeeper {
   /** Removes bytes that no row names any more. */
   forget(ids: readonly string[]): void {
     for (const id of ids) {
+      if (isSmall(id)) continue // gone with its row
       if (this.pins.has(id)) this.doomed.add(id)
       else this.remove(id)
     }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { MalleeError } from '@mallee/base'
-import { blockBytes, type BlobWriter } from '../drivers/blob-driver.ts'
+import { blockBytes, type BlobWriter, type ReadHow } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { StoredBlob } from '../index/blob-rows.ts'
 import { unwrapKey, wrapKey, type MasterKeys } from './master-keys.ts'
@@ -118,13 +118,14 @@ export async function* readBlob(
   blob: StoredBlob,
   range: { start: number; end: number },
   key: Buffer | null,
+  how: ReadHow = {},
 ): AsyncGenerator<Buffer, void, void> {
   const { start, end } = range
-  if (blob.cipher === null) return yield* blobs.read(blob, start, end)
+  if (blob.cipher === null) return yield* blobs.read(blob, start, end, how)
   const dataKey = dataKeyOf(blob, blob.cipher, keys, key)
   let block = Math.floor(start / blockBytes)
   const to = Math.min(Math.ceil(end / blockBytes) * blockBytes, blob.sizeBytes)
-  for await (const bytes of blobs.read(blob, block * blockBytes, to)) {
+  for await (const bytes of blobs.read(blob, block * blockBytes, to, { reuse: true })) {
     const at = block * blockBytes
     const plain = decryptBlock(blob, dataKey, block, bytes)
     yield plain.subarray(Math.max(start - at, 0), Math.min(end - at, plain.length))

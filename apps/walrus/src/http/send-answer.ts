@@ -3,6 +3,7 @@ import type { AwsError } from '@mallee/aws-protocol'
 import type { FastifyReply } from 'fastify'
 import { errorHeaders } from '../objects/find-version.ts'
 import type { S3Answer } from '../actions/s3-context.ts'
+import { sendBlocks, sendBytes } from './send-blocks.ts'
 import type { RawRequest } from './raw-request.ts'
 
 /** How long the rest of a refused body is taken and thrown away, so that its sender comes to read the answer. */
@@ -40,7 +41,8 @@ export function sendAnswer(
   reply.code(status).header('x-amz-request-id', options.requestId)
   reply.headers(response.headers)
   if (answer.headers) reply.headers(answer.headers)
-  if (answer.stream) return reply.send(answer.stream)
+  if (answer.stream) return sendBlocks(reply, status, answer.stream)
+  if (answer.bytes) return sendBytes(reply, status, answer.bytes)
   if (answer.text !== undefined && !options.isHead) return reply.send(Buffer.from(answer.text))
   if (status === 304) reply.removeHeader('content-type').removeHeader('content-length')
   if (response.body === undefined || options.isHead) return reply.send()

@@ -1,6 +1,8 @@
 import type { Blob } from '../drivers/blob-driver.ts'
+import { smallIds } from '../drivers/small-bytes.ts'
 import type { BlobCipher } from '../encryption/encrypted-blobs.ts'
-import type { Reader, Tx } from './tables.ts'
+import { insertRow, rowOf, rowsOf } from './statements.ts'
+import type { BlobTable, Reader, Tx } from './tables.ts'
 
 /** A blob with what is needed to read what it means. */
 export interface StoredBlob extends Blob {
@@ -9,32 +11,41 @@ export interface StoredBlob extends Blob {
 }
 
 export async function insertBlob(tx: Tx, blob: StoredBlob): Promise<void> {
-  await tx.db
-    .insertInto('blob')
-    .values({
-      id: blob.id,
-      size: blob.sizeBytes,
-      block_crcs: blob.blockCrcs,
-      cipher: blob.cipher && JSON.stringify(blob.cipher),
-      block_tags: blob.blockTags,
-    })
-    .execute()
+  await insertRow(tx.db, 'blob', {
+    id: blob.id,
+    size: blob.sizeBytes,
+    block_crcs: blob.blockCrcs,
+    cipher: blob.cipher && JSON.stringify(blob.cipher),
+    block_tags: blob.blockTags,
+    bytes: blob.bytes ?? null,
+  })
 }
 
 export async function loadBlob(db: Reader, id: string): Promise<StoredBlob> {
-  const row = await db.selectFrom('blob').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  const row = await rowOf<BlobTable>(db, 'select * from blob where id = ?', [id])
+  if (!row) throw new Error(`the index has no bytes ${id}`)
+  return storedBlob(row)
+}
+
+export function storedBlob(row: BlobTable): StoredBlob {
   return {
     id: row.id,
     sizeBytes: row.size,
     blockCrcs: row.block_crcs,
     cipher: row.cipher === null ? null : (JSON.parse(row.cipher) as BlobCipher),
     blockTags: row.block_tags,
+    bytes: row.bytes,
   }
 }
 
-/** All ids that the index knows; for the sweep at start. */
+/** All ids that the index knows of bytes that the driver has; for the sweep at start. */
 export async function allBlobIds(db: Reader): Promise<Set<string>> {
-  return new Set((await db.selectFrom('blob').select('id').execute()).map((row) => row.id))
+  const rows = await db
+    .selectFrom('blob')
+    .select('id')
+    .where((eb) => eb.or([eb('id', '<', smallIds.from), eb('id', '>=', smallIds.to)]))
+    .execute()
+  return new Set(rows.map((row) => row.id))
 }
 
 /** Rows of bytes that no object and no part of an upload names. */
@@ -56,19 +67,15 @@ export async function unnamedBlobIds(db: Reader): Promise<string[]> {
   return rows.map((row) => row.id)
 }
 
+const namers =
+  'select 1 from segment where blob_id = ? union all select 1 from part where blob_id = ? limit 1'
+
 /** Drops those of the blobs that nothing names any more, and answers which: their bytes may go after the commit. */
 export async function dropUnnamedBlobs(tx: Tx, ids: readonly string[]): Promise<string[]> {
   const dropped: string[] = []
   for (const id of new Set(ids)) {
-    const segment = await tx.db
-      .selectFrom('segment')
-      .select('size')
-      .where('blob_id', '=', id)
-      .executeTakeFirst()
-    const part =
-      segment ?? (await tx.db.selectFrom('part').select('size').where('blob_id', '=', id).executeTakeFirst())
-    if (part) continue
-    await tx.db.deleteFrom('blob').where('id', '=', id).execute()
+    if (await rowOf(tx.db, namers, [id, id])) continue
+    await rowsOf(tx.db, 'delete from blob where id = ?', [id])
     dropped.push(id)
   }
   return dropped

@@ -1,9 +1,10 @@
 import { noSuchBucket } from '@mallee/s3-api'
 import { withSettings, type Bucket } from './bucket-settings.ts'
+import { rowOf } from './statements.ts'
 import type { BucketTable, Reader, Tx } from './tables.ts'
 
 export async function findBucket(db: Reader, name: string): Promise<Bucket | null> {
-  const row = await db.selectFrom('bucket').selectAll().where('name', '=', name).executeTakeFirst()
+  const row = await rowOf<BucketTable>(db, 'select * from bucket where name = ?', [name])
   return row ? withSettings(row) : null
 }
 

@@ -1,14 +1,36 @@
 import { endOfPrefix, lowerBound, type KeyCursor } from './walk-keys.ts'
-import type { ObjectTable, Reader, SegmentTable } from './tables.ts'
+import { smallIds } from '../drivers/small-bytes.ts'
+import { rowOf, rowsOf } from './statements.ts'
+import type { BlobTable, ObjectTable, Reader, SegmentTable } from './tables.ts'
 
 /** What a key holds now; null where there is nothing, or a delete marker. */
 export async function findObject(db: Reader, bucket: string, key: string): Promise<ObjectTable | null> {
-  const found = db.selectFrom('object').selectAll().where('bucket', '=', bucket).where('key', '=', key)
-  return (await found.executeTakeFirst()) ?? null
+  return rowOf<ObjectTable>(db, 'select * from object where bucket = ? and key = ?', [bucket, key])
 }
 
-export function segmentsOf(db: Reader, objectId: string): Promise<SegmentTable[]> {
-  return db.selectFrom('segment').selectAll().where('object_id', '=', objectId).orderBy('position').execute()
+export function segmentsOf(db: Reader, objectId: string): Promise<readonly SegmentTable[]> {
+  return rowsOf<SegmentTable>(db, 'select * from segment where object_id = ? order by position', [objectId])
+}
+
+/** A segment, with its bytes where they are in the index. */
+export interface ReadySegment extends SegmentTable {
+  readonly small: BlobTable | null
+}
+
+/** By one statement, so that what it finds was there at one moment. */
+export async function readySegmentsOf(db: Reader, objectId: string): Promise<ReadySegment[]> {
+  const rows = await rowsOf<SegmentTable & BlobTable & { segment_size: number; small: string | null }>(
+    db,
+    `select segment.object_id, segment.position, segment.blob_id, segment.size as segment_size, blob.id as small, blob.size,
+      blob.block_crcs, blob.cipher, blob.block_tags, blob.bytes
+      from segment left join blob on blob.id = segment.blob_id and segment.blob_id >= ? and segment.blob_id < ?
+      where segment.object_id = ? order by segment.position`,
+    [smallIds.from, smallIds.to, objectId],
+  )
+  return rows.map(({ object_id, position, blob_id, segment_size, small, ...blob }) => ({
+    ...{ object_id, position, blob_id, size: segment_size },
+    small: small === null ? null : { ...blob, id: small },
+  }))
 }
 
 /** Current objects of a bucket in the order of their keys, from the cursor on. */

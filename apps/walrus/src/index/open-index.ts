@@ -1,8 +1,9 @@
 import { openSqliteStore } from '@mallee/state-store'
 import { firstIndex } from './migrations/0001-first-index.ts'
 import { versionsAndAccess } from './migrations/0002-versions-and-access.ts'
+import { smallBytes } from './migrations/0003-small-bytes.ts'
 import type { Index, IndexTables } from './tables.ts'
 
 export function openIndex(file: string): Promise<Index> {
-  return openSqliteStore<IndexTables>({ file, migrations: [firstIndex, versionsAndAccess] })
+  return openSqliteStore<IndexTables>({ file, migrations: [firstIndex, versionsAndAccess, smallBytes] })
 }

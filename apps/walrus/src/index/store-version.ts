@@ -1,5 +1,6 @@
 import { dropUnnamedBlobs } from './blob-rows.ts'
 import { findObject, segmentsOf } from './object-rows.ts'
+import { insertRow, rowsOf } from './statements.ts'
 import type { ObjectTable, PastTable, SegmentTable, Tx } from './tables.ts'
 import { findVersion, newestPast, type Version } from './version-rows.ts'
 
@@ -27,14 +28,16 @@ export async function storeVersion(
 ): Promise<{ row: ObjectTable; dropped: string[] }> {
   const { seq, dropped } = await makeRoom(tx, version.bucket, version.key, version.modified_at, versioning)
   const row: ObjectTable = { ...version, seq }
-  await tx.db.insertInto('object').values(row).execute()
+  await insertRow(tx.db, 'object', { ...row })
   const rows = segments.map((segment) => ({ ...segment, object_id: row.id }))
-  for (let at = 0; at < rows.length; at += rowsPerInsert) {
-    await tx.db
-      .insertInto('segment')
-      .values(rows.slice(at, at + rowsPerInsert))
-      .execute()
-  }
+  if (rows.length === 1) await insertRow(tx.db, 'segment', { ...rows[0] })
+  else
+    for (let at = 0; at < rows.length; at += rowsPerInsert) {
+      await tx.db
+        .insertInto('segment')
+        .values(rows.slice(at, at + rowsPerInsert))
+        .execute()
+    }
   return { row, dropped: await dropUnnamedBlobs(tx, dropped) }
 }
 
@@ -118,8 +121,8 @@ async function makeRoom(
 
 async function detach(tx: Tx, { row, place }: Version): Promise<string[]> {
   const segments = await segmentsOf(tx.db, row.id)
-  await tx.db.deleteFrom('segment').where('object_id', '=', row.id).execute()
-  await tx.db.deleteFrom(place).where('id', '=', row.id).execute()
+  await rowsOf(tx.db, 'delete from segment where object_id = ?', [row.id])
+  await rowsOf(tx.db, `delete from ${place} where id = ?`, [row.id])
   return segments.flatMap((segment) => segment.blob_id ?? [])
 }
 

@@ -74,6 +74,8 @@ export interface BlobTable {
   cipher: string | null
   /** The cipher's tags, 16 bytes a block. */
   block_tags: Uint8Array | null
+  /** All of them, where they are so few that they are kept here. */
+  bytes: Uint8Array | null
 }
 
 export interface UploadTable {

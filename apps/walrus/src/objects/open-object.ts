@@ -1,11 +1,11 @@
-import { Readable } from 'node:stream'
 import { errorMessage, type Log } from '@mallee/base'
-import { blockBytes } from '../drivers/blob-driver.ts'
+import type { ReadHow } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import type { ObjectStream } from '../http/send-blocks.ts'
 import { readBlob } from '../encryption/encrypted-blobs.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
-import { loadBlob } from '../index/blob-rows.ts'
-import { findObject, segmentsOf } from '../index/object-rows.ts'
+import { loadBlob, storedBlob, type StoredBlob } from '../index/blob-rows.ts'
+import { findObject, readySegmentsOf, type ReadySegment } from '../index/object-rows.ts'
 import type { Index, ObjectTable, Reader, SegmentTable } from '../index/tables.ts'
 
 /** An object whose bytes stay until `release`, whatever happens to its key meanwhile. */
@@ -13,7 +13,9 @@ export interface OpenObject {
   readonly row: ObjectTable
   readonly segments: readonly SegmentTable[]
   /** From `start` to before `end`, every block checked before it is given. `key` is the client's, for SSE-C. */
-  bytes(start: number, end: number, key?: Buffer | null): AsyncGenerator<Buffer, void, void>
+  bytes(start: number, end: number, key?: Buffer | null, how?: ReadHow): AsyncGenerator<Buffer, void, void>
+  /** The same at once, where all of it was read with the row; null where it has to be streamed. */
+  bytesNow(start: number, end: number, key?: Buffer | null): Promise<Buffer | null>
   release(): void
 }
 
@@ -37,26 +39,50 @@ export async function openRow(
   for (;;) {
     const row = await index.read(find)
     if (!row) return null
-    const segments = await index.read((db) => segmentsOf(db, row.id))
-    const release = blobs.pin(segments.flatMap((segment) => segment.blob_id ?? []))
-    // Replaced between reading and pinning, its bytes may be gone already; looking again finds what is there now.
+    const segments = await index.read((db) => readySegmentsOf(db, row.id))
+    // Replaced since its row was read, it has no segments any more; looking again finds what is there now.
+    if (segments.reduce((sum, segment) => sum + segment.size, 0) !== row.size) continue
+    const ids = segments.flatMap((segment) => (segment.small ? [] : (segment.blob_id ?? [])))
+    if (ids.length === 0) return opened(deps, row, segments, () => {})
+    const release = blobs.pin(ids)
+    // Replaced between reading and pinning, its bytes may be gone already.
     const now = await index.read(find)
-    if (now?.id === row.id)
-      return {
-        row,
-        segments,
-        release,
-        bytes: (start, end, key = null) => readSegments(deps, segments, { start, end }, key),
-      }
+    if (now?.id === row.id) return opened(deps, row, segments, release)
     release()
+  }
+}
+
+function opened(
+  deps: ObjectSource,
+  row: ObjectTable,
+  segments: readonly ReadySegment[],
+  release: () => void,
+): OpenObject {
+  const bytes = (start: number, end: number, key: Buffer | null = null, how: ReadHow = {}) =>
+    readSegments(deps, segments, { start, end }, key, how)
+  return {
+    row,
+    segments,
+    release,
+    bytes,
+    async bytesNow(start, end, key = null) {
+      if (segments.some((segment) => !segment.small)) return null
+      const [only] = segments
+      if (segments.length === 1 && only?.small?.cipher === null)
+        return deps.blobs.readSmall(storedBlob(only.small), start, end)
+      const pieces: Buffer[] = []
+      for await (const piece of bytes(start, end, key)) pieces.push(piece)
+      return Buffer.concat(pieces)
+    },
   }
 }
 
 async function* readSegments(
   { index, blobs, masterKeys }: ObjectSource,
-  segments: readonly SegmentTable[],
+  segments: readonly ReadySegment[],
   { start, end }: { start: number; end: number },
   key: Buffer | null,
+  how: ReadHow,
 ): AsyncGenerator<Buffer, void, void> {
   let at = 0
   for (const segment of segments) {
@@ -64,28 +90,26 @@ async function* readSegments(
     const to = Math.min(end - at, segment.size)
     at += segment.size
     if (from >= to || segment.blob_id === null) continue
-    const { blob_id: blobId } = segment
-    const blob = await index.read((db) => loadBlob(db, blobId))
-    yield* readBlob(blobs, masterKeys, blob, { start: from, end: to }, key)
+    const { blob_id: blobId, small } = segment
+    const blob: StoredBlob = small ? storedBlob(small) : await index.read((db) => loadBlob(db, blobId))
+    yield* readBlob(blobs, masterKeys, blob, { start: from, end: to }, key, how)
   }
 }
 
-/** The bytes as a stream for a client; releases the object when it closes, however it ends. */
+/** The bytes as a stream for a client; releases the object when it ends, however it does. */
 export function streamObject(
   object: OpenObject,
   range: { start: number; end: number },
   log: Log,
   key: Buffer | null = null,
-): Readable {
+): ObjectStream {
   async function* logged() {
     try {
-      yield* object.bytes(range.start, range.end, key)
+      yield* object.bytes(range.start, range.end, key, { reuse: true })
     } catch (error) {
       log.error({ bucket: object.row.bucket, objectId: object.row.id, err: error }, errorMessage(error))
       throw error
     }
   }
-  const stream = Readable.from(logged(), { objectMode: false, highWaterMark: blockBytes })
-  stream.once('close', () => object.release())
-  return stream
+  return { blocks: logged(), release: object.release }
 }

@@ -3,8 +3,19 @@ import { mkdir, open, opendir, readdir, rm, stat, statfs, unlink, type FileHandl
 import path from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
-import { blockBytes, type Blob, type BlobDriver, type BlobWriter, type Space } from '../blob-driver.ts'
+import {
+  blockBytes,
+  type Blob,
+  type BlobDriver,
+  type BlobWriter,
+  type ReadHow,
+  type Space,
+} from '../blob-driver.ts'
+import { BlockPool } from './block-pool.ts'
 import { PosixWriter } from './posix-writer.ts'
+
+/** Blocks that are kept between two downloads. */
+const mostIdleBlocks = 32
 
 /**
  * Blobs as files: `blobs/XX/ID`, written as `incoming/ID` and renamed when they are on disk. A name comes from chance
@@ -14,6 +25,7 @@ export class PosixBlobs implements BlobDriver {
   readonly name = 'posix'
   private readonly dir: string
   private readonly random: Random
+  private readonly pool = new BlockPool(mostIdleBlocks)
   /** Being written at this moment. */
   private readonly writing = new Set<string>()
 
@@ -48,25 +60,30 @@ export class PosixBlobs implements BlobDriver {
     }
   }
 
-  async *read(blob: Blob, start: number, end: number): AsyncGenerator<Buffer, void, void> {
+  async *read(
+    blob: Blob,
+    start: number,
+    end: number,
+    { reuse = false }: ReadHow = {},
+  ): AsyncGenerator<Buffer, void, void> {
     if (start >= end) return
     const handle = await this.openForReading(blob)
+    const memory = reuse ? this.pool : freshBlocks
     const last = Math.floor((end - 1) / blockBytes)
     let index = Math.floor(start / blockBytes)
-    let next: Promise<Buffer> = readBlock(handle, blob, index)
+    let next: Promise<Buffer> | null = readBlock(handle, blob, index, memory)
     try {
       for (; index <= last; index += 1) {
-        const block = await next
+        const block = (await next) as Buffer
         // The next block is read while this one is on its way to the client.
-        if (index < last) {
-          next = readBlock(handle, blob, index + 1)
-          next.catch(() => {}) // awaited in the next round, or not at all when the reader went away
-        }
+        next = index < last ? readBlock(handle, blob, index + 1, memory) : null
+        next?.catch(() => {}) // awaited in the next round, or not at all when the reader went away
         const at = index * blockBytes
         yield block.subarray(Math.max(start - at, 0), Math.min(end - at, block.length))
+        memory.give(block)
       }
     } finally {
-      await next.catch(() => {})
+      await next?.then(memory.give.bind(memory), () => {})
       await handle.close()
     }
   }
@@ -142,10 +159,21 @@ async function changedAtMs(file: string): Promise<number | null> {
 
 const shardName = (number: number): string => (number % 256).toString(16).padStart(2, '0')
 
-async function readBlock(handle: FileHandle, blob: Blob, index: number): Promise<Buffer> {
+/** For readers that keep what they get. */
+const freshBlocks: Pick<BlockPool, 'take' | 'give'> = {
+  take: (lengthBytes) => Buffer.allocUnsafeSlow(lengthBytes),
+  give() {},
+}
+
+async function readBlock(
+  handle: FileHandle,
+  blob: Blob,
+  index: number,
+  memory: Pick<BlockPool, 'take'>,
+): Promise<Buffer> {
   const at = index * blockBytes
   const length = Math.min(blockBytes, blob.sizeBytes - at)
-  const block = Buffer.allocUnsafeSlow(length)
+  const block = memory.take(length)
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await handle.read(block, filled, length - filled, at + filled)

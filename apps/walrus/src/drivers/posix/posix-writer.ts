@@ -5,6 +5,8 @@ import { blockBytes, type Blob, type BlobWriter } from '../blob-driver.ts'
 
 /** Bytes gathered before they are handed to the kernel in one call. */
 const gatherBytes = 1024 * 1024
+/** What is written is brought to the disk from here on, so that the last fsync finds little left to do. */
+const syncEveryBytes = 8 * 1024 * 1024
 
 /** One blob on its way to disk: data, fsync, rename, fsync of the folder; only then may the index speak of it. */
 export class PosixWriter implements BlobWriter {
@@ -19,6 +21,10 @@ export class PosixWriter implements BlobWriter {
   private readonly crcs: number[] = []
   private crc = 0
   private crcBytes = 0
+  private unsyncedBytes = 0
+  private syncing: Promise<void> | null = null
+  /** An fsync that failed is not tried again: the kernel may have thrown the pages away. */
+  private syncError: unknown = null
   private state: 'open' | 'finished' | 'discarded' = 'open'
 
   constructor(options: {
@@ -51,6 +57,8 @@ export class PosixWriter implements BlobWriter {
     }
     if (this.crcBytes > 0) this.crcs.push(this.crc)
     await this.flush()
+    await this.syncing
+    if (this.syncError !== null) throw this.syncError
     await this.handle.datasync()
     await this.handle.close()
     await rename(this.temporary, this.file)
@@ -71,6 +79,7 @@ export class PosixWriter implements BlobWriter {
     if (this.state !== 'open') return
     this.state = 'discarded'
     this.gathered = []
+    await this.syncing
     await this.handle.close().catch(() => {}) // finish() may have closed it before its rename failed
     for (const file of [this.temporary, this.file]) {
       await unlink(file).catch((error: NodeJS.ErrnoException) => {
@@ -102,7 +111,21 @@ export class PosixWriter implements BlobWriter {
       const { bytesWritten } = await this.handle.writev(pending)
       length -= bytesWritten
       pending = afterBytes(pending, bytesWritten)
+      this.unsyncedBytes += bytesWritten
     }
+    if (this.unsyncedBytes >= syncEveryBytes && !this.syncing) this.syncEarly()
+  }
+
+  private syncEarly(): void {
+    this.unsyncedBytes = 0
+    this.syncing = this.handle
+      .datasync()
+      .catch((error: unknown) => {
+        this.syncError ??= error
+      })
+      .finally(() => {
+        this.syncing = null
+      })
   }
 }
 

@@ -1,0 +1,51 @@
+import type { FastifyReply } from 'fastify'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** Bytes on their way to a client, block by block. */
+export interface ObjectStream {
+  /** A block is good until the next one is asked for. */
+  readonly blocks: AsyncGenerator<Buffer, void, void>
+  /** Called once, however it ends. */
+  release(): void
+}
+
+/**
+ * Sends bytes past fastify, which would look at them and at their type. The next block is asked for when the kernel has
+ * taken this one, so that a client that reads slowly costs two blocks and not the object.
+ */
+export function sendBlocks(reply: FastifyReply, status: number, stream: ObjectStream): FastifyReply {
+  reply.hijack()
+  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
+  void pump(reply.raw, stream)
+  return reply
+}
+
+export function sendBytes(reply: FastifyReply, status: number, bytes: Buffer): FastifyReply {
+  reply.hijack()
+  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
+  reply.raw.end(bytes)
+  return reply
+}
+
+async function pump(response: ServerResponse, { blocks, release }: ObjectStream): Promise<void> {
+  try {
+    for await (const block of blocks) if (!(await isTaken(response, block))) return
+    response.end()
+  } catch {
+    response.destroy() // whoever gives the blocks has said why; a cut answer is no whole one
+  } finally {
+    release()
+  }
+}
+
+/** False where the client went away. */
+function isTaken(response: ServerResponse, block: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onClose = () => resolve(false)
+    response.once('close', onClose)
+    response.write(block, (error) => {
+      response.off('close', onClose)
+      resolve(!error)
+    })
+  })
+}
