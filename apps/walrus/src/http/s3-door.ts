@@ -1,9 +1,8 @@
 import { AwsError, parseForm, SigningKeyCache } from '@mallee/aws-protocol'
-import { newUuid, type Clock, type Log, type Random } from '@mallee/base'
+import { newUuid } from '@mallee/base'
 import {
   bucketOfHost,
   isWebsiteHost,
-  noSuchBucket,
   parseS3Address,
   S3Decoder,
   S3Encoder,
@@ -16,65 +15,26 @@ import {
 } from '@mallee/s3-api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authorizeRequest, hideMissing } from '../access/authorize-request.ts'
-import { Gate } from '../access/gate.ts'
 import { refuseUnknown } from '../actions/refuse-unknown.ts'
 import { s3Actions } from '../actions/s3-actions.ts'
-import type { BucketContext, S3Answer, S3Context } from '../actions/s3-context.ts'
+import type { S3Answer } from '../actions/s3-context.ts'
 import { corsHeaders } from '../cors/cors-rules.ts'
-import type { BlobKeeper } from '../drivers/blob-keeper.ts'
-import type { MasterKeys } from '../encryption/master-keys.ts'
 import { stopwatch } from '@mallee/service-kit'
-import type { AccessKeys } from '../identity/access-keys.ts'
 import { authenticate, type Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
 import { findBucket } from '../index/bucket-rows.ts'
-import type { Bucket } from '../index/bucket-settings.ts'
-import type { WalrusFigures } from '../metrics/walrus-figures.ts'
-import type { Index } from '../index/tables.ts'
-import type { AccessLog } from '../logging/access-log.ts'
-import { readForNode, type NodeReads } from './node-reads.ts'
+import { readForNode } from './node-reads.ts'
 import { authenticateForm } from './post-form.ts'
 import { inputOfForm, postObject } from './post-object.ts'
 import { preflight } from './preflight.ts'
 import { rawRequest, withQueryHeaders, type RawRequest } from './raw-request.ts'
 import { bytesOfFile, receiveForm } from './receive-form.ts'
 import { RequestBody, type BodyBytes } from './request-body.ts'
-import { originOf, requestFacts, type Origin } from './request-facts.ts'
+import { originOf } from './request-facts.ts'
 import { settleBody, sendAnswer, sendError } from './send-answer.ts'
 import { toS3Error } from './to-s3-error.ts'
+import { contextOf, requireBucket, type S3DoorDependencies, type Visit } from './visit.ts'
 import { serveWebsite } from './website.ts'
-
-export interface S3DoorDependencies {
-  readonly index: Index
-  readonly blobs: BlobKeeper
-  readonly masterKeys: MasterKeys
-  readonly keys: AccessKeys
-  readonly nodeReads: NodeReads
-  readonly region: string
-  readonly modernBuckets: boolean
-  readonly webhooks: ReadonlySet<string>
-  readonly wakeEvents: () => void
-  readonly accessLog: AccessLog
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly figures: WalrusFigures
-}
-
-/** One request on its way through. */
-interface Visit {
-  raw: RawRequest
-  readonly requestId: string
-  readonly log: Log
-  readonly startedMs: number
-  operation: string
-  /** The client that waited for it was told to send its body. */
-  continued: boolean
-  authenticated: Authenticated | null
-  bucket: Bucket | null
-  key: string | undefined
-  readonly origin: Origin
-}
 
 /**
  * S3's door: address → node or signature → route → decode → authorise → act → encode. The signature is judged before a
@@ -176,7 +136,7 @@ export class S3Door {
     // Who did not sign and asks for nothing by name is shown the door, as S3 does.
     if (caller === anonymous && address.bucket === undefined) throw s3Error('AccessDenied')
     if (!action) throw s3NotImplemented(visit.operation)
-    if (action.onBucket) this.requireBucket(visit, address, raw.headers['x-amz-expected-bucket-owner'])
+    if (action.onBucket) requireBucket(visit, address, raw.headers['x-amz-expected-bucket-owner'])
     const body = new RequestBody({
       message: raw.message,
       payload,
@@ -187,56 +147,13 @@ export class S3Door {
     })
     const input = await this.decode(visit.operation, { address, query, raw, body })
     refuseUnknown(action, input)
-    const context = this.context(visit, body)
+    const context = contextOf(this.deps, visit, body)
     await authorizeRequest(context, visit.operation, input, action.onBucket ? visit.bucket : null)
     try {
       return await action.run(context as never, input as never)
     } catch (error) {
       throw error instanceof AwsError ? await hideMissing(context.gate, visit.bucket, error) : error
     }
-  }
-
-  /** Throws NoSuchBucket; AccessDenied where it is not the expected owner's, or the asker does not pay. */
-  private requireBucket(visit: Visit, address: S3Address, expected: unknown): Bucket {
-    const { bucket } = visit
-    if (!bucket) throw noSuchBucket(address.bucket ?? '')
-    if (expected !== undefined && expected !== bucket.account_id) throw s3Error('AccessDenied')
-    const caller = visit.authenticated?.caller
-    const pays = visit.raw.headers['x-amz-request-payer'] === 'requester' && caller !== anonymous
-    if (bucket.set.requestPayer === 'Requester' && caller?.accountId !== bucket.account_id && !pays)
-      throw s3Error('AccessDenied')
-    return bucket
-  }
-
-  private context(visit: Visit, body: BodyBytes): BucketContext {
-    const { index, blobs, clock, random, region, masterKeys, modernBuckets, webhooks, wakeEvents, keys } =
-      this.deps
-    const authenticated = visit.authenticated as Authenticated
-    const gate = new Gate({
-      caller: authenticated.caller,
-      index,
-      facts: () => requestFacts(visit.raw, authenticated, clock.now()),
-    })
-    const context: S3Context = {
-      caller: authenticated.caller,
-      accounts: keys,
-      gate,
-      index,
-      blobs,
-      masterKeys,
-      clock,
-      random,
-      region,
-      modernBuckets,
-      webhooks,
-      wakeEvents,
-      log: visit.log,
-      requestId: visit.requestId,
-      sourceIp: visit.origin.ip,
-      body,
-    }
-    // An action that is about no bucket has a context that says so by its type.
-    return { ...context, bucket: visit.bucket as Bucket }
   }
 
   private authentication() {
@@ -247,8 +164,8 @@ export class S3Door {
     const { raw } = visit
     visit.operation = 'GetObject'
     visit.authenticated = { caller: anonymous, payload: { kind: 'unsigned' }, signed: null }
-    this.requireBucket(visit, address, undefined)
-    const context = this.context(visit, noBody)
+    requireBucket(visit, address, undefined)
+    const context = contextOf(this.deps, visit, noBody)
     return serveWebsite(context, context.gate, raw, { key: address.key ?? '', origin: visit.origin })
   }
 
@@ -262,11 +179,11 @@ export class S3Door {
     const form = await receiveForm(raw.message)
     const authenticated = authenticateForm(form.fields, address.bucket ?? '', this.authentication())
     visit.authenticated = authenticated
-    const bucket = this.requireBucket(visit, address, undefined)
+    const bucket = requireBucket(visit, address, undefined)
     const input = inputOfForm(this.decoder, bucket.name, form)
     visit.key = input.Key
     const file = bytesOfFile(form.file, authenticated.length, Number(headers['content-length']))
-    const context = this.context(visit, file)
+    const context = contextOf(this.deps, visit, file)
     await authorizeRequest(context, 'PutObject', { ...input }, bucket)
     const host = bucketOfHost(headers.host)
     const scheme = visit.origin.secure ? 'https' : 'http'
