@@ -187,6 +187,7 @@ export class NodeLoops {
     const { ledger } = this.parts
     return {
       prepare: (item, ports, signal) => preparer.prepare(item, ports, signal),
+      progress: (item) => preparer.progress?.(item) ?? null,
       disk: (item) => preparer.disk(item),
       hasDisk: (item) => preparer.hasDisk(item),
       readConsole: (item, maxBytes) => preparer.readConsole(item, maxBytes),
