@@ -66,7 +66,11 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const { index, blobs, masterKeys, figures, giveUpFolder } = await openStorage(config, deps, clock)
   const keys = new AccessKeys()
   const source = { index, blobs, masterKeys }
-  const background = new Background({ config, source, clock, random: systemRandom, log })
+  const background = new Background({
+    ...{ config, source, clock, log },
+    random: systemRandom,
+    onScrubbed: (bytes) => figures.scrubbed(bytes),
+  })
   let agent: WalrusAgent | null = null
   const images = () => agent?.images() ?? []
   const s3 = new S3Door({

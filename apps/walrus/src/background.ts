@@ -4,11 +4,15 @@ import { EventDelivery } from './events/deliver-events.ts'
 import { runLifecycle } from './lifecycle/lifecycle-run.ts'
 import { AccessLog } from './logging/access-log.ts'
 import type { ObjectSource } from './objects/open-object.ts'
+import { Scrubber } from './scrub/scrubber.ts'
 
 const eventsEveryMs = 30 * secondMs
 const logsEveryMs = 5 * minuteMs
 
-/** What walrus does without being asked: events, access logs, lifecycles. */
+/** A terabyte in a day and a half, at a hundredth of what a disk can read. */
+const scrubBytesPerSecond = 8 * 1024 * 1024
+
+/** What walrus does without being asked: events, access logs, lifecycles, the scrub. */
 export class Background {
   readonly events: EventDelivery
   readonly accessLog: AccessLog
@@ -18,7 +22,9 @@ export class Background {
     readonly clock: Clock
     readonly random: Random
     readonly log: Log
+    readonly onScrubbed: (bytes: number) => void
   }
+  private scrubbing: Promise<void> = Promise.resolve()
   private readonly stopping = new AbortController()
   private readonly timers: NodeJS.Timeout[] = []
   private running: Promise<unknown> = Promise.resolve()
@@ -38,6 +44,7 @@ export class Background {
     this.every(lifecycleSeconds === undefined ? hourMs : lifecycleSeconds * secondMs, () =>
       this.one('lifecycle', () => this.runLifecycle()),
     )
+    this.startScrub()
   }
 
   /** Follows all lifecycles once. */
@@ -54,8 +61,27 @@ export class Background {
     this.stopping.abort()
     for (const timer of this.timers) clearInterval(timer)
     await this.running
+    await this.scrubbing
     await this.events.stop()
     await this.accessLog.deliver()
+  }
+
+  private startScrub(): void {
+    const { config, source, clock, log, onScrubbed } = this.options
+    const bytesPerSecond = config.scrubBytesPerSecond ?? scrubBytesPerSecond
+    if (bytesPerSecond === 0) return
+    const { index, blobs } = source
+    const scrubber = new Scrubber({ index, blobs, bytesPerSecond, clock, log, onBytes: onScrubbed })
+    const { signal } = this.stopping
+    const again = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await scrubber
+          .run(signal)
+          .catch((error: unknown) => log.warn({ reason: errorMessage(error) }, 'the scrub was interrupted'))
+        await clock.sleep(minuteMs, signal)
+      }
+    }
+    this.scrubbing = again()
   }
 
   private every(ms: number, work: () => void): void {

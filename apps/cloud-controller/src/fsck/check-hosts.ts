@@ -81,6 +81,11 @@ function checkEntry(host: Host, entry: InventoryEntry): Finding[] {
     case 'blob':
       return checkLeftover(host, entry)
     case 'blob-row': {
+      if (entry.state === 'damaged') {
+        const what = 'bytes that were acknowledged are damaged, and are not served'
+        const remedy = 'The objects are named in walrus’ log; restore them from a backup, or delete them.'
+        return [finding('I6.bytes-damaged', at(host, entry), what, remedy)]
+      }
       const what = 'bytes that were acknowledged are not on the disk'
       return [finding('I6.bytes-lost', at(host, entry), what, 'Restore walrus’ data from a backup.')]
     }

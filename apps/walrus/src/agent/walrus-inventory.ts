@@ -6,6 +6,7 @@ import { isSmall } from '../drivers/small-bytes.ts'
 import { allBlobIds, dropUnnamedBlobs, unnamedBlobIds } from '../index/blob-rows.ts'
 import { imageNote } from '../images/image-inspector.ts'
 import { findObject } from '../index/object-rows.ts'
+import { damagedBlobs } from '../index/scrub-rows.ts'
 import type { Index } from '../index/tables.ts'
 
 interface Dependencies {
@@ -48,6 +49,8 @@ async function bytes({ index, blobs }: Dependencies): Promise<InventoryEntry[]> 
   }
   for (const id of await index.read(unnamedBlobIds))
     entries.push(entry('blob', id, { state: 'a row that no object names' }))
+  for (const { blob_id, found_at } of await index.read(damagedBlobs))
+    entries.push(entry('blob-row', blob_id, { state: 'damaged', changedAtMs: found_at }))
   for (const { id, changedAtMs } of await blobs.listUnfinished())
     entries.push(entry('temporary-file', `incoming/${id}`, { changedAtMs }))
   return entries

@@ -2,8 +2,12 @@ import { openSqliteStore } from '@mallee/state-store'
 import { firstIndex } from './migrations/0001-first-index.ts'
 import { versionsAndAccess } from './migrations/0002-versions-and-access.ts'
 import { smallBytes } from './migrations/0003-small-bytes.ts'
+import { scrubTables } from './migrations/0004-scrub.ts'
 import type { Index, IndexTables } from './tables.ts'
 
 export function openIndex(file: string): Promise<Index> {
-  return openSqliteStore<IndexTables>({ file, migrations: [firstIndex, versionsAndAccess, smallBytes] })
+  return openSqliteStore<IndexTables>({
+    file,
+    migrations: [firstIndex, versionsAndAccess, smallBytes, scrubTables],
+  })
 }

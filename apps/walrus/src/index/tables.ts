@@ -114,6 +114,23 @@ export interface EventDeliveryTable {
   next_at: number
 }
 
+/** One row: where the scrub is. */
+export interface ScrubTable {
+  id: number
+  /** The last blob that was read in this round. */
+  after: string
+  began_at: number
+  /** Null while the round goes on. */
+  ended_at: number | null
+}
+
+/** A blob whose bytes are not what was written. */
+export interface DamageTable {
+  blob_id: string
+  found_at: number
+  reason: string
+}
+
 export interface IndexTables {
   bucket: BucketTable
   object: ObjectTable
@@ -123,6 +140,8 @@ export interface IndexTables {
   upload: UploadTable
   part: PartTable
   event_delivery: EventDeliveryTable
+  scrub: ScrubTable
+  damage: DamageTable
 }
 
 export type Index = StateStore<IndexTables>

@@ -1,6 +1,7 @@
 import type { Metrics, Readiness } from '@mallee/service-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
+import { damageCount, scrubPosition } from '../index/scrub-rows.ts'
 import type { Index } from '../index/tables.ts'
 
 /** What walrus counts while it works. */
@@ -10,6 +11,7 @@ export interface WalrusFigures {
   request(request: { operation: string; code: string; seconds: number }): void
   written(bytes: number): void
   read(bytes: number): void
+  scrubbed(bytes: number): void
 }
 
 export function walrusFigures(metrics: Metrics): WalrusFigures {
@@ -20,12 +22,14 @@ export function walrusFigures(metrics: Metrics): WalrusFigures {
   )
   const written = metrics.counter('s3_bytes_received_total', 'Bytes of objects and parts that were stored.')
   const read = metrics.counter('s3_bytes_sent_total', 'Bytes of objects that were read for somebody.')
+  const scrubbed = metrics.counter('s3_scrub_bytes_total', 'Bytes that were read again to find damage.')
   return {
     metrics,
     request: ({ seconds, operation, code }) =>
       requests.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
     written: (bytes) => written.inc(bytes),
     read: (bytes) => read.inc(bytes),
+    scrubbed: (bytes) => scrubbed.inc(bytes),
   }
 }
 
@@ -44,6 +48,15 @@ export function registerWalrusGauges(metrics: Metrics, sources: { index: Index; 
   )
   metrics.gauge('s3_stored_bytes', 'Bytes that objects and parts take.', [], async (gauge) =>
     gauge.set(Number((await sum('blob')).bytes ?? 0)),
+  )
+  metrics.gauge('s3_scrub_damaged_blobs', 'Bytes of objects that were found damaged.', [], async (gauge) =>
+    gauge.set((await index.read(damageCount)).count),
+  )
+  metrics.gauge(
+    's3_scrub_round_timestamp_seconds',
+    'When every byte had last been read again, since the epoch; 0 for never.',
+    [],
+    async (gauge) => gauge.set(((await index.read(scrubPosition))?.ended_at ?? 0) / 1000),
   )
   metrics.gauge('s3_free_bytes', 'Bytes that are free where objects lie.', [], async (gauge) =>
     gauge.set((await blobs.space()).freeBytes),
