@@ -12,6 +12,7 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   requests: longRequests,
   crash: longCrash,
   'crash-real': realDozen,
+  's3-crash-states': () => told('apps/walrus/test/crash-states/long-main.ts'),
   policies: () => told('packages/iam-policy/test/long-main.ts'),
   outage: () => told('test/system/outage.ts'),
   reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),

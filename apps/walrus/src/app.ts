@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
@@ -7,18 +6,14 @@ import { Metrics, SharedListener, startHealthServer, type Readiness, type Servic
 import { Background } from './background.ts'
 import { WalrusAgent } from './agent/walrus-agent.ts'
 import type { WalrusConfig } from './config.ts'
-import type { BlobDriver } from './drivers/blob-driver.ts'
-import { BlobKeeper } from './drivers/blob-keeper.ts'
-import { claimFolder } from './drivers/folder-claim.ts'
-import { openDriver } from './drivers/open-driver.ts'
-import { MasterKeys } from './encryption/master-keys.ts'
+import type { BlobKeeper } from './drivers/blob-keeper.ts'
+import type { MasterKeys } from './encryption/master-keys.ts'
 import { S3Door } from './http/s3-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
-import { allBlobIds } from './index/blob-rows.ts'
-import { openIndex } from './index/open-index.ts'
 import type { Index } from './index/tables.ts'
-import { registerWalrusGauges, walrusFigures, walrusReadiness } from './metrics/walrus-figures.ts'
+import { walrusReadiness } from './metrics/walrus-figures.ts'
 import { createHttpServer } from './listener.ts'
+import { openStorage, type StorageDependencies } from './open-storage.ts'
 
 export { walrusSchema, type WalrusConfig } from './config.ts'
 
@@ -26,12 +21,6 @@ export { registerWalrusGauges, walrusFigures } from './metrics/walrus-figures.ts
 
 /** Longest wait for downloads and uploads under way when walrus stops. */
 const closeGraceMs = 5_000
-
-/**
- * Up to here a row in the index is cheaper than a file: the commit that names an object carries its bytes too. Measured
- * with `npm run bench s3`.
- */
-const smallObjectBytes = 32 * 1024
 
 /** Walrus without its socket: a door that can be injected into, and its agent. */
 export interface Walrus {
@@ -49,15 +38,10 @@ export interface Walrus {
   close(): Promise<void>
 }
 
-export interface WalrusDependencies {
-  readonly log: Log
+export interface WalrusDependencies extends StorageDependencies {
   readonly clock?: Clock
-  /** Figures of the process that this runs in; a registry of its own where not given. */
-  readonly metrics?: Metrics
   /** In tests: a cloud without a socket. */
   readonly cloud?: Cloud
-  /** In tests: faults of the disk. */
-  readonly faults?: (driver: BlobDriver) => BlobDriver
 }
 
 export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies): Promise<Walrus> {
@@ -129,29 +113,6 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       await giveUpFolder()
     },
   }
-}
-
-/** Index and bytes, with nothing in the one that is not in the other. */
-async function openStorage(config: WalrusConfig, deps: WalrusDependencies, clock: Clock) {
-  const { log } = deps
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-  await mkdir(config.dir, { recursive: true, mode: 0o700 })
-  const giveUpFolder = await claimFolder(config.dataDir, clock)
-  const index = await openIndex(path.join(config.dataDir, 'index.db'))
-  const driver = await openDriver(config.dataDir, config.store, clock)
-  const figures = walrusFigures(deps.metrics ?? new Metrics())
-  const blobs = new BlobKeeper({
-    driver: deps.faults?.(driver) ?? driver,
-    log,
-    onBytes: figures,
-    smallBytes: config.smallObjectBytes ?? smallObjectBytes,
-    clock,
-  })
-  registerWalrusGauges(figures.metrics, { index, blobs })
-  const known = await index.read(allBlobIds)
-  const swept = await blobs.sweep((id) => known.has(id))
-  if (swept > 0) log.info({ swept }, 'removed bytes that no object names')
-  return { index, blobs, masterKeys: await MasterKeys.open(config.dir), figures, giveUpFolder }
 }
 
 const tlsOf = (identity: AgentIdentity) => ({

@@ -11,6 +11,7 @@ import { createAuthority, issueCertificate, walrusServerName, type KeyAndCertifi
 import { buildWalrus, type Walrus } from '../src/app.ts'
 import type { WalrusConfig } from '../src/config.ts'
 import type { BlobDriver } from '../src/drivers/blob-driver.ts'
+import type { StorageDependencies } from '../src/open-storage.ts'
 import { FakeCloud } from './fake-cloud.ts'
 
 export interface Reply {
@@ -58,6 +59,8 @@ export class WalrusUnderTest {
   private readonly clock: Clock
   walrus!: Walrus
   faults: ((driver: BlobDriver) => BlobDriver) | null = null
+  /** Faults of the index, and whom commits are told. */
+  storage: Pick<StorageDependencies, 'indexFaults' | 'onCommit'> = {}
   url = ''
 
   private constructor(
@@ -125,6 +128,7 @@ export class WalrusUnderTest {
       clock: this.clock,
       cloud: this.cloud,
       ...(this.faults ? { faults: this.faults } : {}),
+      ...this.storage,
     })
     this.url = await this.walrus.listener.listen(this.config.listen)
     await this.walrus.join()

@@ -1,12 +1,13 @@
-import { openSqliteStore } from '@mallee/state-store'
+import { openSqliteStore, type CommitObserver } from '@mallee/state-store'
 import { firstIndex } from './migrations/0001-first-index.ts'
 import { versionsAndAccess } from './migrations/0002-versions-and-access.ts'
 import { smallBytes } from './migrations/0003-small-bytes.ts'
 import { scrubTables } from './migrations/0004-scrub.ts'
 import type { Index, IndexTables } from './tables.ts'
 
-export function openIndex(file: string): Promise<Index> {
+export function openIndex(file: string, onCommit?: CommitObserver): Promise<Index> {
   return openSqliteStore<IndexTables>({
+    ...(onCommit ? { onCommit } : {}),
     file,
     migrations: [firstIndex, versionsAndAccess, smallBytes, scrubTables],
   })

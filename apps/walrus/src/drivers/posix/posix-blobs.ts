@@ -1,5 +1,5 @@
-import { constants, type Dirent } from 'node:fs'
-import { mkdir, open, opendir, readdir, rm, stat, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rm, stat, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
@@ -13,6 +13,10 @@ import {
 } from '../blob-driver.ts'
 import { BlockPool } from './block-pool.ts'
 import { PosixWriter } from './posix-writer.ts'
+
+const shardCount = 256
+/** Folders that are listed together. */
+const shardsAtOnce = 32
 
 /** Blocks that are kept between two downloads. */
 const mostIdleBlocks = 32
@@ -39,8 +43,11 @@ export class PosixBlobs implements BlobDriver {
     const blobs = new PosixBlobs(dir, random)
     await rm(path.join(dir, 'incoming'), { recursive: true, force: true })
     await mkdir(path.join(dir, 'incoming'), { recursive: true, mode: 0o700 })
-    for (let shard = 0; shard < 256; shard += 1)
-      await mkdir(path.join(dir, 'blobs', shardName(shard)), { recursive: true, mode: 0o700 })
+    await mkdir(path.join(dir, 'blobs'), { recursive: true, mode: 0o700 })
+    const present = new Set(await readdir(path.join(dir, 'blobs')))
+    const shards = Array.from({ length: shardCount }, (_value, number) => shardName(number))
+    for (const shard of shards.filter((name) => !present.has(name)))
+      await mkdir(path.join(dir, 'blobs', shard), { mode: 0o700 })
     await syncFolder(path.join(dir, 'blobs'))
     await syncFolder(dir)
     return blobs
@@ -96,9 +103,11 @@ export class PosixBlobs implements BlobDriver {
 
   async *list(): AsyncIterable<string> {
     const root = path.join(this.dir, 'blobs')
-    for (const shard of await readdir(root)) {
-      const entries = (await opendir(path.join(root, shard))) as AsyncIterable<Dirent>
-      for await (const entry of entries) yield entry.name
+    const shards = await readdir(root)
+    for (let at = 0; at < shards.length; at += shardsAtOnce) {
+      const some = shards.slice(at, at + shardsAtOnce)
+      for (const names of await Promise.all(some.map((shard) => readdir(path.join(root, shard)))))
+        yield* names
     }
   }
 
@@ -157,7 +166,7 @@ async function changedAtMs(file: string): Promise<number | null> {
   }
 }
 
-const shardName = (number: number): string => (number % 256).toString(16).padStart(2, '0')
+const shardName = (number: number): string => (number % shardCount).toString(16).padStart(2, '0')
 
 /** For readers that keep what they get. */
 const freshBlocks: Pick<BlockPool, 'take' | 'give'> = {
