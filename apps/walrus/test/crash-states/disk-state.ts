@@ -68,7 +68,7 @@ function torn(bytes: Buffer, random: Random): Buffer | null {
   if (fate < 0.5) return bytes
   const copy = Buffer.from(bytes)
   for (let at = 0; at < copy.length; at += pageBytes)
-    if (random.fraction() < 0.5) copy.fill(0, at, at + pageBytes)
+    if (random.fraction() < 0.5) copy.fill(0, at, Math.min(at + pageBytes, copy.length))
   return fate < 0.8 ? copy : copy.subarray(0, Math.floor(random.fraction() * copy.length))
 }
 
