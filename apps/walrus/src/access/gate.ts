@@ -34,6 +34,8 @@ export class Gate {
   /** Condition keys of the request itself; made only where a policy asks. */
   private readonly facts: () => Readonly<Record<string, ContextValue>>
 
+  private current: ObjectTable | null = null
+
   constructor(options: {
     caller: Caller
     index: Index
@@ -123,9 +125,19 @@ export class Gate {
     })
   }
 
+  /** What the key held when it was judged, once: who reads it next reads what was allowed, and need not look again. */
+  takeCurrent(bucket: Bucket, key: string): ObjectTable | null {
+    const { current } = this
+    this.current = null
+    return current?.bucket === bucket.name && current.key === key ? current : null
+  }
+
   private async rowOf({ bucket, key, versionId }: Asked): Promise<ObjectTable | null> {
     if (key === undefined) return null
-    if (versionId === undefined) return this.index.read((db) => findObject(db, bucket.name, key))
+    if (versionId === undefined) {
+      this.current = await this.index.read((db) => findObject(db, bucket.name, key))
+      return this.current
+    }
     return (await this.index.read((db) => findVersion(db, bucket.name, key, versionId)))?.row ?? null
   }
 }

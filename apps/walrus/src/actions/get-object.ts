@@ -62,7 +62,9 @@ export async function openVersion(
 ): Promise<OpenObject> {
   const object = await openRow(
     context,
-    async (db) => (await requireVersion(db, context.bucket, key, versionId)).row,
+    async (db) =>
+      (versionId === undefined ? context.gate.takeCurrent(context.bucket, key) : null) ??
+      (await requireVersion(db, context.bucket, key, versionId)).row,
   )
   if (!object) throw new Error('a version is found, or refused by name')
   return object

@@ -1,8 +1,7 @@
 import { uriEncode } from '@mallee/aws-protocol'
 import { s3Error, type S3 } from '@mallee/s3-api'
-import { scanObjects } from '../index/object-rows.ts'
+import { scanObjects, type ListedObject } from '../index/object-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
-import type { ObjectTable } from '../index/tables.ts'
 import { walkKeys, type Page } from '../index/walk-keys.ts'
 import { ownerOf } from '../objects/new-version.ts'
 import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
@@ -37,7 +36,7 @@ interface ListInput {
 async function page(context: BucketContext, input: ListInput, after: string) {
   const limit = pageSize(input.MaxKeys, 'max-keys')
   const prefix = input.Prefix ?? ''
-  const found: Page<ObjectTable> = await walkKeys({
+  const found: Page<ListedObject> = await walkKeys({
     scan: (cursor, rows) => context.index.read((db) => scanObjects(db, input.Bucket, prefix, cursor, rows)),
     prefix,
     delimiter: input.Delimiter ?? '',
@@ -61,7 +60,7 @@ async function page(context: BucketContext, input: ListInput, after: string) {
 }
 
 const shown = (
-  row: ObjectTable,
+  row: ListedObject,
   text: (key: string) => string,
   owner: S3.Owner | undefined,
 ): S3.AwsObject => ({
@@ -79,7 +78,7 @@ const shown = (
     : {}),
 })
 
-export function shownOwner(row: ObjectTable, bucket: Bucket): S3.Owner {
+export function shownOwner(row: Parameters<typeof ownerOf>[0], bucket: Bucket): S3.Owner {
   const owner = ownerOf(row, bucket)
   return { ID: owner.canonicalId, DisplayName: owner.name }
 }
@@ -108,7 +107,7 @@ const listV2 = defineBucketAction(
     const token = input.ContinuationToken
     const after = token === undefined ? (input.StartAfter ?? '') : keyOfToken(token)
     const { found, text, output } = await page(context, input, after)
-    const ownerFor = (row: ObjectTable) => (input.FetchOwner ? shownOwner(row, context.bucket) : undefined)
+    const ownerFor = (row: ListedObject) => (input.FetchOwner ? shownOwner(row, context.bucket) : undefined)
     return {
       output: {
         ...output,
