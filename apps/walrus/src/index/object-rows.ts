@@ -17,15 +17,18 @@ export interface ReadySegment extends SegmentTable {
   readonly small: BlobTable | null
 }
 
+// Bounds in the text and not as parameters: SQLite plans a statement anew when a parameter of a range changes.
+const isSmallId = `>= '${smallIds.from}' and segment.blob_id < '${smallIds.to}'`
+
 /** By one statement, so that what it finds was there at one moment. */
 export async function readySegmentsOf(db: Reader, objectId: string): Promise<ReadySegment[]> {
   const rows = await rowsOf<SegmentTable & BlobTable & { segment_size: number; small: string | null }>(
     db,
     `select segment.object_id, segment.position, segment.blob_id, segment.size as segment_size, blob.id as small, blob.size,
       blob.block_crcs, blob.cipher, blob.block_tags, blob.bytes
-      from segment left join blob on blob.id = segment.blob_id and segment.blob_id >= ? and segment.blob_id < ?
+      from segment left join blob on blob.id = segment.blob_id and segment.blob_id ${isSmallId}
       where segment.object_id = ? order by segment.position`,
-    [smallIds.from, smallIds.to, objectId],
+    [objectId],
   )
   return rows.map(({ object_id, position, blob_id, segment_size, small, ...blob }) => ({
     ...{ object_id, position, blob_id, size: segment_size },
