@@ -95,6 +95,7 @@ export async function verifyS3SigV2(
   request: S3SigV2Request,
   options: Pick<VerifyOptions, 'secretOf' | 'now'>,
 ): Promise<{ accessKeyId: string; presigned: boolean }> {
+  refuseTwice(request.rawQuery)
   const claim = claimOf(request, options.now)
   const secret = await options.secretOf(
     claim.accessKeyId,
@@ -108,6 +109,18 @@ export async function verifyS3SigV2(
   })
   if (!fits.includes(true)) throw new SignatureError('s3', 'mismatch')
   return { accessKeyId: claim.accessKeyId, presigned: claim.presigned }
+}
+
+/** A header that stands twice in the query could be signed as the one and taken as the other. */
+function refuseTwice(rawQuery: string): void {
+  const seen = new Set<string>()
+  for (const [name] of parameters(rawQuery)) {
+    const lower = name.toLowerCase()
+    if (!lower.startsWith('x-amz-')) continue
+    if (seen.has(lower))
+      throw new SignatureError('s3', 'malformedQuery', `${lower.slice(0, 60)} is given twice.`)
+    seen.add(lower)
+  }
 }
 
 function claimOf({ headers, rawQuery }: S3SigV2Request, now: Date): Claim {

@@ -26,9 +26,11 @@ export function parseS3Address(
   rawPath: string,
   options: AddressOptions = {},
 ): S3Address {
-  const path = withoutPrefix(rawPath, options.pathPrefixes ?? eucalyptusPathPrefixes)
-  const rest = path.startsWith('/') ? path.slice(1) : path
   const virtual = bucketOfHost(host, options.baseHosts ?? [])
+  // Where the host names the bucket, the path is the key, whatever it looks like.
+  const prefixes = virtual === undefined ? (options.pathPrefixes ?? eucalyptusPathPrefixes) : []
+  const path = withoutPrefix(rawPath, prefixes)
+  const rest = path.startsWith('/') ? path.slice(1) : path
   if (virtual !== undefined) return { bucket: virtual, key: decodedKey(rest) }
   const slash = rest.indexOf('/')
   const bucket = decoded(slash < 0 ? rest : rest.slice(0, slash))

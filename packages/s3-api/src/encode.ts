@@ -113,10 +113,10 @@ function location(output: Values, namespace: string): { text: string; type: stri
   }
 }
 
-/** What cannot stand in a header is replaced: a value must not add headers of its own. */
+/** What cannot stand in a header is replaced: a value must not add headers of its own, nor be one that Node refuses. */
 function headerSafe(text: string): string {
   // eslint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u0008\u000A-\u001F\u007F]/g, ' ')
+  return text.replaceAll(/[\u0000-\u0008\u000A-\u001F\u007F]/g, ' ').replaceAll(/[^\u0000-\u00FF]/gu, '?')
 }
 
 /** S3's error document. `resource` is the path asked for; further elements come from `error.details`. */

@@ -93,10 +93,16 @@ test('what breaks off goes on where it was, and so does what a crash ended', asy
   expect(cache.underWay()).toEqual([])
 })
 
-test('a beginning that was damaged is thrown away with the rest', async () => {
+test('a beginning that was damaged is fetched anew, once', async () => {
+  const part = (cache: ImageCache) => `${cache.pathOf(artifact('bytes'))}.part`
   const cache = await cacheServing('bytes')
-  await writeFile(`${cache.pathOf(artifact('bytes'))}.part`, 'X')
-  await expect(cache.ensure(artifact('bytes'))).rejects.toThrow('are not those that were registered')
-  expect(await readdir(dir)).toEqual([])
+  await writeFile(part(cache), 'X')
   await cache.ensure(artifact('bytes'))
+  expect(fetches).toBe(2)
+  const wrong = await cacheServing('wrong')
+  await rm(wrong.pathOf(artifact('bytes')))
+  await writeFile(part(wrong), 'X')
+  await expect(wrong.ensure(artifact('bytes'))).rejects.toThrow('are not those that were registered')
+  expect(await readdir(dir)).toEqual([])
+  expect(fetches).toBe(4)
 })

@@ -104,7 +104,16 @@ export class ImageCache {
   private async download(artifact: Artifact, file: string, requestId: string | null): Promise<string> {
     const part = `${file}.part`
     try {
-      const digest = await this.receive(artifact, part, requestId)
+      // What a crash left may have length without bytes: then it is fetched from its beginning, once.
+      const old = await stat(part).then(
+        ({ size }) => size > 0,
+        () => false,
+      )
+      let digest = await this.receive(artifact, part, requestId)
+      if (digest !== artifact.sha256 && old) {
+        await rm(part, { force: true })
+        digest = await this.receive(artifact, part, requestId)
+      }
       if (digest !== artifact.sha256) throw mismatch(artifact)
       await rename(part, file)
       const { imageId, sizeBytes } = artifact

@@ -18,8 +18,6 @@ const needs: Readonly<Record<string, AclNeed>> = {
   's3:ListBucketMultipartUploads': onBucket('READ'),
   's3:PutObject': onBucket('WRITE'),
   's3:DeleteObject': onBucket('WRITE'),
-  's3:AbortMultipartUpload': onBucket('WRITE'),
-  's3:ListMultipartUploadParts': onBucket('WRITE'),
   's3:GetBucketAcl': onBucket('READ_ACP'),
   's3:PutBucketAcl': onBucket('WRITE_ACP'),
   's3:GetObject': onObject('READ'),

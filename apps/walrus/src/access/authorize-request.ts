@@ -4,6 +4,7 @@ import { anonymous, type Caller } from '../identity/caller.ts'
 import { findObject } from '../index/object-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
+import { findUpload, initiatorOf } from '../index/upload-rows.ts'
 import { newestPast } from '../index/version-rows.ts'
 import type { Gate } from './gate.ts'
 
@@ -28,6 +29,8 @@ export async function authorizeRequest(
     if (caller === anonymous) throw s3Error('AccessDenied')
     return
   }
+  // An upload is somebody's: nobody knows later who nobody was.
+  if (operation === 'CreateMultipartUpload' && caller === anonymous) throw s3Error('AccessDenied')
   if (operation === 'DeleteObjects') return
   for (const { action, on } of neededPermissions(operation as S3Operation, input)) {
     if (on === 'source' || on === 'service' || action === 's3:BypassGovernanceRetention') continue
@@ -38,6 +41,7 @@ export async function authorizeRequest(
     const answer = await gate.decide({ action, bucket, key, versionId, creating, context })
     if (answer === 'allow') continue
     if (ownersRefuge(operation, caller, bucket)) continue
+    if (answer === 'implicitDeny' && (await isInitiator(deps, operation, input))) continue
     if (answer === 'implicitDeny' && (await isMissing(deps, operation, input, bucket))) continue
     throw s3Error('AccessDenied')
   }
@@ -54,6 +58,17 @@ export async function hideMissing(gate: Gate, bucket: Bucket | null, error: AwsE
 function ownersRefuge(operation: string, caller: Caller, bucket: Bucket): boolean {
   const mends = ['GetBucketPolicy', 'PutBucketPolicy', 'DeleteBucketPolicy'].includes(operation)
   return mends && caller.accountId === bucket.account_id
+}
+
+/** Who began an upload may look at it and give it up, whatever else it may do. */
+async function isInitiator(
+  { caller, index }: { caller: Caller; index: Index },
+  operation: string,
+  input: Input,
+): Promise<boolean> {
+  if (caller === anonymous || !['AbortMultipartUpload', 'ListParts'].includes(operation)) return false
+  const upload = await index.read((db) => findUpload(db, input['UploadId'] as string))
+  return upload !== null && initiatorOf(upload) === caller.canonicalId
 }
 
 /** Who may list learns from a read that there is no such key; nobody else does. */

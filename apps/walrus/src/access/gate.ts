@@ -64,6 +64,11 @@ export class Gate {
     return this.allows({ action, bucket, key, versionId })
   }
 
+  /** A condition on what is there tells of it: only who may read it may ask. Throws AccessDenied. */
+  async requireComparing(bucket: Bucket, key: string, etag: string | undefined): Promise<void> {
+    if (etag !== undefined && etag !== '*') await this.require({ action: 's3:GetObject', bucket, key })
+  }
+
   /** To read what is to be copied. Throws AccessDenied. */
   requireSource(bucket: Bucket, key: string, versionId: string | undefined): Promise<void> {
     const action = versionId === undefined ? 's3:GetObject' : 's3:GetObjectVersion'
@@ -75,14 +80,19 @@ export class Gate {
     const need = needOf(asked)
     const row = need?.on === 'object' || bucket.set.policy !== undefined ? await this.rowOf(asked) : null
     const foreign = isForeign(row, bucket)
-    const byPolicy = this.byPolicy(asked, row, foreign)
+    const byPolicy = this.byPolicy(asked, row)
     if (byPolicy === 'explicitDeny') return byPolicy
     // What another account owns in the bucket is that account's to give, but may always be deleted by the bucket's owner.
-    if (byPolicy === 'allow' && !(foreign && need?.on === 'object')) return 'allow'
+    if (byPolicy === 'allow' && !(foreign && isAboutObject(asked, need))) return 'allow'
+    if (foreign && !need && isTagging(asked.action)) return this.owns(row) ? 'allow' : 'implicitDeny'
     return this.byList(asked, row) ? 'allow' : 'implicitDeny'
   }
 
-  private byPolicy(asked: Asked, row: ObjectTable | null, foreign: boolean): Answer {
+  private owns(row: ObjectTable | null): boolean {
+    return this.caller !== anonymous && row?.owner_id === this.caller.canonicalId
+  }
+
+  private byPolicy(asked: Asked, row: ObjectTable | null): Answer {
     const { bucket, key } = asked
     const isOwn = this.caller.accountId === bucket.account_id
     const policy = bucket.set.policy === undefined ? null : readyPolicy(bucket.set.policy)
@@ -107,7 +117,7 @@ export class Gate {
     )
     if (outcome !== 'allow' || isOwn) return outcome
     const restricted = bucket.set.publicAccessBlock?.RestrictPublicBuckets === true && policy.isPublic
-    return restricted || foreign ? 'implicitDeny' : 'allow'
+    return restricted ? 'implicitDeny' : 'allow'
   }
 
   private byList(asked: Asked, row: ObjectTable | null): boolean {
@@ -142,8 +152,17 @@ export class Gate {
   }
 }
 
+/** Who may make an object by the bucket's list may say whose it is to be, and no more: locks and tags need a policy. */
 const needOf = (asked: Asked): AclNeed | null =>
-  asked.creating ? { on: 'bucket', permission: 'WRITE' } : aclNeed(asked.action)
+  asked.creating && asked.action === 's3:PutObjectAcl'
+    ? { on: 'bucket', permission: 'WRITE' }
+    : aclNeed(asked.action)
+
+const isTagging = (action: string): boolean => /^s3:\w+Object(?:Version)?Tagging$/.test(action)
+
+/** About an object that is there, which its owner gives; not about putting another in its place, or deleting it. */
+const isAboutObject = ({ action, creating }: Asked, need: AclNeed | null): boolean =>
+  need?.on === 'object' || (!creating && isTagging(action))
 
 const grantsOf = (row: ObjectTable | null): readonly Grant[] | null =>
   row === null || row.acl === null ? null : (JSON.parse(row.acl) as Grant[])

@@ -112,6 +112,11 @@ const listAllBuckets = defineAction(
   ['MaxBuckets', 'ContinuationToken', 'Prefix', 'BucketRegion'],
   async ({ caller, index, region }, input) => {
     const limit = input.MaxBuckets ?? 10_000
+    if (limit < 1 || limit > 10_000)
+      throw s3Error('InvalidArgument', {
+        message: 'Argument max-buckets must be an integer between 1 and 10000',
+        details: { ArgumentName: 'max-buckets' },
+      })
     const elsewhere = input.BucketRegion !== undefined && input.BucketRegion !== region
     const prefix = input.Prefix ?? ''
     const after = input.ContinuationToken === undefined ? '' : nameOfToken(input.ContinuationToken)

@@ -19,8 +19,9 @@ import {
 import { combineCrcs, type CombinableCrc } from '../objects/combine-crcs.ts'
 import { versionAnswer, versionIdFor } from '../objects/new-version.ts'
 import { newObjectId } from '../objects/object-id.ts'
+import { lockOfNewVersion } from '../objects/object-lock.ts'
 import { checkWrite } from '../objects/preconditions.ts'
-import { attributesOf } from './multipart.ts'
+import { attributesOf, requireInitiator } from './multipart.ts'
 import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
 
 const minPartBytes = 5 * 1024 * 1024
@@ -51,6 +52,7 @@ export const completeUpload: S3Action = defineBucketAction(
   async (context, input) => {
     const listed = input.MultipartUpload?.Parts ?? []
     if (listed.length === 0 || listed.length > maxParts) throw s3Error('MalformedXML')
+    await context.gate.requireComparing(context.bucket, input.Key, input.IfMatch)
     const { row, bucket, dropped } = await context.index.transaction('action', (tx) =>
       complete(tx, context, input, listed),
     )
@@ -87,6 +89,7 @@ async function complete(
     if (repeated) return { row: present, bucket, dropped: [] }
     throw error
   }
+  requireInitiator(context, upload)
   checkWrite(present, input, input.Key)
   const parts = chosenParts(listed, await listParts(tx.db, upload.id, { after: 0, limit: maxParts }))
   const size = parts.reduce((sum, part) => sum + part.size, 0)
@@ -107,6 +110,7 @@ async function complete(
     ...wholeChecksum(upload, parts, input),
     upload_id: upload.id,
     ...attributesOf(upload),
+    ...lockAtCompletion(upload, bucket, context.clock.now()),
     version_id: versionIdFor(context, bucket),
   }
   const segments = parts.map(({ blob_id, size: partSize }, position) => ({
@@ -118,6 +122,14 @@ async function complete(
   await queueEvent(tx, context, bucket, 'ObjectCreated:CompleteMultipartUpload', row)
   const unlisted = await deleteUploads(tx, [upload.id])
   return { row, bucket, dropped: [...dropped, ...unlisted] }
+}
+
+/** A lock that the upload did not ask for is the bucket's default of now. */
+function lockAtCompletion(upload: UploadTable, bucket: Bucket, nowMs: number) {
+  const own = attributesOf(upload)
+  if (own.lock_mode !== null) return {}
+  const { lock_mode, lock_until } = lockOfNewVersion({}, bucket, nowMs)
+  return { lock_mode, lock_until }
 }
 
 /** Throws InvalidPartOrder, InvalidPart, EntityTooSmall. */

@@ -127,6 +127,8 @@ export const copyObject: S3Action = defineBucketAction(
     try {
       const { row: from } = source
       refuseSource(source, input, replacing, attributes.sse !== null)
+      if (from.tags !== null && input.TaggingDirective !== 'REPLACE')
+        await requireTags(context, source, input)
       const checksum = await checksumOf(source, input.ChecksumAlgorithm)
       const bytes = await bytesFor(context, source, encryption)
       const version = {
@@ -173,6 +175,22 @@ export const copyObject: S3Action = defineBucketAction(
     }
   },
 )
+
+/** Tags come along only where they may be read there and put here. Throws AccessDenied. */
+async function requireTags(
+  { gate, bucket }: BucketContext,
+  source: CopySource,
+  input: { Key: string; CopySource: string },
+): Promise<void> {
+  const { versionId } = parseCopySource(input.CopySource)
+  await gate.require({
+    action: versionId === undefined ? 's3:GetObjectTagging' : 's3:GetObjectVersionTagging',
+    bucket: source.bucket,
+    key: source.row.key,
+    versionId,
+  })
+  await gate.require({ action: 's3:PutObjectTagging', bucket, key: input.Key, creating: true })
+}
 
 function refuseSource(
   { row: from }: CopySource,

@@ -53,6 +53,8 @@ const deleteOne = defineBucketAction(
   async (context, input) => {
     const { bucket, gate } = context
     const bypass = input.BypassGovernanceRetention === true && (await gate.mayBypass(bucket, input.Key))
+    if (input.VersionId === '') throw emptyVersion()
+    await gate.requireComparing(bucket, input.Key, input.IfMatch)
     const outcome = await context.index.transaction('action', async (tx) => {
       const now = await sameBucket(tx.db, bucket)
       if (input.IfMatch !== undefined) {
@@ -86,7 +88,10 @@ const deleteMany = defineBucketAction(
     for (const identifier of objects) {
       const bypass =
         input.BypassGovernanceRetention === true && (await gate.mayBypass(bucket, identifier.Key))
-      if (await gate.mayDelete(bucket, identifier.Key, identifier.VersionId))
+      const compares = identifier.ETag ?? identifier.Size ?? identifier.LastModifiedTime
+      const mayCompare =
+        compares === undefined || (await gate.allows({ action: 's3:GetObject', bucket, key: identifier.Key }))
+      if (mayCompare && (await gate.mayDelete(bucket, identifier.Key, identifier.VersionId)))
         allowed.set(identifier, { bypass })
     }
     const dropped = await context.index.transaction('action', async (tx) => {
@@ -99,6 +104,7 @@ const deleteMany = defineBucketAction(
         try {
           const may = allowed.get(identifier)
           if (key === '') throw noSuchKey(key)
+          if (versionId === '') throw emptyVersion()
           if (!may) throw s3Error('AccessDenied')
           await checkIdentifier(tx, now, identifier)
           const outcome = await deleteOneIn(tx, context, now, { key, versionId, bypass: may.bypass })
@@ -115,6 +121,8 @@ const deleteMany = defineBucketAction(
     return { output: { Deleted: quiet === true ? [] : deleted, Errors: errors } }
   },
 )
+
+const emptyVersion = () => s3Error('InvalidArgument', { message: 'Version id cannot be the empty string' })
 
 function shown({ Key, VersionId }: S3.ObjectIdentifier, outcome: Outcome): S3.DeletedObject {
   return {

@@ -1,5 +1,6 @@
 import { s3Error, type S3 } from '@mallee/s3-api'
 import { customerKeyMembers, keyForReading, sseAnswer } from '../encryption/sse-request.ts'
+import { anonymous } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import { expirationHeader } from '../lifecycle/lifecycle-rules.ts'
 import { parseRange, type ByteRange } from '../objects/byte-range.ts'
@@ -36,6 +37,10 @@ const understands = [
 
 async function read(context: BucketContext, input: ReadInput, withBytes: boolean): Promise<S3Answer> {
   const { bucket } = context
+  if (context.caller === anonymous && Object.keys(input).some((member) => member.startsWith('Response')))
+    throw s3Error('InvalidRequest', {
+      message: 'Request specific response headers cannot be used for anonymous GET requests.',
+    })
   const object = await openVersion(context, input.Key, input.VersionId)
   let streaming = false
   try {
@@ -140,7 +145,13 @@ function overrides(input: ReadInput): Record<string, unknown> {
     ContentType: input.ResponseContentType,
     Expires: input.ResponseExpires?.toUTCString(),
   }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const asked = Object.entries(given).filter(([, value]) => value !== undefined)
+  const fits = (text: string) => Buffer.from(text, 'latin1').toString('latin1') === text
+  if (!asked.every(([, value]) => fits(value ?? '')))
+    throw s3Error('InvalidArgument', {
+      message: 'Header value cannot be represented using ISO-8859-1.',
+    })
+  return Object.fromEntries(asked)
 }
 
 export const getActions: readonly S3Action[] = [

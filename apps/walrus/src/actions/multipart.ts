@@ -4,7 +4,14 @@ import { sameBucket } from '../index/bucket-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import { withoutAttributes } from '../index/store-version.ts'
 import type { UploadTable } from '../index/tables.ts'
-import { deleteUploads, insertUpload, listParts, requireUpload, scanUploads } from '../index/upload-rows.ts'
+import {
+  deleteUploads,
+  initiatorOf,
+  insertUpload,
+  listParts,
+  requireUpload,
+  scanUploads,
+} from '../index/upload-rows.ts'
 import { walkKeys } from '../index/walk-keys.ts'
 import { checksumMembers, checksumNamed, type ChecksumType } from '../objects/checksums.ts'
 import { crcPolynomials } from '../objects/combine-crcs.ts'
@@ -24,6 +31,7 @@ const create = defineBucketAction(
     const startedAt = context.clock.now()
     const id = newUploadId(startedAt, context.random)
     const { attributes } = newAttributes(context, context.bucket, input)
+    const lock = input.ObjectLockMode === undefined ? { lock_mode: null, lock_until: null } : {}
     await context.index.transaction('action', async (tx) => {
       await sameBucket(tx.db, context.bucket)
       await insertUpload(tx, {
@@ -34,7 +42,7 @@ const create = defineBucketAction(
         ...storedHeaders(input),
         checksum_name: checksum,
         checksum_type: type,
-        attributes: JSON.stringify({ ...attributes, initiator: initiatorOf(context) }),
+        attributes: JSON.stringify({ ...attributes, ...lock, initiator: shownCaller(context) }),
       })
     })
     return {
@@ -139,10 +147,16 @@ interface UploadAttributes extends VersionAttributes {
   readonly initiator?: { readonly ID: string; readonly DisplayName: string }
 }
 
-const initiatorOf = ({ caller }: BucketContext) => ({
+const shownCaller = ({ caller }: BucketContext) => ({
   ID: caller.canonicalId,
   DisplayName: caller.accountName,
 })
+
+/** Parts are put, and made into an object, by who began the upload or whose the bucket is. Throws AccessDenied. */
+export function requireInitiator({ caller, bucket }: BucketContext, upload: UploadTable): void {
+  if (caller.accountId !== bucket.account_id && initiatorOf(upload) !== caller.canonicalId)
+    throw s3Error('AccessDenied')
+}
 
 export function attributesOf(upload: UploadTable): VersionAttributes {
   const { initiator: _initiator, ...attributes } = {

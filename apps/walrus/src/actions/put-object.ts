@@ -52,6 +52,7 @@ export async function storeObject(
   const stored = storedHeaders(input as Members)
   // Everything that can be refused is refused before the bytes are sent; the commit asks again.
   const { attributes, encryption } = newAttributes(context, bucket, input)
+  await context.gate.requireComparing(bucket, input.Key, input.IfMatch)
   if (conditional(input))
     await index.read(async (db) =>
       checkWrite(await findObject(db, input.Bucket, input.Key), input, input.Key),

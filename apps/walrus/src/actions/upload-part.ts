@@ -14,7 +14,7 @@ import { checksumMembers, statedChecksum, statedMembers, type ChecksumName } fro
 import { versionAnswer } from '../objects/new-version.ts'
 import { receiveBlob, type ByteSource } from '../objects/receive-blob.ts'
 import { openSource, sourceMembers } from './copy-object.ts'
-import { attributesOf } from './multipart.ts'
+import { attributesOf, requireInitiator } from './multipart.ts'
 import { maxPieceBytes } from './put-object.ts'
 import { defineBucketAction, type BucketContext, type S3Action } from './s3-context.ts'
 
@@ -89,6 +89,7 @@ async function receivePart(
       details: { ArgumentName: 'partNumber', ArgumentValue: String(input.PartNumber) },
     })
   const upload = await index.read((db) => requireUpload(db, input.Bucket, input.Key, input.UploadId))
+  requireInitiator(context, upload)
   const { sse } = attributesOf(upload)
   const key = keyForReading(sse, input)
   const encryption: EncryptionAsked = sse === null ? null : key ? { kind: 'C', key } : { kind: 'S3' }

@@ -23,6 +23,10 @@ export function checkedCors(rules: readonly S3.CORSRule[]): S3.CORSRule[] {
       })
     if (rule.ExposeHeaders?.some((name) => name.includes('*')))
       throw s3Error('InvalidRequest', { message: 'ExposeHeader can not contain wildcards.' })
+    // What an answer's headers will hold must be what headers can hold.
+    const names = [...(rule.ExposeHeaders ?? []), ...(rule.AllowedHeaders ?? [])]
+    if (!names.every((name) => /^[!#$%&'*+.^`|~\w-]+$/.test(name))) throw s3Error('MalformedXML')
+    if (!rule.AllowedOrigins.every((origin) => /^[\x21-\x7e]+$/.test(origin))) throw s3Error('MalformedXML')
   }
   return [...rules]
 }

@@ -40,9 +40,11 @@ export class EventDelivery {
   /** Looks for what is due; returns at once. */
   wake(): void {
     this.again = true
-    this.running ??= this.run().finally(() => {
-      this.running = null
-    })
+    this.running ??= this.run()
+      .catch((error: unknown) => this.log.warn({ reason: errorMessage(error) }, 'events wait'))
+      .finally(() => {
+        this.running = null
+      })
   }
 
   async stop(): Promise<void> {
@@ -67,7 +69,9 @@ export class EventDelivery {
           .limit(perRound)
           .execute(),
       )
-      await Promise.all(due.map((row) => this.deliver(row)))
+      const done = await Promise.allSettled(due.map((row) => this.deliver(row)))
+      const failed = done.find((one) => one.status === 'rejected')
+      if (failed) throw failed.reason
       if (due.length === perRound) this.again = true
     }
   }

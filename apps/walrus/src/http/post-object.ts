@@ -14,8 +14,27 @@ const asHeaders =
   /^(?:x-amz-.+|cache-control|content-type|content-disposition|content-encoding|content-language|expires|content-md5|if-none-match)$/
 const ofTheForm = /^x-amz-(?:algorithm|credential|date|signature|security-token)$/
 
+/** What the form's fields say as headers would, and nothing that the request's own headers say. */
+export function headersOfForm({ fields }: ReceivedForm): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of fields) {
+    const header = renamed[name] ?? name
+    // A header holds bytes: what is beyond them stands in it as its UTF-8, as a client would send it.
+    if (asHeaders.test(header) && !ofTheForm.test(header))
+      headers[header] = Buffer.from(value, 'utf8').toString('latin1')
+  }
+  const tagging = fields.get('tagging')
+  if (tagging !== undefined) headers['x-amz-tagging'] = taggingHeader(tagging)
+  return headers
+}
+
 /** The form as the input of PutObject. Throws what is wrong with it. */
-export function inputOfForm(decoder: S3Decoder, bucket: string, form: ReceivedForm): S3.PutObjectRequest {
+export function inputOfForm(
+  decoder: S3Decoder,
+  bucket: string,
+  form: ReceivedForm,
+  headers: Readonly<Record<string, string>>,
+): S3.PutObjectRequest {
   const { fields } = form
   const template = fields.get('key')
   if (template === undefined || template === '')
@@ -28,15 +47,6 @@ export function inputOfForm(decoder: S3Decoder, bucket: string, form: ReceivedFo
   const key = template.replaceAll('${filename}', () => baseName)
   if (Buffer.byteLength(key) > 1024) throw s3Error('KeyTooLongError')
   if (key.includes('\0')) throw s3Error('InvalidArgument', { details: { ArgumentName: 'key' } })
-  const headers: Record<string, string> = {}
-  for (const [name, value] of fields) {
-    const header = renamed[name] ?? name
-    if (asHeaders.test(header) && !ofTheForm.test(header)) headers[header] = value
-  }
-  const tagging = fields.get('tagging')
-  if (tagging !== undefined) headers['x-amz-tagging'] = taggingHeader(tagging)
-  if (headers['content-type'] === undefined && form.fileType !== undefined)
-    headers['content-type'] = form.fileType
   return decoder.decode({
     operation: 'PutObject',
     address: { bucket, key },

@@ -68,11 +68,11 @@ function checkCondition(
       found.length = { least, most }
       continue
     }
+    if (typeof wanted !== 'string') throw invalid('The value of a condition must be a string.')
     const field = String(name).replace(/^\$/, '').toLowerCase()
     const value = values.get(field) ?? ''
     covered.add(field)
-    const text = String(wanted)
-    if (operator === 'eq' ? value !== text : !value.startsWith(text)) throw failed(condition)
+    if (operator === 'eq' ? value !== wanted : !value.startsWith(wanted)) throw failed(condition)
   }
 }
 

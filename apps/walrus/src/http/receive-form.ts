@@ -22,7 +22,6 @@ export interface ReceivedForm {
   /** Names in lower case. */
   readonly fields: Map<string, string>
   readonly fileName: string
-  readonly fileType: string | undefined
   readonly file: Readable
 }
 
@@ -57,13 +56,13 @@ export function receiveForm(message: IncomingMessage): Promise<ReceivedForm> {
         )
       fields.set(lower, value)
     })
-    parser.on('file', (_name, file, fileName, _encoding, fileType) => {
+    parser.on('file', (_name, file, fileName) => {
       if (found) {
         file.resume()
         return fail(malformed('POST requires exactly one file upload per request.'))
       }
       found = true
-      resolve({ fields, fileName: fileName ?? '', fileType: fileType || undefined, file })
+      resolve({ fields, fileName: fileName ?? '', file })
     })
     parser.on('error', () => fail(malformed()))
     parser.on('finish', () => {

@@ -27,8 +27,7 @@ export function originOf({ message, headers }: RawRequest): Origin {
 /** An IPv4 address that came over an IPv6 socket is an IPv4 address. */
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
-const isLoopback = (address: string): boolean =>
-  address === '' || address === '::1' || address.startsWith('127.')
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 const ofQuery = ['prefix', 'delimiter', 'max-keys'] as const
 const ofHeaders = [

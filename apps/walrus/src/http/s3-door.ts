@@ -15,6 +15,7 @@ import {
 } from '@mallee/s3-api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authorizeRequest, hideMissing } from '../access/authorize-request.ts'
+import { putObject } from '../actions/put-object.ts'
 import { refuseUnknown } from '../actions/refuse-unknown.ts'
 import { s3Actions } from '../actions/s3-actions.ts'
 import type { S3Answer } from '../actions/s3-context.ts'
@@ -25,7 +26,7 @@ import { anonymous } from '../identity/caller.ts'
 import { findBucket } from '../index/bucket-rows.ts'
 import { readForNode } from './node-reads.ts'
 import { authenticateForm } from './post-form.ts'
-import { inputOfForm, postObject } from './post-object.ts'
+import { headersOfForm, inputOfForm, postObject } from './post-object.ts'
 import { preflight } from './preflight.ts'
 import { rawRequest, withQueryHeaders, type RawRequest } from './raw-request.ts'
 import { bytesOfFile, receiveForm } from './receive-form.ts'
@@ -180,7 +181,12 @@ export class S3Door {
     const authenticated = authenticateForm(form.fields, address.bucket ?? '', this.authentication())
     visit.authenticated = authenticated
     const bucket = requireBucket(visit, address, undefined)
-    const input = inputOfForm(this.decoder, bucket.name, form)
+    const said = headersOfForm(form)
+    // Policies are to judge what the fields say, and not what else stands in the request.
+    const own = Object.entries(headers).filter(([name]) => !name.startsWith('x-amz-'))
+    visit.raw = { ...raw, headers: { ...Object.fromEntries(own), ...said } }
+    const input = inputOfForm(this.decoder, bucket.name, form, said)
+    refuseUnknown(putObject, { ...input })
     visit.key = input.Key
     const file = bytesOfFile(form.file, authenticated.length, Number(headers['content-length']))
     const context = contextOf(this.deps, visit, file)

@@ -23,6 +23,7 @@ export function settleBody(raw: RawRequest, reply: FastifyReply, continued: bool
     reply.header('connection', 'close')
     return
   }
+  message.unpipe() // from a form's parser, whose file nobody reads any more
   message.resume()
   const timer = setTimeout(() => message.destroy(), discardMs)
   for (const event of ['end', 'close']) message.once(event, () => clearTimeout(timer))

@@ -14,17 +14,26 @@ export interface ObjectStream {
  * taken this one, so that a client that reads slowly costs two blocks and not the object.
  */
 export function sendBlocks(reply: FastifyReply, status: number, stream: ObjectStream): FastifyReply {
-  reply.hijack()
-  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
+  try {
+    writeHead(reply, status)
+  } catch (error) {
+    stream.release()
+    throw error
+  }
   void pump(reply.raw, stream)
   return reply
 }
 
 export function sendBytes(reply: FastifyReply, status: number, bytes: Buffer): FastifyReply {
-  reply.hijack()
-  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
+  writeHead(reply, status)
   reply.raw.end(bytes)
   return reply
+}
+
+/** Fastify is let go only when the head is out: what Node refuses in it is still an error that is answered. */
+function writeHead(reply: FastifyReply, status: number): void {
+  reply.raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
+  reply.hijack()
 }
 
 async function pump(response: ServerResponse, { blocks, release }: ObjectStream): Promise<void> {

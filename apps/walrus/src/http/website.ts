@@ -8,7 +8,7 @@ import { keyForReading } from '../encryption/sse-request.ts'
 import { findObject } from '../index/object-rows.ts'
 import { headersOf } from '../objects/object-headers.ts'
 import { streamObject } from '../objects/open-object.ts'
-import { redirectionOf } from '../website/website-configuration.ts'
+import { encoded, redirectionOf } from '../website/website-configuration.ts'
 import type { Origin } from './request-facts.ts'
 import type { RawRequest } from './raw-request.ts'
 
@@ -36,7 +36,7 @@ export async function serveWebsite(
   } catch (error) {
     if (!(error instanceof AwsError)) throw error
     if (await isFolder(context, gate, error, key, index))
-      return redirected({ status: 302, location: `/${encodeURI(key)}/` })
+      return redirected({ status: 302, location: `/${encoded(key).replace(/^\/+/, '')}/` })
     const late = redirectionOf(site, { ...asked, status: error.status })
     if (late) return redirected(late)
     return errorPage(context, gate, raw, error)

@@ -2,8 +2,9 @@ import { MalleeError, systemRandom, type Clock } from '@mallee/base'
 import type { ImageObjectItem } from '@mallee/agent-contract'
 import { findBucket, insertBucket } from '../index/bucket-rows.ts'
 import { findObject } from '../index/object-rows.ts'
-import { replaceObject } from '../index/store-version.ts'
-import { newObjectId } from '../objects/object-id.ts'
+import { versioningOf } from '../index/bucket-settings.ts'
+import { nullVersion, storeVersion, withoutAttributes } from '../index/store-version.ts'
+import { newObjectId, newVersionId } from '../objects/object-id.ts'
 import { openObject, type ObjectSource, type OpenObject } from '../objects/open-object.ts'
 
 /**
@@ -67,11 +68,25 @@ export async function makeCopy(
         created_at: clock.now(),
       })
     }
-    return replaceObject(
+    const versioning = present ? versioningOf(present) : 'Off'
+    const { dropped } = await storeVersion(
       tx,
-      { ...from, bucket, key, id: newObjectId(systemRandom), modified_at: clock.now(), upload_id: null },
+      {
+        ...from,
+        // The bytes and how they are kept, and nothing of whose the source is or how it is locked.
+        ...withoutAttributes,
+        sse: from.sse,
+        bucket,
+        key,
+        id: newObjectId(systemRandom),
+        version_id: versioning === 'Enabled' ? newVersionId(systemRandom) : nullVersion,
+        modified_at: clock.now(),
+        upload_id: null,
+      },
       segments.map(({ position, blob_id, size }) => ({ position, blob_id, size })),
+      versioning,
     )
+    return dropped
   })
   blobs.forget(replaced)
 }

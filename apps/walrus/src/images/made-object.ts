@@ -4,11 +4,13 @@ import type { Blob } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { insertBlob } from '../index/blob-rows.ts'
 import { findBucket, insertBucket } from '../index/bucket-rows.ts'
+import { versioningOf } from '../index/bucket-settings.ts'
 import { findObject } from '../index/object-rows.ts'
 import { deleteVersion, nullVersion, storeVersion, withoutAttributes } from '../index/store-version.ts'
 import type { Index, ObjectTable } from '../index/tables.ts'
 import { metadataOf, storedHeaders } from '../objects/object-headers.ts'
-import { newObjectId } from '../objects/object-id.ts'
+import { newObjectId, newVersionId } from '../objects/object-id.ts'
+import { isLocked } from '../objects/object-lock.ts'
 
 /**
  * The objects that walrus makes for images. Each carries its image's id in its metadata, and only those that do are
@@ -56,6 +58,7 @@ export async function insertMade(
         created_at: clock.now(),
       })
     }
+    const versioning = present ? versioningOf(present) : 'Off'
     await insertBlob(tx, { ...blob, cipher: null, blockTags: null })
     const row = {
       ...{ bucket, key, size: blob.sizeBytes, modified_at: clock.now() },
@@ -64,21 +67,26 @@ export async function insertMade(
       etag: `${sha256.slice(0, 32)}-1`,
       ...storedHeaders({ Metadata: { [mark]: imageId } }),
       ...withoutAttributes,
-      version_id: nullVersion,
+      version_id: versioning === 'Enabled' ? newVersionId(systemRandom) : nullVersion,
       ...{ checksum_name: null, checksum_value: null, checksum_type: null, upload_id: null },
     }
     const segments = [{ position: 0, blob_id: blob.id, size: blob.sizeBytes }]
-    return (await storeVersion(tx, row, segments)).dropped
+    return (await storeVersion(tx, row, segments, versioning)).dropped
   })
   blobs.forget(replaced)
 }
 
 /** Removes the object if it is the one that walrus made. Whoever reads it now reads it to its end. */
-export async function removeMade({ index, blobs }: Dependencies, item: ImageObjectItem): Promise<void> {
+export async function removeMade(
+  { index, blobs, clock }: Dependencies,
+  item: ImageObjectItem,
+): Promise<void> {
   const dropped = await index.transaction('action', async (tx) => {
     const owner = await findBucket(tx.db, item.bucket)
     const row = owner?.account_id === item.accountId ? await findObject(tx.db, item.bucket, item.key) : null
     if (!row || metadataOf(row)[mark] !== item.imageId) return []
+    // A lock is a lock, on what walrus made too: then it stays, as its owner wished.
+    if (isLocked(row, clock.now())) return []
     return (await deleteVersion(tx, item.bucket, item.key, row.version_id)).dropped
   })
   blobs.forget(dropped)

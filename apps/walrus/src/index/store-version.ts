@@ -41,15 +41,6 @@ export async function storeVersion(
   return { row, dropped: await dropUnnamedBlobs(tx, dropped) }
 }
 
-/** Puts an object in the place of the one at its key in a bucket without versions; answers the blobs left unnamed. */
-export async function replaceObject(
-  tx: Tx,
-  row: ObjectTable,
-  segments: readonly Omit<SegmentTable, 'object_id'>[],
-): Promise<string[]> {
-  return (await storeVersion(tx, row, segments)).dropped
-}
-
 /** Deletes what a key holds: a delete marker takes its place where versions are kept. */
 export async function deleteKey(
   tx: Tx,

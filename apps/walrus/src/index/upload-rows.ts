@@ -3,6 +3,16 @@ import { dropUnnamedBlobs } from './blob-rows.ts'
 import { endOfPrefix, lowerBound, type KeyCursor } from './walk-keys.ts'
 import type { PartTable, Reader, Tx, UploadTable } from './tables.ts'
 
+export async function findUpload(db: Reader, id: string): Promise<UploadTable | null> {
+  return (await db.selectFrom('upload').selectAll().where('id', '=', id).executeTakeFirst()) ?? null
+}
+
+/** The canonical id of the account that began it; null where an older release did not note it. */
+export function initiatorOf(upload: UploadTable): string | null {
+  const { initiator } = JSON.parse(upload.attributes) as { initiator?: { ID: string } }
+  return initiator?.ID ?? null
+}
+
 export async function requireUpload(
   db: Reader,
   bucket: string,

@@ -70,10 +70,13 @@ async function expire(deps: LifecycleDependencies, before: Bucket, doomed: Doome
   }
   const dropped = await index.transaction('reconcile', async (tx) => {
     const bucket = await sameBucket(tx.db, before)
+    // The owner's word of now counts, not that of the beginning.
+    if (JSON.stringify(bucket.set.lifecycle) !== JSON.stringify(before.set.lifecycle)) return null
     const { key, versionId } = doomed
     if (doomed.permanently) {
       const present = await findVersion(tx.db, bucket.name, key, versionId)
-      if (!present || present.row.id !== doomed.id) return null
+      // A version that became current again meanwhile, because a newer one was taken away, is no old one.
+      if (present?.place !== 'past' || present.row.id !== doomed.id) return null
       if (!present.marker && isKept(present.row, nowMs)) return null
       const { deleted, dropped } = await deleteVersion(tx, bucket.name, key, versionId)
       if (deleted) await queueEvent(tx, cause, bucket, 'LifecycleExpiration:Delete', deleted.row)

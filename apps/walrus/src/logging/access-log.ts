@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { createBlob } from '../encryption/encrypted-blobs.ts'
 import type { Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
-import { insertBlob } from '../index/blob-rows.ts'
+import { insertBlob, type StoredBlob } from '../index/blob-rows.ts'
 import { findBucket } from '../index/bucket-rows.ts'
 import { versioningOf, type Bucket } from '../index/bucket-settings.ts'
 import { storeVersion, withoutAttributes } from '../index/store-version.ts'
@@ -83,17 +83,23 @@ export class AccessLog {
     if (!source || !target) return
     const bytes = Buffer.from(lines.join(''))
     const writer = await createBlob(blobs, masterKeys, null)
-    await writer.write(bytes)
-    const blob = await writer.finish()
+    let blob: StoredBlob | null = null
+    try {
+      await writer.write(bytes)
+      blob = await writer.finish()
+    } finally {
+      if (!blob) await writer.discard()
+    }
     if (!blob) return
+    const kept = blob
     const nowMs = this.clock.now()
     const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[T:]/g, '-')
     try {
       const dropped = await index.transaction('action', async (tx) => {
         const bucket = await findBucket(tx.db, target.TargetBucket)
         // The target may be gone, or another's by now: then there is nobody to tell.
-        if (bucket?.account_id !== source.account_id) return [blob.id]
-        await insertBlob(tx, blob)
+        if (bucket?.account_id !== source.account_id) return [kept.id]
+        await insertBlob(tx, kept)
         const versioning = versioningOf(bucket)
         const written = await storeVersion(
           tx,
@@ -113,14 +119,14 @@ export class AccessLog {
             ...withoutAttributes,
             version_id: versioning === 'Enabled' ? newVersionId(this.random) : 'null',
           },
-          [{ position: 0, blob_id: blob.id, size: blob.sizeBytes }],
+          [{ position: 0, blob_id: kept.id, size: kept.sizeBytes }],
           versioning,
         )
         return written.dropped
       })
       blobs.forget(dropped)
     } catch (error) {
-      blobs.forget([blob.id])
+      blobs.forget([kept.id])
       throw error
     }
   }

@@ -60,15 +60,19 @@ function periodMs(rule: S3.DefaultRetention): number {
   return (rule.Days ?? (rule.Years ?? 0) * 365) * dayMs
 }
 
-const isLocked = (row: LockColumns, nowMs: number): boolean =>
+const isRetained = (row: LockColumns, nowMs: number): boolean =>
   row.lock_mode !== null && row.lock_until !== null && row.lock_until > nowMs
+
+/** By a retention that is not over, or a legal hold. */
+export const isLocked = (row: LockColumns, nowMs: number): boolean =>
+  row.legal_hold === 1 || isRetained(row, nowMs)
 
 /** Throws AccessDenied where the version may not be deleted now. */
 export function refuseDeleting(row: ObjectTable, nowMs: number, mayBypass: boolean): void {
   const denied = () =>
     s3Error('AccessDenied', { message: 'Access Denied because object protected by object lock.' })
   if (row.legal_hold === 1) throw denied()
-  if (isLocked(row, nowMs) && !(row.lock_mode === 'GOVERNANCE' && mayBypass)) throw denied()
+  if (isRetained(row, nowMs) && !(row.lock_mode === 'GOVERNANCE' && mayBypass)) throw denied()
 }
 
 /** The lock after PutObjectRetention. Throws AccessDenied where that would weaken one that must not be weakened. */
@@ -84,7 +88,7 @@ export function changedRetention(
     mode === undefined || until === undefined
       ? { lock_mode: null, lock_until: null }
       : { lock_mode: mode as string, lock_until: futureDate(until, nowMs) }
-  if (!isLocked(row, nowMs)) return next
+  if (!isRetained(row, nowMs)) return next
   const shorter = next.lock_until === null || next.lock_until < (row.lock_until ?? 0)
   const weaker = shorter || (row.lock_mode === 'COMPLIANCE' && next.lock_mode !== 'COMPLIANCE')
   const otherMode = next.lock_mode !== row.lock_mode

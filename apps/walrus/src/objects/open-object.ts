@@ -1,4 +1,4 @@
-import { errorMessage, type Log } from '@mallee/base'
+import { errorMessage, MalleeError, type Log } from '@mallee/base'
 import type { ReadHow } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { ObjectStream } from '../http/send-blocks.ts'
@@ -30,13 +30,16 @@ export function openObject(deps: ObjectSource, bucket: string, key: string): Pro
   return openRow(deps, (db) => findObject(db, bucket, key))
 }
 
+/** A row that is replaced each time that it is looked at is a row whose pieces are missing. */
+const mostLooks = 100
+
 /** Pins the bytes of the row that `find` finds. */
 export async function openRow(
   deps: ObjectSource,
   find: (db: Reader) => Promise<ObjectTable | null>,
 ): Promise<OpenObject | null> {
   const { index, blobs } = deps
-  for (;;) {
+  for (let look = 0; look < mostLooks; look += 1) {
     const row = await index.read(find)
     if (!row) return null
     const segments = await index.read((db) => readySegmentsOf(db, row.id))
@@ -50,6 +53,10 @@ export async function openRow(
     if (now?.id === row.id) return opened(deps, row, segments, release)
     release()
   }
+  throw new MalleeError({
+    code: 'BlobDamaged',
+    publicMessage: 'The index does not have all the pieces of an object that it has.',
+  })
 }
 
 function opened(

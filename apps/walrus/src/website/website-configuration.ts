@@ -70,4 +70,4 @@ export function redirectionOf(
   return null
 }
 
-const encoded = (key: string): string => key.split('/').map(encodeURIComponent).join('/')
+export const encoded = (key: string): string => key.split('/').map(encodeURIComponent).join('/')

@@ -61,6 +61,7 @@ export class S3Blobs implements BlobDriver {
         publicMessage: `The bytes ${blob.id} are missing from the store.`,
       })
     for await (const block of inBlocks(bytes)) {
+      if (index * blockBytes >= to) break // it sent more than it was asked for
       const at = index * blockBytes
       const length = Math.min(blockBytes, blob.sizeBytes - at)
       if (block.length !== length || !isIntact(block, index, blob.blockCrcs)) throw damaged(blob, index)
