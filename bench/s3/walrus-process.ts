@@ -52,6 +52,7 @@ export class WalrusProcess {
     const profiling = this.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profile}`]
     const words = [
       '--disable-warning=ExperimentalWarning',
+      '--max-semi-space-size=2', // as `mallee up` starts it
       ...profiling,
       main,
       path.join(this.dir, 'walrus.json'),
