@@ -2,8 +2,9 @@ import { errorMessage, systemClock, systemRandom, type Clock, type Log } from '@
 import type { Blob, BlobDriver, BlobWriter, ReadHow, Space } from './blob-driver.ts'
 import { isSmall, smallBytesOf, SmallFirstWriter } from './small-bytes.ts'
 
-/** How old a figure of the free space may be. */
+/** How old a figure of the free space may be, and from where on: less could be gone in that time. */
 const spaceMs = 250
+const plentyBytes = 1024 ** 3
 
 /**
  * Bytes leave the disk after the index has forgotten them, and not while somebody still reads them: a download that
@@ -15,7 +16,7 @@ export class BlobKeeper {
   private readonly onBytes: { written(bytes: number): void; read(bytes: number): void }
   private readonly smallBytes: number
   private readonly clock: Clock
-  private lastSpace: { readonly atMs: number; readonly space: Promise<Space> } | null = null
+  private lastSpace: { readonly atMs: number; readonly space: Space } | null = null
   private readonly pins = new Map<string, number>()
   private readonly doomed = new Set<string>()
   private readonly removals = new Set<Promise<void>>()
@@ -87,17 +88,15 @@ export class BlobKeeper {
     for await (const piece of this.driver.read(blob, 0, blob.sizeBytes, { reuse: true })) yield piece.length
   }
 
-  /** As it was a moment ago. */
-  space(): Promise<Space> {
+  /** As it was a moment ago, as long as there is plenty. */
+  async space(): Promise<Space> {
     const nowMs = this.clock.now()
-    if (!this.lastSpace || nowMs - this.lastSpace.atMs >= spaceMs || nowMs < this.lastSpace.atMs) {
-      const space = this.driver.space()
-      this.lastSpace = { atMs: nowMs, space }
-      space.catch(() => {
-        this.lastSpace = null // not to be believed a second time
-      })
-    }
-    return this.lastSpace.space
+    const last = this.lastSpace
+    if (last && nowMs >= last.atMs && nowMs - last.atMs < spaceMs && last.space.freeBytes > plentyBytes)
+      return last.space
+    const space = await this.driver.space()
+    this.lastSpace = { atMs: nowMs, space }
+    return space
   }
 
   list(): AsyncIterable<string> {
