@@ -3,7 +3,14 @@ import { MalleeError } from '@mallee/base'
 
 /** Settings of a daemon that are its admin's, in `etc/NAME.json`; all others are made by this release. */
 const adminsOwn: Readonly<Record<string, readonly string[]>> = {
-  walrus: ['modernBuckets', 'webhooks', 'lifecycleSeconds', 'scrubBytesPerSecond', 'workers', 'store'],
+  walrus: [
+    'modernBuckets',
+    'webhooks',
+    'lifecycleSeconds',
+    'scrubBytesPerSecond',
+    'smallObjectBytes',
+    'store',
+  ],
 }
 
 /** What `etc/NAME.json` says; nothing where there is no such file. Throws MalleeError `BadSettings`. */
