@@ -46,7 +46,7 @@ export async function runAgentJoin(args: string[]): Promise<void> {
       .split('.')[0]!
       .replaceAll(/[^A-Za-z0-9._-]/g, '-')
   await refuseOccupied(stateDir)
-  await setup()
+  await setup([], { client: false })
   const uplink = kind === 'node' ? (values.uplink ?? (await uplinkTowards(cloud))) : null
   const runsLibvirtd = kind === 'node' && !existsSync(ownLibvirtSocket)
   if (runsLibvirtd && existsSync('/run/systemd/system'))

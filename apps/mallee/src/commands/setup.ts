@@ -9,13 +9,16 @@ export async function runSetup(args: string[]): Promise<void> {
 }
 
 /** Installs the Debian packages that are missing and fetches the starter image's; npm's are here, or this would not run. */
-export async function setup(extra: readonly string[] = []): Promise<void> {
+export async function setup(
+  extra: readonly string[] = [],
+  options: { client: boolean } = { client: true },
+): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new MalleeError({
       code: 'NotRoot',
       publicMessage: 'The cloud makes namespaces, bridges and machines: run this as root.',
     })
-  const missing = await neededPackages(extra)
+  const missing = await neededPackages(extra, options)
   if (missing.length > 0) {
     step(`installing ${missing.length} Debian packages: ${missing.join(' ')}`)
     await installPackages(missing)

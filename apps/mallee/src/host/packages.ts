@@ -73,9 +73,16 @@ export const testPackages: readonly string[] = [
   'procps',
 ]
 
-/** An `aws` of whatever make counts: the machine's own is what its user has. */
-export async function neededPackages(extra: readonly string[] = []): Promise<string[]> {
+/**
+ * What is still to be installed. An `aws` of whatever make counts: the machine's own is what its user has. A machine that
+ * only serves a cloud has no user, and needs none.
+ */
+export async function neededPackages(
+  extra: readonly string[] = [],
+  options: { client: boolean } = { client: true },
+): Promise<string[]> {
   const missing = await missingPackages([...Object.keys(debianPackages), ...extra])
+  if (!options.client) return missing.filter((name) => name !== 'awscli')
   const hasAws = await run('sh', ['-c', 'command -v aws']).then(
     () => true,
     () => false,
