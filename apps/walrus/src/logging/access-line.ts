@@ -2,6 +2,13 @@ import { anonymous, type Caller } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { AccessVisit } from './access-log.ts'
 
+/** S3 has a word for two of the three; who did not sign has none either. */
+const authenticationTypes = {
+  'REST-HEADER': 'AuthHeader',
+  'REST-QUERY-STRING': 'QueryString',
+  POST: '-',
+} as const
+
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** One record, its fields in S3's order; a hyphen for what is not known. */
@@ -40,9 +47,10 @@ export function accessLine(
     visit.requestId,
     signed ? (signed.version === 'AWS' ? 'SigV2' : 'SigV4') : '-',
     '-',
-    signed ? (signed.type === 'REST-HEADER' ? 'AuthHeader' : 'QueryString') : '-',
+    authenticationTypes[signed?.type ?? 'POST'],
     typeof raw.headers['host'] === 'string' ? raw.headers['host'].replaceAll(/[^\w.:[\]-]/g, '') : '-',
-    origin.secure ? 'TLSv1.3' : '-',
+    // The front door ends TLS, and says that it was there and not which version.
+    '-',
   ].join(' ')}\n`
 }
 

@@ -1,7 +1,6 @@
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { crc32c } from '@node-rs/crc32'
 import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
 import {
   blockBytes,
@@ -11,6 +10,7 @@ import {
   type ReadHow,
   type Space,
 } from '../blob-driver.ts'
+import { isIntact } from '../block-sums.ts'
 import { BlockPool } from './block-pool.ts'
 import { PosixWriter } from './posix-writer.ts'
 
@@ -189,8 +189,7 @@ async function readBlock(
     if (bytesRead === 0) break
     filled += bytesRead
   }
-  const expected = Buffer.from(blob.blockCrcs.buffer, blob.blockCrcs.byteOffset).readUInt32BE(index * 4)
-  if (filled === length && crc32c(block) === expected) return block
+  if (filled === length && isIntact(block, index, blob.blockCrcs)) return block
   throw new MalleeError({
     code: 'BlobDamaged',
     publicMessage: `Block ${index} of the bytes ${blob.id} is not what was written.`,

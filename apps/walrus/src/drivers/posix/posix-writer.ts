@@ -1,7 +1,7 @@
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { crc32c } from '@node-rs/crc32'
-import { blockBytes, type Blob, type BlobWriter } from '../blob-driver.ts'
+import type { Blob, BlobWriter } from '../blob-driver.ts'
+import { BlockSums } from '../block-sums.ts'
 
 /** Bytes gathered before they are handed to the kernel in one call. */
 const gatherBytes = 1024 * 1024
@@ -18,9 +18,7 @@ export class PosixWriter implements BlobWriter {
   private gathered: Buffer[] = []
   private gatheredBytes = 0
   private sizeBytes = 0
-  private readonly crcs: number[] = []
-  private crc = 0
-  private crcBytes = 0
+  private readonly sums = new BlockSums()
   private unsyncedBytes = 0
   private syncing: Promise<void> | null = null
   /** An fsync that failed is not tried again: the kernel may have thrown the pages away. */
@@ -43,7 +41,7 @@ export class PosixWriter implements BlobWriter {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    this.checksum(chunk)
+    this.sums.add(chunk)
     this.gathered.push(chunk)
     this.gatheredBytes += chunk.length
     this.sizeBytes += chunk.length
@@ -55,7 +53,6 @@ export class PosixWriter implements BlobWriter {
       await this.discard()
       return null
     }
-    if (this.crcBytes > 0) this.crcs.push(this.crc)
     await this.flush()
     await this.syncing
     if (this.syncError !== null) throw this.syncError
@@ -70,9 +67,7 @@ export class PosixWriter implements BlobWriter {
     }
     this.state = 'finished'
     this.onClosed()
-    const blockCrcs = Buffer.alloc(this.crcs.length * 4)
-    this.crcs.forEach((crc, index) => blockCrcs.writeUInt32BE(crc, index * 4))
-    return { id: this.id, sizeBytes: this.sizeBytes, blockCrcs }
+    return { id: this.id, sizeBytes: this.sizeBytes, blockCrcs: this.sums.finish() }
   }
 
   async discard(): Promise<void> {
@@ -87,19 +82,6 @@ export class PosixWriter implements BlobWriter {
       })
     }
     this.onClosed()
-  }
-
-  private checksum(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + blockBytes - this.crcBytes)
-      this.crc = crc32c(part, this.crc)
-      this.crcBytes += part.length
-      at += part.length
-      if (this.crcBytes < blockBytes) continue
-      this.crcs.push(this.crc)
-      this.crc = 0
-      this.crcBytes = 0
-    }
   }
 
   private async flush(): Promise<void> {
