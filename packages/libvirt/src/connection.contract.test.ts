@@ -163,7 +163,7 @@ describe.skipIf(reason !== null)('a real libvirtd', () => {
     await eventually(async () => {
       const { mimeType, stream } = await connection.domainScreenshot(dom)
       expect(mimeType).toMatch(/^image\//)
-      expect((await stream.readAll(50_000_000)).length).toBeGreaterThan(500)
+      expect((await stream.readAll(50_000_000, { timeoutMs: 5_000 })).length).toBeGreaterThan(500)
     })
 
     const keyboard = `<input type='keyboard' bus='usb'><alias name='ua-keys'/></input>`

@@ -231,6 +231,19 @@ describe('streams', () => {
     await expect(stream.readAll(100)).rejects.toMatchObject({ name: 'LibvirtConnectionError' })
   })
 
+  it('are aborted when they have not ended in time', async () => {
+    const { connection, peer } = await connected((peer, call) => {
+      if (call.type === 3) return
+      peer.answer('domainOpenConsole', call.serial, undefined)
+      part(peer, call, 2, 'x')
+    })
+    const stream = await connection.domainOpenConsole(dom)
+    await expect(stream.readAll(100, { timeoutMs: 20 })).rejects.toMatchObject({
+      name: 'LibvirtTimeoutError',
+    })
+    await vi.waitFor(() => expect(peer.received.at(-1)).toMatchObject({ type: 3, status: 1 }))
+  })
+
   it('are aborted when the reader leaves, and when their call was given up', async () => {
     const { connection, peer } = await connected((peer, call) => {
       if (call.procedure === procedures.domainScreenshot.number) return

@@ -6,7 +6,7 @@
  * The socket is shared by all calls, so a slow reader cannot simply stop reading it: what waits for a reader
  * is bounded, and a stream that goes over the bound is aborted.
  */
-import { LibvirtConnectionError } from './errors.ts'
+import { LibvirtConnectionError, LibvirtTimeoutError } from './errors.ts'
 import { maxStreamBytes } from './generated/procedures.ts'
 
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
@@ -49,8 +49,21 @@ export class LibvirtStream implements AsyncIterable<Buffer> {
     this.settle(null)
   }
 
-  /** Everything up to the end, refused above `maxBytes`. */
-  async readAll(maxBytes: number): Promise<Buffer> {
+  /**
+   * Everything up to the end, refused above `maxBytes`. With `timeoutMs` a stream that has not ended by then is
+   * aborted, with `LibvirtTimeoutError`: libvirt has been seen never to end one.
+   */
+  async readAll(maxBytes: number, { timeoutMs }: { timeoutMs?: number } = {}): Promise<Buffer> {
+    if (timeoutMs === undefined) return this.readToEnd(maxBytes)
+    const timer = setTimeout(() => this.fail(new LibvirtTimeoutError('stream', timeoutMs)), timeoutMs)
+    try {
+      return await this.readToEnd(maxBytes)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  private async readToEnd(maxBytes: number): Promise<Buffer> {
     const parts: Buffer[] = []
     let totalBytes = 0
     for await (const part of this) {
@@ -92,11 +105,16 @@ export class LibvirtStream implements AsyncIterable<Buffer> {
     this.waiting.push(bytes)
     this.waitingBytes += bytes.length
     if (this.waitingBytes > MAX_WAITING_BYTES) {
-      this.wire.abort()
-      this.settle(new LibvirtConnectionError(`stream aborted: ${this.waitingBytes} bytes wait unread`))
+      this.fail(new LibvirtConnectionError(`stream aborted: ${this.waitingBytes} bytes wait unread`))
       return
     }
     this.stir()
+  }
+
+  private fail(error: Error): void {
+    if (this.end !== null) return
+    this.wire.abort()
+    this.settle(error)
   }
 
   /** For the connection: the stream is over, well (null) or by an error. */

@@ -5,6 +5,7 @@ import { MiB, errorMessage, type Log } from '@mallee/base'
 import {
   connectLibvirt,
   LibvirtError,
+  LibvirtTimeoutError,
   type DomainRef,
   type LibvirtConnection,
   type TypedParams,
@@ -51,6 +52,8 @@ const fingerprintMs = 3_000
 /** A screen is looked at so often, with a pause between, before it counts as none. */
 const screenLooks = 5
 const screenPauseMs = 200
+/** A picture on its way for longer never comes: libvirt now and then does not end the stream. */
+const screenReadMs = 3_000
 /** A screen of 4096 by 4096 in QEMU's largest form. */
 const largestScreenBytes = 64 * MiB
 
@@ -169,7 +172,9 @@ export class LibvirtDriver implements HypervisorDriver {
         // QEMU that has not drawn yet gives a picture without a byte.
         for (let look = 0; look < screenLooks; look += 1) {
           const { mimeType, stream } = await connection.domainScreenshot(domain, 0, { timeoutMs: callMs })
-          const bytes = await stream.readAll(largestScreenBytes)
+          const bytes = await stream
+            .readAll(largestScreenBytes, { timeoutMs: screenReadMs })
+            .catch(noneInTime)
           if (bytes.length > 0) return { mimeType, bytes }
           await setTimeout(screenPauseMs)
         }
@@ -281,6 +286,11 @@ function ignoreMissing(error: unknown): undefined {
     (error.codeName === 'no-domain' || error.codeName === 'operation-invalid')
   )
     return undefined
+  throw error
+}
+
+function noneInTime(error: unknown): Buffer {
+  if (error instanceof LibvirtTimeoutError) return Buffer.alloc(0)
   throw error
 }
 
