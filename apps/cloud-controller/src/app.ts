@@ -36,6 +36,7 @@ import { registerRecordGauges } from './metrics/record-gauges.ts'
 import { PollWaiters } from './poll-waiters.ts'
 import { Presence } from './presence.ts'
 import { agentsReconciler } from './reconcilers/agents.ts'
+import { attachmentsReconciler } from './reconcilers/attachments.ts'
 import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
@@ -45,7 +46,9 @@ import { manifestsReconciler } from './reconcilers/manifests.ts'
 import { networksReconciler } from './reconcilers/networks.ts'
 import type { ReconcilerContext } from './reconcilers/reconciler-context.ts'
 import { samplesReconciler } from './reconcilers/samples.ts'
+import { snapshotsReconciler } from './reconcilers/snapshots.ts'
 import { terminatedReconciler } from './reconcilers/terminated.ts'
+import { volumesReconciler } from './reconcilers/volumes.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
 import type { Tables } from './store/tables.ts'
@@ -147,6 +150,10 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     keys: () => queues['keys']?.wake(),
     bundle: (id) => queues['bundles']?.wake(id),
     manifest: (id) => queues['manifests']?.wake(id),
+    volume: (id) => queues['volumes']?.wake(id),
+    attachment: (id) => queues['attachments']?.wake(id),
+    attachmentsOf: (instanceId) => queues['attachments']?.wake(instanceId),
+    snapshot: (id) => queues['snapshots']?.wake(id),
     agentSet: (id) => waiters.wake(id),
   }
   const figures = cloudFigures(deps.metrics ?? new Metrics())
@@ -232,6 +239,9 @@ function settingsOf(config: CloudControllerConfig): CloudSettings {
 function allReconcilers(context: ReconcilerContext): Reconciler[] {
   return [
     instancesReconciler(context),
+    volumesReconciler(context),
+    attachmentsReconciler(context),
+    snapshotsReconciler(context),
     networksReconciler(context),
     imagesReconciler(context),
     manifestsReconciler(context),

@@ -12,6 +12,12 @@ export interface Wakes {
   bundle(taskId: string): void
   /** A manifest that walrus is asked about. */
   manifest(id: string): void
+  volume(volumeId: string): void
+  /** A volume's attachment to an instance. */
+  attachment(attachmentId: string): void
+  /** All attachments of an instance. */
+  attachmentsOf(instanceId: string): void
+  snapshot(snapshotId: string): void
   /** An agent's desired set has a new revision. */
   agentSet(agentId: string): void
 }

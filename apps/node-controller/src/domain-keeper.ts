@@ -8,6 +8,7 @@ import type { NetworkKeeper } from './network-keeper.ts'
 import { isPassing, namingFullDisk } from './node-error.ts'
 import { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
 import type { GuestPreparer } from './steps/guest-preparer.ts'
+import type { VolumeKeeper } from './volumes/volume-keeper.ts'
 
 type Item = DesiredItem<'domain'>
 
@@ -18,6 +19,11 @@ const troubleAgainMs = 1_000
 const progressEveryMs = 2_000
 /** A guest that was asked to reboot and did not is reset. */
 const rebootGraceMs = 60_000
+
+/** How soon it is looked again at a disk that comes, grows or goes. */
+const volumesAgainMs = 500
+
+type RunningFacts = Partial<DomainFacts> & { state: DomainFacts['state'] }
 
 const nothing: DomainFacts = {
   state: 'preparing',
@@ -39,6 +45,7 @@ export class DomainKeeper {
     hypervisor: HypervisorDriver
     network: NetworkKeeper
     preparer: GuestPreparer
+    volumes: Pick<VolumeKeeper, 'look' | 'isUnsettled'>
     clock: Clock
     log: Log
     accelerator: () => DomainFacts['accelerator']
@@ -121,7 +128,8 @@ export class DomainKeeper {
     const name = item.body.instanceId
     switch (step.step) {
       case 'observe':
-        this.observe(item, note, step.facts)
+        if (step.facts.state === 'running') await this.observeRunning(item, note, step.facts)
+        else this.observe(item, note, step.facts)
         return false
       case 'wait':
         this.later(item, step.againMs)
@@ -157,9 +165,28 @@ export class DomainKeeper {
     }
   }
 
+  /** A guest that runs is said to run even where nothing can be said of its volumes just now. */
+  private async observeRunning(item: Item, note: DomainNote, facts: RunningFacts): Promise<void> {
+    const { log, volumes } = this.deps
+    try {
+      const found = await volumes.look(item.body)
+      this.observe(item, note, found === undefined ? facts : { ...facts, volumes: found })
+      if (volumes.isUnsettled(found, item.body)) this.later(item, volumesAgainMs)
+    } catch (error) {
+      log.warn({ ...about(item), err: error }, 'the volumes of a guest could not be looked at')
+      if (!this.volumesKnown(item)) this.observe(item, note, facts)
+      this.later(item, troubleAgainMs)
+    }
+  }
+
+  /** What was said of the volumes before stands, and must not be unsaid by our not knowing. */
+  private volumesKnown(item: Item): boolean {
+    return (item.body.volumes ?? []).length > 0
+  }
+
   private async prepareAndStart(item: Item, note: DomainNote, span: Span | null): Promise<void> {
     const { clock, hypervisor, network, preparer, log } = this.deps
-    if (item.body.incarnation > 1 && !(await preparer.hasDisk(item.body))) {
+    if (item.body.machine && item.body.incarnation > 1 && !(await preparer.hasDisk(item.body))) {
       this.deps.observe(item, {
         ...nothing,
         state: 'ended',

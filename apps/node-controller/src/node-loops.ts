@@ -16,6 +16,7 @@ import { BundleKeeper } from './guests/bundle-keeper.ts'
 import { formUploader } from './guests/form-upload.ts'
 import { SampleKeeper } from './guests/sample-keeper.ts'
 import { screenJpeg } from './guests/screen-jpeg.ts'
+import { VolumeKeeper } from './volumes/volume-keeper.ts'
 import { nodeInventory } from './inventory/node-inventory.ts'
 import { NetworkKeeper } from './network-keeper.ts'
 import { giveUp } from './give-up.ts'
@@ -39,6 +40,8 @@ export class NodeLoops {
   private readonly bundles: BundleKeeper
   private readonly timers: NodeJS.Timeout[] = []
   private givenUp = false
+  /** The connections as they were when secrets were last looked at. */
+  private secretsOf: string | null = null
   private readonly stopping = new AbortController()
   private hooksVeto: string | null = null
   private fingerprint: NodeFingerprint
@@ -76,6 +79,7 @@ export class NodeLoops {
       hypervisor: checkedHypervisor(hypervisor, hooks, (veto) => (this.hooksVeto = veto)),
       network: this.networkKeeper,
       preparer: this.withLastWords(preparer),
+      volumes: new VolumeKeeper({ hypervisor, disks: parts.volumeDisks, clock: systemClock, log }),
       clock: systemClock,
       log,
       accelerator: () => this.fingerprint.accelerator,
@@ -150,7 +154,19 @@ export class NodeLoops {
     this.screens.refresh(ledger.list('domain'))
     this.inventory.refresh()
     this.bundles.refresh()
+    this.dropSecrets()
     void lookForStrangers(hypervisor, ledger, this.loop)
+  }
+
+  /** When connections went; what cannot be done now is done with the next look. */
+  private dropSecrets(): void {
+    const connections = this.parts.ledger.list('connection').map((item) => item.id)
+    const now = connections.toSorted().join()
+    if (now === this.secretsOf) return
+    this.parts.volumeDisks.dropSecrets().then(
+      () => (this.secretsOf = now),
+      (error: unknown) => this.parts.log.warn({ reason: errorMessage(error) }, 'secrets were not dropped'),
+    )
   }
 
   private async refingerprint(): Promise<void> {

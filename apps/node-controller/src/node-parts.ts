@@ -15,6 +15,7 @@ import { nodeFigures, registerNodeGauges, type NodeFigures } from './metrics/nod
 import type { GuestPreparer } from './steps/guest-preparer.ts'
 import { LibvirtPreparer } from './steps/libvirt-preparer.ts'
 import { simulatedPreparer } from './steps/simulated-preparer.ts'
+import { VolumeDisks } from './volumes/volume-disks.ts'
 
 /** What a node controller works with: its identity, its ledger and its drivers. */
 export interface NodeParts {
@@ -28,6 +29,7 @@ export interface NodeParts {
   readonly network: NetworkDriver
   readonly preparer: GuestPreparer
   readonly cache: ImageCache
+  readonly volumeDisks: VolumeDisks
   readonly figures: NodeFigures
   readonly tracer: Tracer
   close(): Promise<void>
@@ -58,6 +60,12 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     key: identity.key,
     certificate: identity.certificate,
   })
+  const volumeDisks = new VolumeDisks({
+    ...{ ledger, hypervisor, hooks, log },
+    instancesDir: config.instancesDir,
+    customDir: config.customDir,
+    cloudHost: new URL(config.cloudUrl).hostname,
+  })
   registerNodeGauges(figures.metrics, { hypervisor, imagesDir: config.imagesDir })
   return {
     figures,
@@ -71,7 +79,8 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     hypervisor,
     network,
     cache,
-    preparer: preparerOf(config, { cache, hooks, hypervisor, log }),
+    volumeDisks,
+    preparer: preparerOf(config, { cache, hooks, hypervisor, log, volumeDisks }),
     async close() {
       await Promise.all([hypervisor.close(), network.close(), walrus.close(), client.close()])
       await tracer.close()
@@ -81,9 +90,16 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
 
 function preparerOf(
   config: NodeControllerConfig,
-  deps: { cache: ImageCache; hooks: NcHooks; hypervisor: HypervisorDriver; log: Log },
+  deps: {
+    cache: ImageCache
+    hooks: NcHooks
+    hypervisor: HypervisorDriver
+    log: Log
+    volumeDisks: VolumeDisks
+  },
 ): GuestPreparer {
-  if (config.hypervisor.driver === 'simulated') return simulatedPreparer(config.instancesDir)
+  if (config.hypervisor.driver === 'simulated')
+    return simulatedPreparer(config.instancesDir, deps.volumeDisks)
   return new LibvirtPreparer({
     ...deps,
     instancesDir: config.instancesDir,

@@ -1,5 +1,12 @@
 import { inventoryItemSchema } from './inventory.ts'
 import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
+import {
+  attachedVolumeSchema,
+  connectionItemSchema,
+  exportItemSchema,
+  snapshotItemSchema,
+  volumeItemSchema,
+} from './storage.ts'
 
 /**
  * What the cloud wants of an agent: one numbered set. The index is always whole; bodies come for the items that the
@@ -82,7 +89,8 @@ export const domainItemSchema = record(
     platform: choice('linux', 'windows'),
     architecture: choice('x86_64', 'arm64', 'i386'),
     rootDeviceName: text(),
-    machine: artifactSchema,
+    /** Null where it boots from a volume; `imageId` then says of what image. */
+    machine: nullable(artifactSchema),
     kernel: nullable(artifactSchema),
     ramdisk: nullable(artifactSchema),
     keyName: nullable(text()),
@@ -106,6 +114,9 @@ export const domainItemSchema = record(
     monitoring: flag(),
     /** The placement group that it was launched into, and which of its partitions; left out where there is none. */
     placementGroup: record({ name: text(), partition: nullable(integer(1)) }),
+    imageId: text(),
+    /** Left out where it has none. */
+    volumes: list(attachedVolumeSchema, 40),
   },
 )
 export type DomainItem = Shape<typeof domainItemSchema>
@@ -268,6 +279,10 @@ export const itemSchemas = {
   'bundling-key': bundlingKeyItemSchema,
   manifest: manifestItemSchema,
   bundle: bundleItemSchema,
+  volume: volumeItemSchema,
+  export: exportItemSchema,
+  snapshot: snapshotItemSchema,
+  connection: connectionItemSchema,
   inventory: inventoryItemSchema,
 } as const
 export type ItemKind = keyof typeof itemSchemas

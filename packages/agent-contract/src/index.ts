@@ -47,6 +47,21 @@ export {
   type WalrusFingerprint,
 } from './observed.ts'
 export {
+  storageFingerprintSchema,
+  type AttachedFacts,
+  type AttachedVolume,
+  type ConnectionItem,
+  type ExportFacts,
+  type ExportItem,
+  type Portal,
+  type SnapshotFacts,
+  type SnapshotIndex,
+  type SnapshotItem,
+  type StorageFingerprint,
+  type VolumeFacts,
+  type VolumeItem,
+} from './storage.ts'
+export {
   agentKinds,
   agentRoutes,
   contractVersion,

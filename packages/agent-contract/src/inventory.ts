@@ -30,6 +30,14 @@ export const inventoryKinds = [
   'blob',
   /** A row of walrus' index whose bytes are not on the disk: something that was acknowledged is lost. */
   'blob-row',
+  /** A volume's file on a storage controller; owner is the volume's id. */
+  'volume-file',
+  /** What was kept of a volume for a snapshot; owner is the snapshot's id. */
+  'snapshot-file',
+  /** An iSCSI target; id is its name, owner the attachment's id. */
+  'target',
+  /** A block or an index of snapshots in walrus that no snapshot of this storage controller uses. */
+  'snapshot-object',
   /** An object that is an image of the set; state is `present` or `missing`. */
   'image-object',
 ] as const

@@ -12,6 +12,7 @@ import {
   type Schema,
   type Shape,
 } from './schema.ts'
+import { attachedFactsSchema, exportFactsSchema, snapshotFactsSchema, volumeFactsSchema } from './storage.ts'
 
 /** What an agent says of itself: what it can hold, what it runs on, and what is wrong. */
 export const nodeFingerprintSchema = record({
@@ -49,16 +50,22 @@ export type WalrusFingerprint = Shape<typeof walrusFingerprintSchema>
  * - `failed`: it could not be started and will not be tried again under this item; see `message`;
  * - `gone`: nothing of the incarnation is left (after `remove`, nothing of the instance).
  */
-export const domainFactsSchema = record({
-  state: choice('preparing', 'running', 'ended', 'failed', 'gone'),
-  /** How an ended domain ended: by the guest's own shutdown, or by anything else. */
-  endReason: nullable(choice('shutdown', 'crashed', 'destroyed', 'failed', 'lost')),
-  message: nullable(text()),
-  startedAtMs: nullable(integer()),
-  diskLost: flag(),
-  rebootCount: integer(),
-  accelerator: nullable(choice('kvm', 'qemu', 'simulated')),
-})
+export const domainFactsSchema = record(
+  {
+    state: choice('preparing', 'running', 'ended', 'failed', 'gone'),
+    /** How an ended domain ended: by the guest's own shutdown, or by anything else. */
+    endReason: nullable(choice('shutdown', 'crashed', 'destroyed', 'failed', 'lost')),
+    message: nullable(text()),
+    startedAtMs: nullable(integer()),
+    diskLost: flag(),
+    rebootCount: integer(),
+    accelerator: nullable(choice('kvm', 'qemu', 'simulated')),
+  },
+  {
+    /** Of a domain that runs; left out where it has none and none is to be plugged in. */
+    volumes: list(attachedFactsSchema, 80),
+  },
+)
 export type DomainFacts = Shape<typeof domainFactsSchema>
 
 /** Whether the network of a VPC item stands as the item says. */
@@ -123,11 +130,17 @@ export const factSchemas = {
   'access-key': accessKeyFactsSchema,
   manifest: manifestFactsSchema,
   bundle: bundleFactsSchema,
+  volume: volumeFactsSchema,
+  export: exportFactsSchema,
+  snapshot: snapshotFactsSchema,
 } as const
 export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
 
 export const observationSchema = record({
-  kind: choice('domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'),
+  kind: choice(
+    ...(['domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'] as const),
+    ...(['volume', 'export', 'snapshot'] as const),
+  ),
   id: text(),
   generation: integer(),
   facts: anything(),

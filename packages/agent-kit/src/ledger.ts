@@ -166,7 +166,7 @@ export class Ledger {
   }
 }
 
-const secretKinds = new Set<ItemKind>(['access-key', 'bundling-key', 'bundle'])
+const secretKinds = new Set<ItemKind>(['access-key', 'bundling-key', 'bundle', 'export', 'connection'])
 
 type SealedItem = Omit<DesiredItem, 'body'> & { body: ItemBody<ItemKind> | null; sealed?: string }
 

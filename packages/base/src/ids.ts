@@ -20,6 +20,9 @@ export const idPrefixes = {
   allocation: 'eipalloc',
   association: 'eipassoc',
   volume: 'vol',
+  snapshot: 'snap',
+  /** Of a volume to an instance: EC2 has no name for it, we need one. */
+  volumeAttachment: 'vol-attach',
   dhcpOptions: 'dopt',
   internetGateway: 'igw',
   routeTable: 'rtb',

@@ -10,3 +10,6 @@ export {
 export { instanceLifecycle, type InstanceEvent, type InstanceState } from './instance.ts'
 export { imageLifecycle, type ImageEvent, type ImageState } from './image.ts'
 export { agentLifecycle, type AgentState } from './agent.ts'
+export { volumeLifecycle, type VolumeEvent, type VolumeState } from './volume.ts'
+export { attachmentLifecycle, type AttachmentEvent, type AttachmentState } from './volume-attachment.ts'
+export { snapshotLifecycle, type SnapshotEvent, type SnapshotState } from './snapshot.ts'

@@ -41,6 +41,27 @@ export const instanceLifecycle = defineLifecycle({
       to: 'shutting-down',
       doc: 'The only copy of its instance-store disk is gone.',
     },
+    guestStopped: {
+      family: 'observed',
+      from: ['pending', 'running'],
+      already: ['stopping', 'stopped'],
+      to: 'stopping',
+      doc: 'The guest shut itself down and that means stop.',
+    },
+    startFailed: {
+      family: 'observed',
+      from: ['pending'],
+      already: ['stopping', 'stopped'],
+      to: 'stopping',
+      doc: 'An instance that was stopped cannot be started; its volumes remain.',
+    },
+    nodeLost: {
+      family: 'observed',
+      from: ['pending', 'running', 'stopping'],
+      already: ['stopped'],
+      to: 'stopped',
+      doc: 'Its node was declared dead; its volumes remain.',
+    },
     stopAsked: {
       family: 'asked',
       from: ['pending', 'running'],

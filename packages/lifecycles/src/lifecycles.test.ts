@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { agentLifecycle, imageLifecycle, instanceLifecycle, type Lifecycle } from './index.ts'
+import {
+  agentLifecycle,
+  attachmentLifecycle,
+  imageLifecycle,
+  instanceLifecycle,
+  snapshotLifecycle,
+  volumeLifecycle,
+  type Lifecycle,
+} from './index.ts'
 
-const all: Lifecycle<string, string>[] = [instanceLifecycle, imageLifecycle, agentLifecycle]
+const all: Lifecycle<string, string>[] = [
+  ...[instanceLifecycle, imageLifecycle, agentLifecycle],
+  ...[volumeLifecycle, attachmentLifecycle, snapshotLifecycle],
+]
 
 describe.each(all.map((lifecycle) => [lifecycle.name, lifecycle] as const))('%s', (_name, lifecycle) => {
   test('every state is reachable from the first', () => {

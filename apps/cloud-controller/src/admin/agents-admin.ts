@@ -6,7 +6,7 @@ import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { letTakePart } from '../store/agent-participation.ts'
 import { findAgent, instancesOn } from '../store/agent-store.ts'
-import { updateDomain } from '../store/instance-store.ts'
+import { nextUsageRevision, updateDomain, updateInstance } from '../store/instance-store.ts'
 import { recordAdminEvent } from '../store/event-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { AgentTable, InstanceTable, Tables } from '../store/tables.ts'
@@ -141,7 +141,10 @@ async function forget(deps: AgentsAdminDependencies, tx: Tx, asked: { name: stri
     .execute()
   await note(deps, tx, 'ForgetAgent', [agent.id, ...instances.map((instance) => instance.id)])
   tx.afterCommit(() => {
-    for (const instance of instances) deps.wakes.instance(instance.id)
+    for (const instance of instances) {
+      deps.wakes.instance(instance.id)
+      deps.wakes.attachmentsOf(instance.id)
+    }
     deps.wakes.agentSet(agent.id)
   })
   return described(agent, instances)
@@ -153,7 +156,18 @@ async function declareLost(
   instance: InstanceTable,
   agent: AgentTable,
 ): Promise<void> {
-  if (instance.state !== 'shutting-down') {
+  if (instance.state !== 'shutting-down' && instance.root_device_type === 'ebs') {
+    // Its volumes live on: their exports to the node are withdrawn before it can be started elsewhere.
+    await transitionInstance(tx, instance, 'nodeLost', {
+      nowMs: deps.clock.now(),
+      reason: {
+        code: 'Server.InternalError',
+        message: `Server.InternalError: the node ${agent.name} was lost`,
+      },
+      desired: 'stopped',
+    })
+    await updateInstance(tx, instance.id, { node_id: null, usage_revision: nextUsageRevision as never })
+  } else if (instance.state !== 'shutting-down') {
     const message = `Server.InternalError: the node ${agent.name} was lost, and the instance store with it`
     await transitionInstance(tx, instance, 'diskLost', {
       nowMs: deps.clock.now(),

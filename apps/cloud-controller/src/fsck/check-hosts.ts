@@ -96,6 +96,11 @@ function checkEntry(host: Host, entry: InventoryEntry): Finding[] {
     }
     case 'cached-image':
       return []
+    case 'volume-file':
+    case 'snapshot-file':
+    case 'target':
+    case 'snapshot-object':
+      return checkStoragePart(host, entry)
   }
 }
 
@@ -154,6 +159,21 @@ function checkNetworkPart(host: Host, entry: InventoryEntry): Finding[] {
       repair,
     ),
   ]
+}
+
+const storageNames = {
+  'volume-file': 'a volume',
+  'snapshot-file': 'a snapshot',
+  target: 'an attachment',
+  'snapshot-object': 'a snapshot',
+} as const
+
+/** What a storage controller holds beyond its set: nobody's, or somebody's that the record no longer has. */
+function checkStoragePart(host: Host, entry: InventoryEntry): Finding[] {
+  if (entry.owner !== null || isYoung(host, entry)) return []
+  const kind = entry.kind as keyof typeof storageNames
+  const what = `belongs to ${storageNames[kind]} that is not in the set of this storage controller`
+  return [finding(`I3.stray-${kind}`, at(host, entry), what, repairIt, removeOf(host, entry))]
 }
 
 function checkLeftover(host: Host, entry: InventoryEntry): Finding[] {

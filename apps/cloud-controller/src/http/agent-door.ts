@@ -8,7 +8,9 @@ import {
   type AccessKeyItem,
   type BundleItem,
   type BundlingKeyItem,
+  type ConnectionItem,
   type DesiredResponse,
+  type ExportItem,
   type RegisterRequest,
   type Report,
 } from '@mallee/agent-contract'
@@ -298,6 +300,10 @@ function unsealed(
     const body = item.body as BundleItem
     const uploadPolicySignature = openUploadSignature(keyring, body.uploadPolicySignature)
     return { ...item, body: { ...body, uploadPolicySignature } }
+  }
+  if (item.kind === 'export' || item.kind === 'connection') {
+    const body = item.body as ExportItem | ConnectionItem
+    return { ...item, body: { ...body, chapSecret: keyring.open(body.chapSecret, body.attachmentId) } }
   }
   if (item.kind !== 'access-key') return item
   const body = item.body as AccessKeyItem

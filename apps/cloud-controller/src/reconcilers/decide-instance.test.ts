@@ -114,7 +114,7 @@ test('a terminated instance is never touched', () => {
 
 describe('an instance that is bundled', () => {
   const bundled = (of: Partial<InstanceTable>, its: Partial<DomainTable>) =>
-    decideInstance(instance(of), domain(its), 1_000_000, true)
+    decideInstance(instance(of), domain(its), 1_000_000, { isBundled: true })
 
   test('is shut down, and not started while its disk is read; its own shutdown does not end it', () => {
     expect(bundled({}, {})).toEqual({ do: 'keep', intent: 'release' })

@@ -19,6 +19,8 @@ export type Decision =
       readonly event: InstanceEvent
       readonly reason?: { code: string; message: string }
     }
+  /** Nothing of a stopped instance is left on its node: give back its room there. */
+  | { readonly do: 'leave' }
   /** Everything is gone from the node: give back the network, take the items out, and be terminated. */
   | { readonly do: 'release' }
 
@@ -31,20 +33,30 @@ export function restartDelayMs(restarts: number): number {
   return restarts === 0 ? 0 : Math.min(firstRestartMs * 2 ** (restarts - 1), longestRestartMs)
 }
 
+/** What else a decision depends on. */
+export interface Circumstances {
+  /** Whether it is shut down for a bundle of its disk: that was asked for, and so is that it comes back. */
+  readonly isBundled?: boolean
+  /** Whether every volume that it is to start with can be reached from its node; or why that will never be. */
+  readonly volumes?: 'ready' | 'waiting' | { readonly failed: string }
+}
+
 export function decideInstance(
   instance: InstanceTable,
   domain: DomainTable | undefined,
   nowMs: number,
-  /** Whether it is shut down for a bundle of its disk: that was asked for, and so is that it comes back. */
-  isBundled = false,
+  { isBundled = false, volumes = 'ready' }: Circumstances = {},
 ): Decision {
-  if (instanceLifecycle.isTerminal(instance.state)) return { do: 'nothing' }
+  if (instanceLifecycle.isTerminal(instance.state) || instance.state === 'stopped') return { do: 'nothing' }
+  if (instance.state === 'stopping') return decideStopping(domain)
   if (instance.state === 'shutting-down') {
     if (!domain || domain.observed_state === 'gone')
       return domain?.intent === 'release' ? { do: 'keep', intent: 'remove' } : { do: 'release' }
     return { do: 'keep', intent: 'remove' }
   }
-  if (!domain) return { do: 'incarnate', restarts: 0 }
+  const starts = (decision: Decision) =>
+    decision.do === 'incarnate' ? whenReady(decision, volumes) : decision
+  if (!domain) return starts({ do: 'incarnate', restarts: 0 })
   if (domain.disk_lost === 1) {
     return {
       do: 'transition',
@@ -68,24 +80,44 @@ export function decideInstance(
     case 'failed':
       return {
         do: 'transition',
-        event: 'launchFailed',
+        event: wasStopped(instance) ? 'startFailed' : 'launchFailed',
         reason: {
           code: 'Server.InternalError',
           message: `Server.InternalError: ${domain.message ?? 'the launch failed on the node'}`,
         },
       }
     case 'ended':
-      return decideEnded(domain)
+      return decideEnded(instance, domain)
     case 'gone':
-      return decideNext(instance, domain, nowMs)
+      return starts(decideNext(instance, domain, nowMs))
   }
 }
 
-function decideEnded(domain: DomainTable): Decision {
+/** An instance whose volumes outlive its domain, and that ran before: it can be stopped again. */
+function wasStopped(instance: InstanceTable): boolean {
+  return instance.root_device_type === 'ebs' && instance.state === 'pending' && instance.incarnation > 1
+}
+
+/** The guest is asked, then ended; nothing of it stays on the node, since it may be started on another. */
+function decideStopping(domain: DomainTable | undefined): Decision {
+  if (domain && (domain.observed_state !== 'gone' || domain.intent === 'release'))
+    return { do: 'keep', intent: 'remove' }
+  return { do: 'leave' }
+}
+
+function whenReady(decision: Decision, volumes: NonNullable<Circumstances['volumes']>): Decision {
+  if (volumes === 'ready') return decision
+  if (volumes === 'waiting') return { do: 'nothing' }
+  const message = `Client.InternalError: ${volumes.failed}`
+  return { do: 'transition', event: 'launchFailed', reason: { code: 'Client.InternalError', message } }
+}
+
+function decideEnded(instance: InstanceTable, domain: DomainTable): Decision {
   if (domain.end_reason === 'shutdown' && domain.intent === 'run') {
+    const stops = instance.root_device_type === 'ebs' && instance.shutdown_behavior === 'stop'
     return {
       do: 'transition',
-      event: 'guestEnded',
+      event: stops ? 'guestStopped' : 'guestEnded',
       reason: {
         code: 'Client.InstanceInitiatedShutdown',
         message: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
@@ -97,6 +129,7 @@ function decideEnded(domain: DomainTable): Decision {
 
 /** The incarnation left nothing but the disk: the next one follows, later the more often it happened. */
 function decideNext(instance: InstanceTable, domain: DomainTable, nowMs: number): Decision {
+  if (domain.intent === 'remove') return { do: 'incarnate', restarts: 0 } // it was stopped, and is started
   const aliveMs = domain.started_at === null ? 0 : (domain.observed_at ?? nowMs) - domain.started_at
   const restarts = aliveMs >= livedMs ? 0 : instance.restarts
   const delayMs = restartDelayMs(restarts)

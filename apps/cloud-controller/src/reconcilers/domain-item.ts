@@ -1,10 +1,12 @@
-import { formatIpv4, must } from '@mallee/base'
-import type { Artifact, DomainItem, MetadataOptions } from '@mallee/agent-contract'
+import { formatIpv4, GiB, MiB, must } from '@mallee/base'
+import type { Artifact, AttachedVolume, DomainItem, MetadataOptions } from '@mallee/agent-contract'
 import type { CloudSettings } from '../settings.ts'
 import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
 import { readTags } from '../store/tag-store.ts'
-import type { DomainTable, ImageTable, InstanceTable } from '../store/tables.ts'
+import type { DomainTable, ImageTable, InstanceTable, VolumeTable } from '../store/tables.ts'
+import { volumeLimits } from '../store/volume-types.ts'
+import { readyExports } from '../store/volume-store.ts'
 import { privateDnsName, publicDnsName } from '../views/instance-view.ts'
 
 /** How long a guest that is to be terminated has to shut itself down before it is ended. */
@@ -57,8 +59,8 @@ export async function domainItem(
     diskGiB: instance.disk_gib,
     platform: 'linux',
     architecture: image.architecture,
-    rootDeviceName: image.root_device_name,
-    machine: artifactOf(image),
+    rootDeviceName: instance.root_device_name ?? image.root_device_name,
+    ...machineOf(instance, image),
     kernel: await artifactById(db, instance.kernel_id),
     ramdisk: await artifactById(db, instance.ramdisk_id),
     keyName: instance.key_name,
@@ -73,6 +75,7 @@ export async function domainItem(
     ...(instance.screenshot_count === 0 ? {} : { screenshotCount: instance.screenshot_count }),
     ...(instance.monitoring === 0 ? {} : { monitoring: true }),
     ...(await placementGroupOf(db, instance)),
+    ...(await volumesOf(db, instance)),
   }
 }
 
@@ -91,6 +94,56 @@ async function placementGroupOf(
   if (id === null) return {}
   const group = await db.selectFrom('placement_group').select('name').where('id', '=', id).executeTakeFirst()
   return group ? { placementGroup: { name: group.name, partition } } : {}
+}
+
+function machineOf(
+  instance: InstanceTable,
+  image: ImageTable,
+): Pick<DomainItem, 'machine'> & Partial<DomainItem> {
+  return instance.root_device_type === 'ebs'
+    ? { machine: null, imageId: image.id }
+    : { machine: artifactOf(image) }
+}
+
+/** Those that can be reached from its node now; left out where there are none. */
+async function volumesOf(db: Reader, instance: InstanceTable): Promise<Pick<DomainItem, 'volumes'>> {
+  const ready = await readyExports(db, instance.id)
+  if (ready.size === 0) return {}
+  const rows = await db
+    .selectFrom('volume_attachment')
+    .innerJoin('volume', 'volume.id', 'volume_attachment.volume_id')
+    .selectAll('volume')
+    .select([
+      'volume_attachment.id as attachment_id',
+      'volume_attachment.device',
+      'volume_attachment.is_root',
+    ])
+    .where('volume_attachment.instance_id', '=', instance.id)
+    .where('volume_attachment.state', '!=', 'detaching')
+    .orderBy('volume_attachment.is_root', 'desc')
+    .orderBy('volume_attachment.device')
+    .execute()
+  const volumes = rows.flatMap((row): AttachedVolume[] => {
+    const reached = ready.get(row.attachment_id)
+    if (reached?.node_id !== instance.node_id) return []
+    return [
+      {
+        attachmentId: reached.id,
+        volumeId: row.id,
+        device: row.device,
+        root: row.is_root === 1,
+        sizeBytes: Math.min(row.size_gib * GiB, row.observed_size_bytes ?? row.size_gib * GiB),
+        ...limitsOf(row),
+      },
+    ]
+  })
+  return volumes.length === 0 ? {} : { volumes }
+}
+
+/** What a volume's type admits: a class of service, kept by the hypervisor. */
+function limitsOf(volume: VolumeTable): { iops: number; bytesPerSecond: number } {
+  const burst = volumeLimits(volume)
+  return { iops: burst.iops, bytesPerSecond: burst.mibPerSecond * MiB }
 }
 
 function artifactOf(image: ImageTable): Artifact {

@@ -1,17 +1,27 @@
 import { minuteMs, unreachable } from '@mallee/base'
+import type { InstanceEvent } from '@mallee/lifecycles'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { openBundleTask } from '../store/bundle-task-store.ts'
-import { currentDomain, getInstance, updateDomain, updateInstance } from '../store/instance-store.ts'
+import {
+  currentDomain,
+  getInstance,
+  nextUsageRevision,
+  updateDomain,
+  updateInstance,
+} from '../store/instance-store.ts'
 import { recordTransition } from '../store/event-store.ts'
 import { releaseInterfaces } from '../store/network-store.ts'
-import type { Tx } from '../store/record.ts'
-import type { DomainTable, InstanceTable } from '../store/tables.ts'
+import type { Reader, Tx } from '../store/record.ts'
+import type { DomainTable, InstanceTable, VolumeAttachmentTable } from '../store/tables.ts'
 import { transitionInstance } from '../store/transition.ts'
-import { decideInstance, type Decision } from './decide-instance.ts'
+import { attachmentsOfInstance, readyExports } from '../store/volume-store.ts'
+import { decideInstance, type Circumstances, type Decision } from './decide-instance.ts'
 import { domainItem } from './domain-item.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
+/** How long a guest that is to be stopped has to shut itself down. */
+const stopGraceMs = 90_000
 /** How long a guest has to shut itself down before it is bundled. */
 const releaseGraceMs = 2 * minuteMs
 
@@ -33,10 +43,12 @@ export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
         const bundle = instance.state === 'terminated' ? undefined : await openBundleTask(tx.db, id)
         if (bundle && (domain?.observed_state === 'gone' || instance.state !== 'running'))
           tx.afterCommit(() => ctx.wakes.bundle(bundle.id))
-        const decision = decideInstance(instance, domain, ctx.clock.now(), bundle !== undefined)
+        const volumes = await volumesOf(tx.db, instance)
+        const isBundled = bundle !== undefined
+        const decision = decideInstance(instance, domain, ctx.clock.now(), { isBundled, volumes })
         const about = { instance_id: id, decision: decision.do, request_id: instance.request_id ?? '' }
         return ctx.tracer.trace('reconcile instance', instance.trace_parent, about, () =>
-          carryOut(ctx, tx, { instance, domain, decision, isBundled: bundle !== undefined }),
+          carryOut(ctx, tx, { instance, domain, decision, isBundled }),
         )
       }),
   }
@@ -68,9 +80,12 @@ async function carryOut(
       await transitionInstance(tx, instance, decision.event, {
         nowMs: ctx.clock.now(),
         ...(decision.reason ? { reason: decision.reason } : {}),
-        ...(decision.event === 'domainRunning' ? {} : { desired: 'terminated' as const }),
+        ...desiredAfter(decision.event),
       })
       tx.afterCommit(() => ctx.wakes.instance(instance.id))
+      return { settled: true }
+    case 'leave':
+      await leave(ctx, tx, instance)
       return { settled: true }
     case 'release':
       await release(ctx, tx, instance)
@@ -78,6 +93,36 @@ async function carryOut(
     default:
       return unreachable(decision, 'decision')
   }
+}
+
+function desiredAfter(event: InstanceEvent): { desired?: InstanceTable['desired'] } {
+  if (event === 'domainRunning') return {}
+  return { desired: event === 'guestStopped' || event === 'startFailed' ? 'stopped' : 'terminated' }
+}
+
+/** Whether what the instance is to start with can be reached from its node. */
+async function volumesOf(
+  db: Reader,
+  instance: InstanceTable,
+): Promise<NonNullable<Circumstances['volumes']>> {
+  const attachments = (await attachmentsOfInstance(db, instance.id)).filter(
+    ({ state }) => state !== 'detaching',
+  )
+  if (attachments.length === 0) return 'ready'
+  const volumes = await db
+    .selectFrom('volume')
+    .select(['id', 'state', 'state_reason'])
+    .where(
+      'id',
+      'in',
+      attachments.map((entry) => entry.volume_id),
+    )
+    .execute()
+  const failed = volumes.find(({ state }) => state === 'error')
+  if (failed) return { failed: `${failed.id} could not be created: ${failed.state_reason}` }
+  const ready = await readyExports(db, instance.id)
+  const reached = ({ id }: VolumeAttachmentTable) => ready.get(id)?.node_id === instance.node_id
+  return attachments.every(reached) ? 'ready' : 'waiting'
 }
 
 /** The row before the item: an incarnation that a node may have seen is never made twice. */
@@ -168,13 +213,30 @@ async function keep(
   }
   const item = await domainItem(tx.db, ctx.settings, instance, { incarnation: domain.incarnation, intent })
   // A guest that still runs is asked first.
-  const body = isBundled && intent === 'release' ? { ...item, releaseGraceMs } : item
+  const body =
+    isBundled && intent === 'release'
+      ? { ...item, releaseGraceMs }
+      : instance.state === 'stopping'
+        ? { ...item, graceMs: instance.stop_forced === 1 ? 0 : stopGraceMs }
+        : item
   await putDesired(tx, ctx.wakes, { agentId: domain.node_id, kind: 'domain', id: domain.id, body })
+}
+
+/** Stopped: its node forgets it, and its room there is others'. Its interfaces, addresses and volumes stay its own. */
+async function leave(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): Promise<void> {
+  const nodeId = instance.node_id
+  await transitionInstance(tx, instance, 'domainGone', { nowMs: ctx.clock.now(), desired: 'stopped' })
+  await updateInstance(tx, instance.id, { node_id: null, usage_revision: nextUsageRevision as never })
+  tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
+  if (nodeId === null) return
+  if (instance.incarnation > 0) await dropDesired(tx, ctx.wakes, nodeId, 'domain', domainId(instance))
+  tx.afterCommit(() => ctx.wakes.network(nodeId))
 }
 
 async function release(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): Promise<void> {
   await releaseInterfaces(tx, instance.id)
   await transitionInstance(tx, instance, 'released', { nowMs: ctx.clock.now() })
+  tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
   // Its image may be deregistered, and have waited for it.
   tx.afterCommit(() => ctx.wakes.image(instance.image_id))
   if (instance.node_id === null) return

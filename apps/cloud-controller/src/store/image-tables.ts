@@ -46,6 +46,10 @@ export interface ImageTable {
   progress: number | null
   /** Whether walrus may hold an object that it made; it is told to remove it before the image is forgotten there. */
   has_disk: Bit
+  /** `ebs`: it boots from a snapshot, see its block devices; bucket and key are then empty. */
+  root_device_type: 'instance-store' | 'ebs'
+  /** Of an image made by CreateImage. */
+  source_instance_id: string | null
 }
 
 /** Accounts other than the owner's that may launch an image; `is_public` stands for all of them. */

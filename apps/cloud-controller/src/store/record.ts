@@ -10,6 +10,7 @@ import { compute } from './migrations/0006-compute.ts'
 import { bundles } from './migrations/0007-bundles.ts'
 import { imports } from './migrations/0008-imports.ts'
 import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
+import { volumes } from './migrations/0010-volumes.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -27,6 +28,7 @@ export const migrations = [
   bundles,
   imports,
   bundleTasks,
+  volumes,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -11,6 +11,7 @@ import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
+import { recordExport, recordSnapshot, recordVolume } from './storage-reports.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
 
@@ -68,6 +69,12 @@ async function recordOne(
       return recordBundle(tx, wakes, agent, observation as Observation<'bundle'>, nowMs)
     case 'manifest':
       return recordManifest(tx, wakes, agent, observation as Observation<'manifest'>)
+    case 'volume':
+      return recordVolume(tx, wakes, agent, observation as Observation<'volume'>)
+    case 'export':
+      return recordExport(tx, wakes, agent, observation as Observation<'export'>)
+    case 'snapshot':
+      return recordSnapshot(tx, wakes, agent, observation as Observation<'snapshot'>)
     case 'vpc':
     case 'access-key':
       return true // heard, and nothing depends on it
@@ -100,13 +107,18 @@ async function recordDomain(
       message: facts.message,
       started_at: facts.startedAtMs ?? row.started_at,
       disk_lost: facts.diskLost ? 1 : 0,
+      volumes: facts.volumes === undefined ? null : JSON.stringify(facts.volumes),
       reboot_count: facts.rebootCount,
       accelerator: facts.accelerator,
       observed_at: nowMs,
     })
     .where('id', '=', observation.id)
     .execute()
-  tx.afterCommit(() => wakes.instance(row.instance_id))
+  const volumes = facts.volumes === undefined ? null : JSON.stringify(facts.volumes)
+  tx.afterCommit(() => {
+    wakes.instance(row.instance_id)
+    if (volumes !== row.volumes || facts.state !== row.observed_state) wakes.attachmentsOf(row.instance_id)
+  })
   return true
 }
 

@@ -9,7 +9,42 @@ import type {
   ImportTaskTable,
   ManifestTable,
 } from './image-tables.ts'
+import type {
+  AddressTable,
+  NetworkInterfaceGroupTable,
+  NetworkInterfaceTable,
+  SecurityGroupRuleTable,
+  SecurityGroupTable,
+  SubnetTable,
+  VpcTable,
+} from './network-tables.ts'
+import type {
+  ImageBlockDeviceTable,
+  SnapshotPermissionTable,
+  SnapshotTable,
+  VolumeAttachmentTable,
+  VolumeExportTable,
+  VolumeModificationTable,
+  VolumeTable,
+} from './volume-tables.ts'
 
+export type {
+  AddressTable,
+  NetworkInterfaceGroupTable,
+  NetworkInterfaceTable,
+  SecurityGroupRuleTable,
+  SecurityGroupTable,
+  SubnetTable,
+  VpcTable,
+} from './network-tables.ts'
+export type {
+  ImageBlockDeviceTable,
+  SnapshotTable,
+  VolumeAttachmentTable,
+  VolumeExportTable,
+  VolumeModificationTable,
+  VolumeTable,
+} from './volume-tables.ts'
 export type {
   BundleTaskTable,
   BundlingKeyTable,
@@ -79,84 +114,6 @@ export interface QuotaTable {
   account_id: string
   name: string
   value: number
-}
-
-export interface VpcTable {
-  id: string
-  account_id: string
-  cidr: string
-  is_default: Bit
-  tag: number
-  created_at: number
-}
-
-export interface SubnetTable {
-  id: string
-  account_id: string
-  vpc_id: string
-  availability_zone: string
-  cidr: string
-  is_default: Bit
-  map_public_ip: Bit
-  tag: number
-  created_at: number
-}
-
-export interface SecurityGroupTable {
-  id: string
-  account_id: string
-  vpc_id: string
-  name: string
-  description: string
-  created_at: number
-}
-
-export interface SecurityGroupRuleTable {
-  id: string
-  account_id: string
-  group_id: string
-  is_egress: Bit
-  protocol: string
-  from_port: number
-  to_port: number
-  cidr: string | null
-  peer_group_id: string | null
-  description: string | null
-  /** Direction, protocol, ports and peer as one text: the same rule twice is refused by a unique index. */
-  identity: string
-}
-
-export interface NetworkInterfaceTable {
-  id: string
-  account_id: string
-  vpc_id: string
-  subnet_id: string
-  availability_zone: string
-  mac: string
-  private_ip: number
-  description: string
-  source_dest_check: Bit
-  instance_id: string | null
-  device_index: number | null
-  attachment_id: string | null
-  attached_at: number | null
-  created_at: number
-}
-
-export interface NetworkInterfaceGroupTable {
-  interface_id: string
-  group_id: string
-}
-
-export interface AddressTable {
-  /** The public address; a row is the claim of it. */
-  public_ip: number
-  account_id: string
-  interface_id: string | null
-  /** Null for an address that the cloud lends to an instance for its life. */
-  allocation_id: string | null
-  association_id: string | null
-  created_at: number
 }
 
 export interface KeyPairTable {
@@ -313,7 +270,7 @@ export interface InstanceTable {
   state_reason_code: string | null
   state_reason_message: string | null
   state_changed_at: number
-  desired: 'running' | 'terminated'
+  desired: 'running' | 'stopped' | 'terminated'
   generation: number
   node_id: string | null
   incarnation: number
@@ -339,6 +296,13 @@ export interface InstanceTable {
   partition_number: number | null
   launch_template_id: string | null
   launch_template_version: number | null
+  root_device_type: 'instance-store' | 'ebs'
+  /** Null of an instance from before it was kept: its image's. */
+  root_device_name: string | null
+  /** Instance-store devices beside the root, as JSON of `{ device, virtualName }`; null where there are none. */
+  ephemerals: string | null
+  /** Whether its guest is ended without being asked, when it is stopped. */
+  stop_forced: Bit
 }
 
 export interface DomainTable {
@@ -358,6 +322,8 @@ export interface DomainTable {
   reboot_count: number
   accelerator: string | null
   observed_at: number | null
+  /** How it is with its volumes, as JSON of the contract's facts; null where it has none. */
+  volumes: string | null
 }
 
 export interface ReservationTable {
@@ -447,7 +413,14 @@ export interface Tables {
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
   key_pair: KeyPairTable
-  image: Defaulted<ImageTable, 'disabled' | 'has_disk'>
+  image: Defaulted<ImageTable, 'disabled' | 'has_disk' | 'root_device_type' | 'source_instance_id'>
+  image_block_device: ImageBlockDeviceTable
+  volume: Defaulted<VolumeTable, 'auto_enable_io'>
+  volume_attachment: Defaulted<VolumeAttachmentTable, 'forced' | 'exports'>
+  volume_export: Defaulted<VolumeExportTable, 'withdrawn'>
+  volume_modification: VolumeModificationTable
+  snapshot: Defaulted<SnapshotTable, 'is_public' | 'present' | 'progress' | 'taken'>
+  snapshot_permission: SnapshotPermissionTable
   bundling_key: BundlingKeyTable
   import_task: ImportTaskTable
   bundle_task: BundleTaskTable
@@ -458,9 +431,17 @@ export interface Tables {
   desired_item: DesiredItemTable
   instance: Defaulted<
     InstanceTable,
-    'api_termination_disabled' | 'api_stop_disabled' | 'shutdown_behavior' | 'monitoring' | 'screenshot_count'
+    | 'api_termination_disabled'
+    | 'api_stop_disabled'
+    | 'shutdown_behavior'
+    | 'monitoring'
+    | 'screenshot_count'
+    | 'root_device_type'
+    | 'root_device_name'
+    | 'ephemerals'
+    | 'stop_forced'
   >
-  domain: DomainTable
+  domain: Defaulted<DomainTable, 'volumes'>
   reservation: ReservationTable
   client_token: ClientTokenTable
   tag: TagTable

@@ -20,6 +20,13 @@ export function checkedHypervisor(
     inventory: () => hypervisor.inventory(),
     screenshot: (name) => hypervisor.screenshot(name),
     counters: () => hypervisor.counters(),
+    disks: (name) => hypervisor.disks(name),
+    attachDisk: (name, xml) => hypervisor.attachDisk(name, xml),
+    detachDisk: (name, target) => hypervisor.detachDisk(name, target),
+    resizeDisk: (name, target, sizeBytes) => hypervisor.resizeDisk(name, target, sizeBytes),
+    setSecret: (name, value) => hypervisor.setSecret(name, value),
+    listSecrets: () => hypervisor.listSecrets(),
+    dropSecret: (name) => hypervisor.dropSecret(name),
     onHint: (callback) => hypervisor.onHint(callback),
     close: () => hypervisor.close(),
     async start(xml) {

@@ -37,6 +37,10 @@ export function metadataTree(item: DomainItem): MetadataBranch {
   )
 }
 
+function imageIdOf(item: DomainItem): string {
+  return item.machine?.imageId ?? item.imageId ?? ''
+}
+
 export function primaryInterface(item: DomainItem): GuestInterface | null {
   return item.interfaces.find((entry) => entry.deviceIndex === 0) ?? null
 }
@@ -44,7 +48,7 @@ export function primaryInterface(item: DomainItem): GuestInterface | null {
 function metaData(item: DomainItem): MetadataBranch {
   const primary = primaryInterface(item)
   return branch([
-    ['ami-id', item.machine.imageId],
+    ['ami-id', imageIdOf(item)],
     ['ami-launch-index', String(item.launchIndex)],
     ['ami-manifest-path', '(unknown)'],
     ['block-device-mapping', blockDevices(item)],
@@ -89,7 +93,7 @@ function blockDevices(item: DomainItem): MetadataBranch {
   const root = item.rootDeviceName
   const bare = root.replace(/^\/dev\//, '')
   const made =
-    item.machine.layout === 'partition'
+    item.machine?.layout === 'partition'
       ? partitionLayout({ imageBytes: item.machine.sizeBytes, diskGiB: item.diskGiB }).partitions
       : []
   const disk = bare.replace(/[0-9]+$/, '')
@@ -157,7 +161,7 @@ function identityDocument(item: DomainItem): string {
     billingProducts: null,
     devpayProductCodes: null,
     marketplaceProductCodes: null,
-    imageId: item.machine.imageId,
+    imageId: imageIdOf(item),
     instanceId: item.instanceId,
     instanceType: item.instanceType,
     kernelId: item.kernel?.imageId ?? null,

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { DomainItem } from '@mallee/agent-contract'
+import type { AttachedVolume, DomainItem } from '@mallee/agent-contract'
 import { emptyInstanceXml, type InstanceXml } from '@mallee/domain-xml'
 import type { NetworkPort } from '../drivers/network/driver.ts'
 
@@ -46,6 +46,12 @@ export function rootDevice(item: DomainItem, virtio: VirtioSettings): string {
   return `${virtio.root ? 'v' : 'h'}d${letter}`
 }
 
+/** A volume, and its `<disk>`. */
+export interface PreparedVolume {
+  readonly volume: AttachedVolume
+  readonly xml: string
+}
+
 /** instance.xml as the node controller says it; the stylesheet decides what becomes of it. */
 export function describeInstance(options: {
   item: DomainItem
@@ -54,7 +60,9 @@ export function describeInstance(options: {
   virtio: VirtioSettings
   hypervisorType: 'kvm' | 'qemu'
   tbCacheMiB: number
-  diskFormat: 'raw' | 'qcow2'
+  /** Of the instance's own disk; null where it boots from a volume. */
+  diskFormat: 'raw' | 'qcow2' | null
+  volumes: readonly PreparedVolume[]
 }): InstanceXml {
   const { item, files, virtio } = options
   const empty = emptyInstanceXml()
@@ -73,14 +81,15 @@ export function describeInstance(options: {
       videoModel: 'vga',
       ...(options.hypervisorType === 'qemu' ? { tbCacheMiB: options.tbCacheMiB } : {}),
     },
-    backing: { root: { type: 'image' } },
+    // A volume with a kernel beside it boots like an image of that kind.
+    backing: { root: { type: item.machine || item.kernel ? 'image' : 'ebs' } },
     name: item.instanceId,
     uuid: item.uuid,
     reservation: item.reservationId,
     user: item.userId,
     owner: item.userId,
     account: item.accountId,
-    imageId: item.machine.imageId,
+    imageId: item.machine?.imageId ?? item.imageId ?? '',
     kernelId: item.kernel?.imageId ?? '',
     ramdiskId: item.ramdisk?.imageId ?? '',
     dnsName: item.publicDnsName,
@@ -110,7 +119,19 @@ export function describeInstance(options: {
       virtioNetwork: virtio.network,
     },
     groupNames: [...new Set(primary?.securityGroupNames ?? [])],
-    disks: { floppyPath: '', diskPaths: [rootDisk(options, device)] },
+    disks: {
+      floppyPath: '',
+      diskPaths: options.diskFormat === null ? [] : [rootDisk(options, device, options.diskFormat)],
+    },
+    volumes: options.volumes.map(({ volume, xml }) => ({
+      id: volume.volumeId,
+      attachmentToken: '',
+      devName: volume.device.replace(/^\/dev\//, ''),
+      stateName: 'attached',
+      // Where it is reached is in the disk; a connection string of Eucalyptus' kind would carry the secret.
+      connectionString: '',
+      libvirt: xml,
+    })),
     nics: item.interfaces.map((entry, index) => nicOf(options, entry, options.ports[index]!)),
     states: { ...empty.states, stateName: 'Pending', state: 'Staging' },
     timestamps: { ...empty.timestamps, launchTime: Math.floor(item.launchTimeMs / 1000) },
@@ -119,7 +140,11 @@ export function describeInstance(options: {
 
 type Options = Parameters<typeof describeInstance>[0]
 
-function rootDisk(options: Options, device: string): InstanceXml['disks']['diskPaths'][number] {
+function rootDisk(
+  options: Options,
+  device: string,
+  driverType: 'raw' | 'qcow2',
+): InstanceXml['disks']['diskPaths'][number] {
   return {
     backingPath: options.files.rootLink,
     targetDeviceType: 'disk',
@@ -130,7 +155,7 @@ function rootDisk(options: Options, device: string): InstanceXml['disks']['diskP
     targetDeviceBus: options.virtio.root ? 'virtio' : 'ide',
     sourceType: 'file',
     serial: `euca-bdm-machine-dev-${device}`,
-    driverType: options.diskFormat,
+    driverType,
   }
 }
 

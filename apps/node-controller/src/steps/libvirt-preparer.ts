@@ -21,10 +21,14 @@ import {
   instanceFiles,
   rootDevice,
   type InstanceFiles,
+  type PreparedVolume,
   type VirtioSettings,
 } from './instance-description.ts'
+import type { VolumeDisks } from '../volumes/volume-disks.ts'
 
 const transformMs = 10_000
+
+type Described = Omit<Parameters<typeof describeInstance>[0], 'virtio' | 'hypervisorType' | 'tbCacheMiB'>
 
 /**
  * Everything a real domain needs on its node, in the order of Eucalyptus' node controller: folder, images, disk,
@@ -35,6 +39,7 @@ export class LibvirtPreparer implements GuestPreparer {
     instancesDir: string
     customDir: string
     cache: ImageCache
+    volumeDisks: Pick<VolumeDisks, 'make'>
     hooks: NcHooks
     log: Log
     virtio: VirtioSettings
@@ -49,23 +54,39 @@ export class LibvirtPreparer implements GuestPreparer {
   async prepare(item: DomainItem, ports: readonly NetworkPort[]): Promise<string> {
     const files = this.files(item)
     await mkdir(files.dir, { recursive: true, mode: 0o750 })
-    const imagePath = await this.deps.cache.ensure(item.machine, item.requestId)
     await this.linkBootFile(item.kernel, files.kernelLink, item.requestId)
     await this.linkBootFile(item.ramdisk, files.ramdiskLink, item.requestId)
-    const raw = item.machine.layout === 'partition' || (await fileExists(rawCopyPath(files.dir)))
-    if (item.machine.layout === 'partition') {
-      await relink(await this.partitionDisk(item, files.dir, imagePath), files.rootLink)
-    } else if (!raw) {
-      await ensureOverlay({ instanceDir: files.dir, image: item.machine, imagePath, diskGiB: item.diskGiB })
-      await relink(overlayPath(files.dir), files.rootLink)
-    }
-    await this.writeXml(item, files, ports, raw ? 'raw' : 'qcow2')
+    const diskFormat = item.machine ? await this.rootDisk(item, item.machine, files) : null
+    const volumes: PreparedVolume[] = []
+    for (const volume of item.volumes ?? [])
+      volumes.push({ volume, xml: await this.deps.volumeDisks.make(item, volume) })
+    await this.writeXml({ item, files, ports, diskFormat, volumes })
     await this.deps.hooks.run('euca-nc-pre-boot', files.dir, aboutItem(item))
     return readFile(files.libvirtXml, 'utf8')
   }
 
+  /** The instance's own disk, of its image; answers its format. */
+  private async rootDisk(item: DomainItem, image: Artifact, files: InstanceFiles): Promise<'raw' | 'qcow2'> {
+    const imagePath = await this.deps.cache.ensure(image, item.requestId)
+    if (image.layout === 'partition') {
+      const disk = await ensurePartitionDisk({
+        instanceDir: files.dir,
+        imagePath,
+        imageBytes: image.sizeBytes,
+        diskGiB: item.diskGiB,
+        uuid: Buffer.from(item.uuid.replaceAll('-', ''), 'hex'),
+      })
+      await relink(disk, files.rootLink)
+      return 'raw'
+    }
+    if (await fileExists(rawCopyPath(files.dir))) return 'raw'
+    await ensureOverlay({ instanceDir: files.dir, image, imagePath, diskGiB: item.diskGiB })
+    await relink(overlayPath(files.dir), files.rootLink)
+    return 'qcow2'
+  }
+
   progress(item: DomainItem): string | null {
-    const wanted = new Set([item.machine.imageId, item.kernel?.imageId, item.ramdisk?.imageId])
+    const wanted = new Set([item.machine?.imageId, item.kernel?.imageId, item.ramdisk?.imageId])
     const download = this.deps.cache.underWay().find(({ imageId }) => wanted.has(imageId))
     if (!download) return null
     const percent = Math.floor((100 * download.receivedBytes) / Math.max(download.sizeBytes, 1))
@@ -126,14 +147,10 @@ export class LibvirtPreparer implements GuestPreparer {
    * The stylesheet is read anew for every launch. One that does not know `driverType` (an unmodified Eucalyptus one)
    * makes a domain that would read the overlay as raw bytes: it gets a raw disk instead.
    */
-  private async writeXml(
-    item: DomainItem,
-    files: InstanceFiles,
-    ports: readonly NetworkPort[],
-    format: 'raw' | 'qcow2',
-  ): Promise<void> {
-    await this.transform(item, files, ports, format)
-    if (format === 'raw') return
+  private async writeXml(described: Described): Promise<void> {
+    const { item, files, diskFormat } = described
+    await this.transform(described)
+    if (diskFormat !== 'qcow2') return
     const domain = readDomain(await readFile(files.libvirtXml, 'utf8'))
     const root = domain.disks.find((disk) => disk.source === files.rootLink)
     if (!root)
@@ -144,21 +161,14 @@ export class LibvirtPreparer implements GuestPreparer {
     if (root.driverType === 'qcow2') return
     this.deps.log.info(aboutItem(item), 'the stylesheet names no disk format: making a raw disk')
     await relink(await ensureRawCopy({ instanceDir: files.dir }), files.rootLink)
-    await this.transform(item, files, ports, 'raw')
+    await this.transform({ ...described, diskFormat: 'raw' })
   }
 
-  private async transform(
-    item: DomainItem,
-    files: InstanceFiles,
-    ports: readonly NetworkPort[],
-    diskFormat: 'raw' | 'qcow2',
-  ): Promise<void> {
+  private async transform(described: Described): Promise<void> {
+    const { files } = described
     const { customDir, virtio, tbCacheMiB } = this.deps
     const hypervisorType = await this.deps.hypervisorType()
-    await writeInstanceXml(
-      files.dir,
-      describeInstance({ item, files, ports, virtio, hypervisorType, tbCacheMiB, diskFormat }),
-    )
+    await writeInstanceXml(files.dir, describeInstance({ ...described, virtio, hypervisorType, tbCacheMiB }))
     try {
       await transformDomain({
         instanceXmlPath: files.instanceXml,
@@ -178,16 +188,6 @@ export class LibvirtPreparer implements GuestPreparer {
       }
       throw error
     }
-  }
-
-  private partitionDisk(item: DomainItem, instanceDir: string, imagePath: string): Promise<string> {
-    return ensurePartitionDisk({
-      instanceDir,
-      imagePath,
-      imageBytes: item.machine.sizeBytes,
-      diskGiB: item.diskGiB,
-      uuid: Buffer.from(item.uuid.replaceAll('-', ''), 'hex'),
-    })
   }
 
   private async linkBootFile(

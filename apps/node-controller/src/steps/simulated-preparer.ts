@@ -1,10 +1,14 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { DomainItem } from '@mallee/agent-contract'
+import type { VolumeDisks } from '../volumes/volume-disks.ts'
 import type { GuestPreparer } from './guest-preparer.ts'
 
 /** Prepares domains of the simulated hypervisor: a folder stands for the disk, a name for the XML. */
-export function simulatedPreparer(instancesDir: string): GuestPreparer {
+export function simulatedPreparer(
+  instancesDir: string,
+  volumeDisks: Pick<VolumeDisks, 'make'>,
+): GuestPreparer {
   const dirOf = (item: DomainItem) => path.join(instancesDir, item.instanceId)
   return {
     async prepare(item) {
@@ -13,7 +17,9 @@ export function simulatedPreparer(instancesDir: string): GuestPreparer {
       await writeFile(path.join(dirOf(item), 'disk'), content, { flag: 'wx' }).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // it is the disk of an earlier incarnation
       })
-      return `<domain><name>${item.instanceId}</name></domain>`
+      const disks: string[] = []
+      for (const volume of item.volumes ?? []) disks.push(await volumeDisks.make(item, volume))
+      return `<domain><name>${item.instanceId}</name>${disks.join('')}</domain>`
     },
     disk: async (item) => ({ file: path.join(dirOf(item), 'disk'), format: 'raw' }),
     hasDisk: (item) =>

@@ -27,6 +27,20 @@ export interface HypervisorDriver {
   screenshot(name: string): Promise<Picture | null>
   /** What every domain used since its start. */
   counters(): Promise<GuestCounters[]>
+  /** The disks of a domain that runs; none where there is no such domain. */
+  disks(name: string): Promise<LiveDisk[]>
+  /** Plugs a disk into a running domain, from its `<disk>` XML. Not idempotent: look first. */
+  attachDisk(name: string, xml: string): Promise<void>
+  /** Asks the guest to give a disk back; it is gone when `disks` no longer lists it. Success when there is none. */
+  detachDisk(name: string, target: string): Promise<void>
+  /** Tells the guest that a disk has grown. */
+  resizeDisk(name: string, target: string, sizeBytes: number): Promise<void>
+  /** Gives the hypervisor a password by its name, for as long as the hypervisor lives; never seen again. */
+  setSecret(name: string, value: string): Promise<void>
+  /** The names of all secrets that the hypervisor was given, ours or not. */
+  listSecrets(): Promise<string[]>
+  /** Success when there is none. */
+  dropSecret(name: string): Promise<void>
   /** Something happened to this domain: a hint to look again, never a fact. Returns the way to stop listening. */
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
@@ -37,6 +51,15 @@ export type EndReason = 'shutdown' | 'crashed' | 'destroyed' | 'failed' | 'lost'
 export interface Picture {
   readonly mimeType: string
   readonly bytes: Buffer
+}
+
+export interface LiveDisk {
+  /** Its name on the bus, `vdf`. */
+  readonly target: string
+  readonly serial: string | null
+  /** A path, or for the network the name of what is reached: `iqn…/1`. */
+  readonly source: string | null
+  readonly sizeBytes: number | null
 }
 
 /** Grows from the start of a domain on, and from nought again with the next incarnation. */

@@ -18,11 +18,13 @@ import type {
   HypervisorDriver,
   HypervisorFingerprint,
   HypervisorInventory,
+  LiveDisk,
   LiveDomain,
   Picture,
 } from '../driver.ts'
 import { domainName } from '../driver.ts'
 import { probeAccelerator, type Accelerator } from './accelerator.ts'
+import { attachDisk, detachDisk, dropSecret, listSecrets, readDisks, setSecret } from './domain-disks.ts'
 import { readEndReason } from './ended-log.ts'
 import { findProcesses, isOurs } from './own-domains.ts'
 
@@ -197,6 +199,42 @@ export class LibvirtDriver implements HypervisorDriver {
     })
   }
 
+  async disks(name: string): Promise<LiveDisk[]> {
+    return this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs }).catch(ignoreMissing)
+      return domain ? ((await readDisks(connection, domain).catch(ignoreMissing)) ?? []) : []
+    })
+  }
+
+  async attachDisk(name: string, xml: string): Promise<void> {
+    await this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs })
+      await attachDisk(connection, domain, xml)
+    })
+  }
+
+  async detachDisk(name: string, target: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) => detachDisk(connection, domain, target))
+  }
+
+  async resizeDisk(name: string, target: string, sizeBytes: number): Promise<void> {
+    await this.onDomain(name, (connection, domain) =>
+      connection.domainBlockResize(domain, target, sizeBytes, { timeoutMs: callMs }),
+    )
+  }
+
+  async setSecret(name: string, value: string): Promise<void> {
+    await this.with((connection) => setSecret(connection, name, value))
+  }
+
+  async listSecrets(): Promise<string[]> {
+    return this.with(async (connection) => (await listSecrets(connection)).map((secret) => secret.usageID))
+  }
+
+  async dropSecret(name: string): Promise<void> {
+    await this.with((connection) => dropSecret(connection, name))
+  }
+
   onHint(callback: (name: string | null) => void): () => void {
     this.listeners.add(callback)
     void this.connect().catch(() => {})
@@ -250,6 +288,7 @@ export class LibvirtDriver implements HypervisorDriver {
       this.hint(null)
     })
     await connection.onDomainEvent('lifecycle', ({ domain }) => this.hint(domain.name))
+    await connection.onDomainEvent('device-removed', ({ domain }) => this.hint(domain.name))
     await connection.onDomainEvent('reboot', ({ domain }) => this.hint(`reboot ${domain.name}`))
     this.connection = connection
     this.options.log.info({}, 'connected to libvirtd')

@@ -7,12 +7,16 @@ import {
   type EndReason,
   type HypervisorDriver,
   type HypervisorFingerprint,
+  type LiveDisk,
   type LiveDomain,
 } from '../driver.ts'
 
 interface SimulatedState {
   domains: Record<string, 'running' | 'paused'>
   ended: Record<string, EndReason>
+  disks?: Record<string, LiveDisk[]>
+  /** Names only. */
+  secrets?: string[]
 }
 
 /**
@@ -61,6 +65,7 @@ class SimulatedHost {
     return this.change(name, (state) => {
       if (!(name in state.domains)) return false
       delete state.domains[name]
+      delete state.disks?.[name]
       state.ended[name] = reason
       return true
     })
@@ -72,7 +77,25 @@ class SimulatedHost {
     return this.change(name, (state) => {
       if (name in state.domains) throw fatal('DomainExists', `There is a domain named ${name} already.`)
       state.domains[name] = 'running'
+      state.disks = { ...state.disks, [name]: disksIn(xml) }
       delete state.ended[name]
+      return true
+    })
+  }
+
+  editDisks(name: string, edit: (disks: LiveDisk[]) => LiveDisk[]): Promise<void> {
+    return this.change(name, (state) => {
+      if (!(name in state.domains)) throw fatal('NoDomain', `There is no domain named ${name}.`)
+      state.disks = { ...state.disks, [name]: edit(state.disks?.[name] ?? []) }
+      return true
+    })
+  }
+
+  editSecrets(edit: (names: Set<string>) => void): Promise<void> {
+    return this.change('', (state) => {
+      const names = new Set(state.secrets)
+      edit(names)
+      state.secrets = [...names]
       return true
     })
   }
@@ -89,6 +112,16 @@ class SimulatedHost {
   async settled(): Promise<void> {
     await this.queue
   }
+}
+
+/** What the XML says of disks; a disk's size is what `<size>` says, which libvirt does not have. */
+function disksIn(xml: string): LiveDisk[] {
+  return (xml.match(/<disk\b[\s\S]*?<\/disk>/g) ?? []).map((disk) => ({
+    target: /<target dev="([^"]+)"/.exec(disk)?.[1] ?? '',
+    serial: /<serial>([^<]+)<\/serial>/.exec(disk)?.[1] ?? null,
+    source: /<source [^>]*(?:name|file)="([^"]+)"/.exec(disk)?.[1] ?? null,
+    sizeBytes: null,
+  }))
 }
 
 export async function openSimulatedHypervisor(options: {
@@ -129,6 +162,23 @@ export async function openSimulatedHypervisor(options: {
       return { mimeType: 'image/x-portable-pixmap', bytes: blankScreen }
     },
     counters: async () => Object.keys((await host.load()).domains).map((name) => ({ name, ...unused })),
+    disks: async (name) => (await host.load()).disks?.[name] ?? [],
+    attachDisk: (name, xml) =>
+      host.editDisks(name, (disks) => {
+        const [added] = disksIn(xml)
+        if (!added || disks.some((disk) => disk.target === added.target))
+          throw fatal('DiskExists', `${name} has a disk there already.`)
+        return [...disks, added]
+      }),
+    detachDisk: (name, target) =>
+      host.editDisks(name, (disks) => disks.filter((disk) => disk.target !== target)),
+    resizeDisk: (name, target, sizeBytes) =>
+      host.editDisks(name, (disks) =>
+        disks.map((disk) => (disk.target === target ? { ...disk, sizeBytes } : disk)),
+      ),
+    setSecret: (name) => host.editSecrets((names) => names.add(name)),
+    listSecrets: async () => (await host.load()).secrets ?? [],
+    dropSecret: (name) => host.editSecrets((names) => names.delete(name)),
     onHint: (callback) => host.onHint(callback),
     inject: (name, what) => host.end(name, what === 'crash' ? 'crashed' : 'shutdown'),
     close: () => host.settled(),

@@ -1,0 +1,94 @@
+import { GiB } from '@mallee/base'
+import type { SnapshotIndex, SnapshotItem } from '@mallee/agent-contract'
+import type { PassResult, Reconciler } from '@mallee/workflow'
+import { dropDesired, putDesired } from '../store/desired-store.ts'
+import type { Reader, Tx } from '../store/record.ts'
+import { getSnapshot, transitionSnapshot } from '../store/snapshot-store.ts'
+import type { SnapshotTable } from '../store/tables.ts'
+import { deleteTagsOf } from '../store/tag-store.ts'
+import { causeOf } from './domain-item.ts'
+import type { ReconcilerContext } from './reconciler-context.ts'
+
+/** Tells storage controllers which snapshots to take, keep and remove. */
+export function snapshotsReconciler(ctx: ReconcilerContext): Reconciler {
+  return {
+    name: 'snapshots',
+    everyMs: 60_000,
+    list: () =>
+      ctx.record.read(async (db) =>
+        (await db.selectFrom('snapshot').select('id').execute()).map((row) => row.id),
+      ),
+    reconcile: (id) =>
+      ctx.record.transaction('reconcile', async (tx): Promise<PassResult> => {
+        const snapshot = await getSnapshot(tx.db, id)
+        if (!snapshot) return { settled: true }
+        await reconcileSnapshot(ctx, tx, snapshot)
+        return { settled: true }
+      }),
+  }
+}
+
+async function reconcileSnapshot(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): Promise<void> {
+  const nowMs = ctx.clock.now()
+  if (snapshot.state === 'deleted') return remove(ctx, tx, snapshot)
+  if (snapshot.state === 'pending' && snapshot.index_object !== null)
+    await transitionSnapshot(tx, snapshot, 'completed', { nowMs, message: null })
+  if (snapshot.state === 'pending' && snapshot.present === 0) {
+    const message = snapshot.state_message ?? 'The snapshot could not be taken.'
+    await transitionSnapshot(tx, snapshot, 'failed', { nowMs, message })
+  }
+  if (snapshot.present === 1) await put(ctx, tx, snapshot, false)
+  else await drop(ctx, tx, snapshot)
+}
+
+/** Not while a volume is still being filled from it. */
+async function remove(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): Promise<void> {
+  if (await isBeingRestored(tx.db, snapshot.id)) return
+  if (snapshot.present === 1 && !(await isForgotten(tx.db, snapshot.storage_id)))
+    return put(ctx, tx, snapshot, true)
+  await drop(ctx, tx, snapshot)
+  await deleteTagsOf(tx, snapshot.id)
+  await tx.db.deleteFrom('snapshot_permission').where('snapshot_id', '=', snapshot.id).execute()
+  await tx.db.deleteFrom('snapshot').where('id', '=', snapshot.id).execute()
+}
+
+async function isBeingRestored(db: Reader, id: string): Promise<boolean> {
+  const volume = db
+    .selectFrom('volume')
+    .select('id')
+    .where('snapshot_id', '=', id)
+    .where('state', 'not in', ['deleting', 'deleted', 'error'])
+    .where((eb) => eb.or([eb('hydrated_percent', 'is', null), eb('hydrated_percent', '<', 100)]))
+  const copy = db
+    .selectFrom('snapshot')
+    .select('id')
+    .where('source_index', 'is not', null)
+    .where('state', '=', 'pending')
+    .where('volume_id', '=', id)
+  return (await volume.executeTakeFirst()) !== undefined || (await copy.executeTakeFirst()) !== undefined
+}
+
+async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
+  const agent = await db.selectFrom('agent').select('state').where('id', '=', agentId).executeTakeFirst()
+  return !agent || agent.state === 'forgotten'
+}
+
+async function put(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable, removal: boolean): Promise<void> {
+  const source = snapshot.source_index
+  const body: SnapshotItem = {
+    snapshotId: snapshot.id,
+    accountId: snapshot.account_id,
+    volumeId: snapshot.volume_id,
+    sizeBytes: snapshot.size_gib * GiB,
+    remove: removal,
+    ...(source === null ? {} : { copyOf: JSON.parse(source) as SnapshotIndex }),
+    ...causeOf(snapshot),
+  }
+  if (await isForgotten(tx.db, snapshot.storage_id)) return
+  await putDesired(tx, ctx.wakes, { agentId: snapshot.storage_id, kind: 'snapshot', id: snapshot.id, body })
+}
+
+async function drop(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): Promise<void> {
+  if (await isForgotten(tx.db, snapshot.storage_id)) return
+  await dropDesired(tx, ctx.wakes, snapshot.storage_id, 'snapshot', snapshot.id)
+}

@@ -1,0 +1,132 @@
+import { GiB } from '@mallee/base'
+import type { AttachedFacts, SnapshotIndex, VolumeItem } from '@mallee/agent-contract'
+import type { PassResult, Reconciler } from '@mallee/workflow'
+import { dropDesired, putDesired } from '../store/desired-store.ts'
+import { currentDomain, getInstance } from '../store/instance-store.ts'
+import type { Reader, Tx } from '../store/record.ts'
+import { getSnapshot } from '../store/snapshot-store.ts'
+import { deleteTagsOf } from '../store/tag-store.ts'
+import type { VolumeTable } from '../store/tables.ts'
+import { attachmentOfVolume, getVolume, transitionVolume } from '../store/volume-store.ts'
+import { causeOf } from './domain-item.ts'
+import type { ReconcilerContext } from './reconciler-context.ts'
+
+/** Turns volume rows into items of their storage controllers, and what those observed into volume states. */
+export function volumesReconciler(ctx: ReconcilerContext): Reconciler {
+  return {
+    name: 'volumes',
+    everyMs: 60_000,
+    list: () =>
+      ctx.record.read(async (db) =>
+        (await db.selectFrom('volume').select('id').execute()).map((row) => row.id),
+      ),
+    reconcile: (id) =>
+      ctx.record.transaction('reconcile', async (tx): Promise<PassResult> => {
+        const volume = await getVolume(tx.db, id)
+        if (!volume) return { settled: true }
+        await reconcileVolume(ctx, tx, volume)
+        return { settled: true }
+      }),
+  }
+}
+
+async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
+  const nowMs = ctx.clock.now()
+  if (volume.state === 'deleting' || volume.state === 'deleted') return remove(ctx, tx, volume)
+  if (volume.state === 'error') return drop(ctx, tx, volume)
+  if (volume.state === 'creating') {
+    const attachment = await attachmentOfVolume(tx.db, volume.id)
+    if (volume.observed_state === 'failed') {
+      const reason = volume.observed_message ?? 'The volume could not be created.'
+      await transitionVolume(tx, volume, 'createFailed', { nowMs, reason })
+    } else if (volume.observed_state === 'available') {
+      await transitionVolume(tx, volume, attachment ? 'madeForInstance' : 'created', { nowMs })
+    }
+    if (volume.observed_state === 'failed' || volume.observed_state === 'available') {
+      tx.afterCommit(() => ctx.wakes.volume(volume.id))
+      if (attachment) {
+        tx.afterCommit(() => ctx.wakes.attachment(attachment.id))
+        tx.afterCommit(() => ctx.wakes.instance(attachment.instance_id))
+      }
+      return
+    }
+  }
+  const body = await volumeItem(tx.db, volume, false)
+  await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
+  await followGrowth(ctx, tx, volume)
+}
+
+export async function volumeItem(db: Reader, volume: VolumeTable, remove: boolean): Promise<VolumeItem> {
+  const snapshot = volume.snapshot_id === null ? undefined : await getSnapshot(db, volume.snapshot_id)
+  const index = snapshot?.index_object == null ? null : (JSON.parse(snapshot.index_object) as SnapshotIndex)
+  return {
+    volumeId: volume.id,
+    accountId: volume.account_id,
+    sizeBytes: volume.size_gib * GiB,
+    source: index === null ? null : { snapshotId: snapshot!.id, index },
+    remove,
+    ...causeOf(volume),
+  }
+}
+
+/** Only when no target of it is left: a volume that somebody could still reach is not deleted. */
+async function remove(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
+  const used = await tx.db
+    .selectFrom('volume_export')
+    .select('id')
+    .where('volume_id', '=', volume.id)
+    .executeTakeFirst()
+  if (used) return
+  if (volume.observed_state !== 'gone' && !(await isForgotten(tx.db, volume.storage_id))) {
+    const body = await volumeItem(tx.db, volume, true)
+    await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
+    return
+  }
+  await drop(ctx, tx, volume)
+  await transitionVolume(tx, volume, 'removed', { nowMs: ctx.clock.now() })
+  await deleteTagsOf(tx, volume.id)
+  await tx.db.deleteFrom('volume_modification').where('volume_id', '=', volume.id).execute()
+  await tx.db.deleteFrom('volume').where('id', '=', volume.id).execute()
+  if (volume.snapshot_id !== null) {
+    const snapshotId = volume.snapshot_id
+    tx.afterCommit(() => ctx.wakes.snapshot(snapshotId))
+  }
+}
+
+async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
+  const agent = await db.selectFrom('agent').select('state').where('id', '=', agentId).executeTakeFirst()
+  return !agent || agent.state === 'forgotten'
+}
+
+async function drop(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
+  if (await isForgotten(tx.db, volume.storage_id)) return
+  await dropDesired(tx, ctx.wakes, volume.storage_id, 'volume', volume.id)
+}
+
+/** A growth is complete when the storage controller has grown the volume, and the guest that has it was told. */
+async function followGrowth(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
+  const open = await tx.db
+    .selectFrom('volume_modification')
+    .selectAll()
+    .where('volume_id', '=', volume.id)
+    .where('state', '=', 'modifying')
+    .executeTakeFirst()
+  if (!open) return
+  const wanted = open.target_size * GiB
+  if ((volume.observed_size_bytes ?? 0) < wanted || !(await guestKnows(tx.db, volume, wanted))) return
+  await tx.db
+    .updateTable('volume_modification')
+    .set({ state: 'completed', ended_at: ctx.clock.now() })
+    .where('volume_id', '=', volume.id)
+    .execute()
+}
+
+async function guestKnows(db: Reader, volume: VolumeTable, sizeBytes: number): Promise<boolean> {
+  const attachment = await attachmentOfVolume(db, volume.id)
+  const instance = attachment && (await getInstance(db, attachment.instance_id))
+  const domain = instance && (await currentDomain(db, instance))
+  if (!attachment || domain?.observed_state !== 'running') return true
+  const all = JSON.parse(domain.volumes ?? '[]') as AttachedFacts[]
+  const facts = all.find(({ attachmentId }) => attachmentId.startsWith(`${attachment.id}.`))
+  return (facts?.sizeBytes ?? sizeBytes) >= sizeBytes
+}

@@ -1,0 +1,129 @@
+import { assert } from '@mallee/base'
+import {
+  attachmentLifecycle,
+  volumeLifecycle,
+  type AttachmentEvent,
+  type VolumeEvent,
+} from '@mallee/lifecycles'
+import { recordTransition } from './event-store.ts'
+import type { Reader, Tx } from './record.ts'
+import type { VolumeAttachmentTable, VolumeExportTable, VolumeTable } from './tables.ts'
+
+export function getVolume(db: Reader, id: string): Promise<VolumeTable | undefined> {
+  return db.selectFrom('volume').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export function getAttachment(db: Reader, id: string): Promise<VolumeAttachmentTable | undefined> {
+  return db.selectFrom('volume_attachment').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export function attachmentOfVolume(db: Reader, volumeId: string): Promise<VolumeAttachmentTable | undefined> {
+  return db.selectFrom('volume_attachment').selectAll().where('volume_id', '=', volumeId).executeTakeFirst()
+}
+
+/** What an instance has, the root first and then by device. */
+export async function attachmentsOfInstance(
+  db: Reader,
+  instanceId: string,
+): Promise<VolumeAttachmentTable[]> {
+  return db
+    .selectFrom('volume_attachment')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .orderBy('is_root', 'desc')
+    .orderBy('device')
+    .execute()
+}
+
+export function exportsOfAttachment(db: Reader, attachmentId: string): Promise<VolumeExportTable[]> {
+  return db
+    .selectFrom('volume_export')
+    .selectAll()
+    .where('attachment_id', '=', attachmentId)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
+}
+
+/** By which an instance reaches its volumes now: those that are ready and not withdrawn. */
+export async function readyExports(db: Reader, instanceId: string): Promise<Map<string, VolumeExportTable>> {
+  const rows = await db
+    .selectFrom('volume_export')
+    .innerJoin('volume_attachment', 'volume_attachment.id', 'volume_export.attachment_id')
+    .selectAll('volume_export')
+    .where('volume_attachment.instance_id', '=', instanceId)
+    .where('volume_export.withdrawn', '=', 0)
+    .where('volume_export.observed_state', '=', 'ready')
+    .execute()
+  return new Map(rows.map((row) => [row.attachment_id, row]))
+}
+
+interface TransitionOptions {
+  readonly nowMs: number
+  readonly reason?: string | null
+  readonly requestId?: string
+}
+
+export async function transitionVolume(
+  tx: Tx,
+  volume: VolumeTable,
+  event: VolumeEvent,
+  options: TransitionOptions,
+): Promise<VolumeTable> {
+  const state = volumeLifecycle.next(volume.state, event)
+  assert(state !== null, `volume ${volume.id} is ${volume.state} and cannot take ${event}`)
+  if (state === volume.state) return volume
+  const changes = {
+    state,
+    state_changed_at: options.nowMs,
+    state_reason: options.reason === undefined ? volume.state_reason : options.reason,
+    request_id: options.requestId ?? volume.request_id,
+  }
+  const result = await tx.db
+    .updateTable('volume')
+    .set(changes)
+    .where('id', '=', volume.id)
+    .where('state', '=', volume.state)
+    .executeTakeFirst()
+  assert(result.numUpdatedRows === 1n, `volume ${volume.id} moved under a transaction`)
+  await recordTransition(tx, {
+    nowMs: options.nowMs,
+    accountId: volume.account_id,
+    event,
+    requestId: changes.request_id,
+    resourceId: volume.id,
+    from: volume.state,
+    to: state,
+    reason: options.reason ?? null,
+  })
+  return { ...volume, ...changes }
+}
+
+export async function transitionAttachment(
+  tx: Tx,
+  attachment: VolumeAttachmentTable,
+  event: AttachmentEvent,
+  options: TransitionOptions & { forced?: boolean },
+): Promise<VolumeAttachmentTable> {
+  const state = attachmentLifecycle.next(attachment.state, event)
+  assert(state !== null, `attachment ${attachment.id} is ${attachment.state} and cannot take ${event}`)
+  const changes = {
+    state,
+    message: options.reason === undefined ? attachment.message : options.reason,
+    forced: options.forced ? (1 as const) : attachment.forced,
+  }
+  await tx.db.updateTable('volume_attachment').set(changes).where('id', '=', attachment.id).execute()
+  if (state !== attachment.state) {
+    await recordTransition(tx, {
+      nowMs: options.nowMs,
+      accountId: attachment.account_id,
+      event,
+      requestId: options.requestId ?? null,
+      resourceId: attachment.volume_id,
+      from: attachment.state,
+      to: state,
+      reason: options.reason ?? null,
+    })
+  }
+  return { ...attachment, ...changes }
+}
