@@ -171,4 +171,25 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   NoSuchEntity: { status: 404, meaning: 'There is none of that name.' },
   ServiceFailure: { status: 500, meaning: 'Our fault; the request id leads to it in the logs.' },
   ValidationError: { status: 400, meaning: 'A parameter that cannot be.' },
+  AttachmentLimitExceeded: { status: 400, meaning: 'The instance has as many volumes as it may.' },
+  ConcurrentSnapshotLimitExceeded: {
+    status: 400,
+    meaning: 'Too many snapshots of the volume are being taken at once.',
+  },
+  IncorrectModificationState: { status: 400, meaning: 'The volume is being modified already.' },
+  InsufficientVolumeCapacity: {
+    status: 500,
+    meaning: 'No storage controller of the zone can take the volume.',
+  },
+  'InvalidAttachment.NotFound': { status: 400, meaning: 'The volume is not attached there.' },
+  'InvalidSnapshot.InUse': { status: 400, meaning: 'An image boots from the snapshot.' },
+  'InvalidVolume.ZoneMismatch': { status: 400, meaning: 'Volume and instance are in different zones.' },
+  'InvalidVolumeModification.NotFound': { status: 400, meaning: 'The volume was never modified.' },
+  SnapshotLimitExceeded: { status: 400, meaning: 'The account has as many snapshots as it may.' },
+  UnknownVolumeType: { status: 400, meaning: 'No such type of volume.' },
+  VolumeInUse: { status: 400, meaning: 'The volume is attached.' },
+  VolumeLimitExceeded: {
+    status: 400,
+    meaning: "The account's quota of volumes, or of their size, is used up.",
+  },
 }

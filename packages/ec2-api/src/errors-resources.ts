@@ -30,26 +30,6 @@ export function invalidTagKeyMalformed(
   return new AwsError('InvalidTagKey.Malformed', message)
 }
 
-export function invalidVolumeNotFound(ids: readonly string[]): AwsError {
-  return ids.length === 1
-    ? new AwsError('InvalidVolume.NotFound', `The volume '${ids[0]}' does not exist.`)
-    : new AwsError('InvalidVolume.NotFound', `The volumes '${ids.join(', ')}' do not exist.`)
-}
-
-export function invalidVolumeIdMalformed(id: string): AwsError {
-  return malformedId('InvalidVolumeID.Malformed', id, 'vol-')
-}
-
-export function invalidSnapshotNotFound(ids: readonly string[]): AwsError {
-  return ids.length === 1
-    ? new AwsError('InvalidSnapshot.NotFound', `The snapshot '${ids[0]}' does not exist.`)
-    : new AwsError('InvalidSnapshot.NotFound', `The snapshots '${ids.join(', ')}' do not exist.`)
-}
-
-export function invalidSnapshotIdMalformed(id: string): AwsError {
-  return malformedId('InvalidSnapshotID.Malformed', id, 'snap-')
-}
-
 export function invalidReservationIdMalformed(id: string): AwsError {
   return malformedId('InvalidReservationID.Malformed', id, 'r-')
 }

@@ -132,11 +132,7 @@ export {
   invalidRegionNotFound,
   invalidReservationIdMalformed,
   invalidReservationIdNotFound,
-  invalidSnapshotIdMalformed,
-  invalidSnapshotNotFound,
   invalidTagKeyMalformed,
-  invalidVolumeIdMalformed,
-  invalidVolumeNotFound,
   invalidZoneNotFound,
   reservedTagKey,
 } from './errors-resources.ts'
@@ -247,3 +243,21 @@ export type {
   Volume,
   Vpc,
 } from '../models/ec2-types.ts'
+export {
+  attachmentLimitExceeded,
+  concurrentSnapshotLimitExceeded,
+  incorrectModificationState,
+  insufficientVolumeCapacity,
+  invalidAttachmentNotFound,
+  invalidSnapshotIdMalformed,
+  invalidSnapshotInUse,
+  invalidSnapshotNotFound,
+  invalidVolumeIdMalformed,
+  invalidVolumeModificationNotFound,
+  invalidVolumeNotFound,
+  invalidVolumeZoneMismatch,
+  snapshotLimitExceeded,
+  unknownVolumeType,
+  volumeInUse,
+  volumeLimitExceeded,
+} from './errors-volumes.ts'

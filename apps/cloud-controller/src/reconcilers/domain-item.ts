@@ -56,7 +56,7 @@ export async function domainItem(
     instanceType: instance.instance_type,
     vcpus: instance.vcpus,
     memoryMiB: instance.memory_mib,
-    diskGiB: instance.disk_gib,
+    diskGiB: Math.max(instance.disk_gib, 1),
     platform: 'linux',
     architecture: image.architecture,
     rootDeviceName: instance.root_device_name ?? image.root_device_name,

@@ -8,6 +8,7 @@ import type { Reader } from '../store/record.ts'
 import type { ImageTable } from '../store/tables.ts'
 import type { CloudSettings } from '../settings.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
+import { reconcileSnapshotImage } from './snapshot-images.ts'
 
 /**
  * Tells walrus which objects are images: it inspects the new ones, makes those that come of bundles, and lets nodes
@@ -25,6 +26,10 @@ export function imagesReconciler(ctx: ReconcilerContext): Reconciler {
       ctx.record.transaction('reconcile', async (tx) => {
         const image = await tx.db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirst()
         if (!image) return { settled: true }
+        if (image.root_device_type === 'ebs') {
+          await reconcileSnapshotImage(ctx, tx, image)
+          return { settled: true }
+        }
         const users = await tx.db
           .selectFrom('instance')
           .select('id')

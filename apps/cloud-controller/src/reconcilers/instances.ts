@@ -3,6 +3,7 @@ import type { InstanceEvent } from '@mallee/lifecycles'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { openBundleTask } from '../store/bundle-task-store.ts'
+import { imageThatHoldsDown } from '../store/image-store.ts'
 import {
   currentDomain,
   getInstance,
@@ -44,7 +45,9 @@ export function instancesReconciler(ctx: ReconcilerContext): Reconciler {
         if (bundle && (domain?.observed_state === 'gone' || instance.state !== 'running'))
           tx.afterCommit(() => ctx.wakes.bundle(bundle.id))
         const volumes = await volumesOf(tx.db, instance)
-        const isBundled = bundle !== undefined
+        const imaged = instance.state === 'running' ? await imageThatHoldsDown(tx.db, id) : undefined
+        if (imaged && domain?.observed_state === 'gone') tx.afterCommit(() => ctx.wakes.image(imaged.id))
+        const isBundled = bundle !== undefined || imaged !== undefined
         const decision = decideInstance(instance, domain, ctx.clock.now(), { isBundled, volumes })
         const about = { instance_id: id, decision: decision.do, request_id: instance.request_id ?? '' }
         return ctx.tracer.trace('reconcile instance', instance.trace_parent, about, () =>

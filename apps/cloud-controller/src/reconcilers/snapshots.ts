@@ -37,8 +37,22 @@ async function reconcileSnapshot(ctx: ReconcilerContext, tx: Tx, snapshot: Snaps
     const message = snapshot.state_message ?? 'The snapshot could not be taken.'
     await transitionSnapshot(tx, snapshot, 'failed', { nowMs, message })
   }
-  if (snapshot.present === 1) await put(ctx, tx, snapshot, false)
-  else await drop(ctx, tx, snapshot)
+  const image = await imageOf(tx.db, snapshot.id)
+  if (image && image.state === 'pending') tx.afterCommit(() => ctx.wakes.image(image.id))
+  if (snapshot.present !== 1) return drop(ctx, tx, snapshot)
+  // Not while the instance that an image is made of still runs.
+  if (image?.create_phase !== 'shutdown') await put(ctx, tx, snapshot, false)
+}
+
+/** The pending image that the snapshot is taken for. */
+function imageOf(db: Reader, snapshotId: string) {
+  return db
+    .selectFrom('image_block_device')
+    .innerJoin('image', 'image.id', 'image_block_device.image_id')
+    .select(['image.id', 'image.state', 'image.create_phase'])
+    .where('image_block_device.snapshot_id', '=', snapshotId)
+    .where('image.state', '=', 'pending')
+    .executeTakeFirst()
 }
 
 /** Not while a volume is still being filled from it. */

@@ -122,3 +122,14 @@ export async function makeImagePrivate(tx: Tx, imageId: string): Promise<void> {
   await tx.db.deleteFrom('image_permission').where('image_id', '=', imageId).execute()
   await tx.db.updateTable('image').set({ is_public: 0 }).where('id', '=', imageId).execute()
 }
+
+/** The image that an instance is shut down for, until its volumes' moment is fixed; undefined where there is none. */
+export function imageThatHoldsDown(db: Reader, instanceId: string): Promise<ImageTable | undefined> {
+  return db
+    .selectFrom('image')
+    .selectAll()
+    .where('source_instance_id', '=', instanceId)
+    .where('state', '=', 'pending')
+    .where('create_phase', 'in', ['shutdown', 'freeze'])
+    .executeTakeFirst()
+}

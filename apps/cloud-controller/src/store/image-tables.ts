@@ -50,6 +50,11 @@ export interface ImageTable {
   root_device_type: 'instance-store' | 'ebs'
   /** Of an image made by CreateImage. */
   source_instance_id: string | null
+  /**
+   * Of one that is made of an instance, or copied: `shutdown` while its instance is shut down for it, `freeze` until
+   * every volume's moment is fixed, `upload` until every snapshot is whole. Null of all others, and when it is done.
+   */
+  create_phase: 'shutdown' | 'freeze' | 'upload' | null
 }
 
 /** Accounts other than the owner's that may launch an image; `is_public` stands for all of them. */

@@ -13,6 +13,9 @@ export const defaultQuotas = {
   'launch-templates': 5000,
   'versions-per-launch-template': 10_000,
   'placement-groups': 500,
+  volumes: 5000,
+  'volume-gib': 51_200,
+  snapshots: 10_000,
 } as const
 export type QuotaName = keyof typeof defaultQuotas
 

@@ -413,7 +413,10 @@ export interface Tables {
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
   key_pair: KeyPairTable
-  image: Defaulted<ImageTable, 'disabled' | 'has_disk' | 'root_device_type' | 'source_instance_id'>
+  image: Defaulted<
+    ImageTable,
+    'disabled' | 'has_disk' | 'root_device_type' | 'source_instance_id' | 'create_phase'
+  >
   image_block_device: ImageBlockDeviceTable
   volume: Defaulted<VolumeTable, 'auto_enable_io'>
   volume_attachment: Defaulted<VolumeAttachmentTable, 'forced' | 'exports'>

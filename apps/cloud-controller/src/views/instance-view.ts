@@ -2,7 +2,12 @@ import { formatIpv4 } from '@mallee/base'
 import type { Ec2 } from '@mallee/ec2-api'
 import type { MetadataOptions } from '@mallee/agent-contract'
 import { instanceLifecycle } from '@mallee/lifecycles'
-import type { ImageTable, InstanceTable, PlacementGroupTable } from '../store/tables.ts'
+import type {
+  ImageTable,
+  InstanceTable,
+  PlacementGroupTable,
+  VolumeAttachmentTable,
+} from '../store/tables.ts'
 import type { InterfaceView } from '../store/network-store.ts'
 
 /** Everything that EC2 says of an instance. */
@@ -13,6 +18,8 @@ export interface InstanceRows {
   /** Gone where it was deleted after the instance was terminated. */
   readonly placementGroup: PlacementGroupTable | undefined
   readonly tags: readonly { Key: string; Value: string }[]
+  /** Root first. */
+  readonly volumes: readonly VolumeAttachmentTable[]
 }
 
 export function instanceState(state: InstanceTable['state']): { Code: number; Name: InstanceTable['state'] } {
@@ -70,9 +77,9 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     ...(primary ? { PrivateIpAddress: formatIpv4(primary.private_ip) } : {}),
     ...(primary?.public_ip ? { PublicIpAddress: formatIpv4(primary.public_ip) } : {}),
     Architecture: image?.architecture ?? 'x86_64',
-    RootDeviceType: 'instance-store',
-    RootDeviceName: image?.root_device_name ?? '/dev/sda1',
-    BlockDeviceMappings: [],
+    RootDeviceType: instance.root_device_type,
+    RootDeviceName: rootDeviceNameOf(rows),
+    BlockDeviceMappings: rows.volumes.map(blockDeviceView),
     VirtualizationType: 'hvm',
     ClientToken: instance.client_token ?? '',
     Tags: [...tags],
@@ -84,6 +91,22 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     EnaSupport: false,
     CpuOptions: { CoreCount: instance.vcpus, ThreadsPerCore: 1 },
     MetadataOptions: metadataOptionsView(instance),
+  }
+}
+
+export function rootDeviceNameOf({ instance, image }: Pick<InstanceRows, 'instance' | 'image'>): string {
+  return instance.root_device_name ?? image?.root_device_name ?? '/dev/sda1'
+}
+
+export function blockDeviceView(attachment: VolumeAttachmentTable) {
+  return {
+    DeviceName: attachment.device,
+    Ebs: {
+      VolumeId: attachment.volume_id,
+      Status: attachment.state,
+      AttachTime: new Date(attachment.attached_at),
+      DeleteOnTermination: attachment.delete_on_termination === 1,
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import type { Ec2 } from '@mallee/ec2-api'
 import type { Reader } from '../store/record.ts'
 import { readInterfaces } from '../store/network-store.ts'
 import { readTags } from '../store/tag-store.ts'
-import type { InstanceTable, PlacementGroupTable } from '../store/tables.ts'
+import type { InstanceTable, PlacementGroupTable, VolumeAttachmentTable } from '../store/tables.ts'
 import { instanceView, type InstanceRows } from './instance-view.ts'
 
 /** Gathers what the views of these instances need, in a fixed number of reads. */
@@ -18,6 +18,7 @@ export async function readInstanceRows(
   const images =
     imageIds.length > 0 ? await db.selectFrom('image').selectAll().where('id', 'in', imageIds).execute() : []
   const groups = await placementGroupsOf(db, instances)
+  const volumes = Map.groupBy(await attachmentsOf(db, ids), (row) => row.instance_id)
   const byImage = new Map(images.map((image) => [image.id, image]))
   return instances.map((instance) => ({
     instance,
@@ -26,6 +27,7 @@ export async function readInstanceRows(
     placementGroup:
       instance.placement_group_id === null ? undefined : groups.get(instance.placement_group_id),
     tags: tags.get(instance.id) ?? [],
+    volumes: volumes.get(instance.id) ?? [],
   }))
 }
 
@@ -54,6 +56,17 @@ async function placementGroupsOf(db: Reader, instances: readonly InstanceTable[]
     .where('id', 'in', [...ids])
     .execute()
   return new Map(groups.map((group) => [group.id, group]))
+}
+
+async function attachmentsOf(db: Reader, ids: readonly string[]): Promise<VolumeAttachmentTable[]> {
+  if (ids.length === 0) return []
+  return db
+    .selectFrom('volume_attachment')
+    .selectAll()
+    .$if(ids.length <= wholeAccount, (query) => query.where('instance_id', 'in', ids))
+    .orderBy('is_root', 'desc')
+    .orderBy('device')
+    .execute()
 }
 
 /** More than any page has: then one read of the whole account beats looking up each id. */

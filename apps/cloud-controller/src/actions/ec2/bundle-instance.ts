@@ -32,6 +32,10 @@ export const bundleInstance = defineEc2Action('BundleInstance', {
     const place = storageOf(input)
     return ctx.transaction(async (tx) => {
       const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
+      if (instance!.root_device_type === 'ebs')
+        throw invalidParameterValue(
+          `The instance '${instance!.id}' boots from a volume: CreateImage makes an image of it.`,
+        )
       const present = await openBundleTask(tx.db, instance!.id)
       if (present) throw bundlingInProgress(present.id)
       const domain = await currentDomain(tx.db, instance!)

@@ -3,9 +3,12 @@ import { amiInState, amiStorageNotPermitted, invalidParameterValue } from '@mall
 import { imageIdOf, requireVisibleImage } from '../../store/image-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import { accountImageBucket } from '../account-image-bucket.ts'
-import { defineEc2Action } from '../define-action.ts'
+import { getSnapshot } from '../../store/snapshot-store.ts'
+import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
-import { checkImageName, insertImage } from './register-image.ts'
+import { imageDevices } from './block-device-mappings.ts'
+import { checkImageName, insertImage, snapshotImage } from './register-image.ts'
+import { copyOfSnapshot } from './snapshots.ts'
 
 /**
  * Another image of the same bytes, in an object of its own that walrus makes: the first one may then be deregistered
@@ -32,19 +35,22 @@ export const copyImage = defineEc2Action('CopyImage', {
       if (source.disabled === 1) throw amiInState(sourceId, 'disabled')
       const { kind, architecture, root_device_name, kernel_id, ramdisk_id } = source
       const id = newId('image', ctx.random)
+      const isEbs = source.root_device_type === 'ebs'
       await insertImage(ctx, tx, {
         id,
         kind,
         name: input.Name,
         description: input.Description ?? null,
-        bucket: accountImageBucket(ctx),
-        object_key: id,
+        ...(isEbs
+          ? { ...snapshotImage, create_phase: 'upload' as const }
+          : { bucket: accountImageBucket(ctx), object_key: id }),
         architecture,
         root_device_name,
         kernel_id,
         ramdisk_id,
         source_image_id: source.id,
       })
+      if (isEbs) await copyDevices(ctx, tx, source.id, id)
       const copied = input.CopyImageTags
         ? ((await readTags(tx.db, accountId, [source.id])).get(source.id) ?? [])
         : []
@@ -55,3 +61,21 @@ export const copyImage = defineEc2Action('CopyImage', {
     })
   },
 })
+
+/** Each snapshot is copied, so that the first image and all of its may go. */
+async function copyDevices(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  from: string,
+  to: string,
+): Promise<void> {
+  for (const device of await imageDevices(tx.db, from)) {
+    const source = device.snapshot_id === null ? undefined : await getSnapshot(tx.db, device.snapshot_id)
+    const text = `Copied for ${to} from ${from}`
+    const copy = source && (await copyOfSnapshot(ctx, tx, source, text))
+    await tx.db
+      .insertInto('image_block_device')
+      .values({ ...device, image_id: to, snapshot_id: copy?.id ?? null })
+      .execute()
+  }
+}

@@ -1,6 +1,8 @@
 import { disabledImagesLeftOut, invalidAmiIdNotFound, invalidUserIdMalformed } from '@mallee/ec2-api'
 import { imageIdOf, readImagePermissions, visibleImages } from '../../store/image-store.ts'
-import type { ImageTable } from '../../store/tables.ts'
+import type { Reader } from '../../store/record.ts'
+import type { ImageBlockDeviceTable, ImageTable } from '../../store/tables.ts'
+import { imageDeviceView } from '../../views/image-device-view.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings, type Tag } from '../describe-things.ts'
 import { filterNames, type Filter, type FilterFields } from '../filters.ts'
@@ -25,15 +27,13 @@ const reasonCode = 'Server.InternalError'
 
 const none = () => []
 
-const fields: FilterFields<ImageTable> = {
+interface ImageRows {
+  readonly image: ImageTable
+  readonly devices: readonly ImageBlockDeviceTable[]
+}
+
+const imageFields: FilterFields<ImageTable> = {
   architecture: (image) => [image.architecture],
-  // Images are disks of walrus: they have no snapshots, and nothing is mapped beside the root.
-  'block-device-mapping.delete-on-termination': none,
-  'block-device-mapping.device-name': none,
-  'block-device-mapping.encrypted': none,
-  'block-device-mapping.snapshot-id': none,
-  'block-device-mapping.volume-size': none,
-  'block-device-mapping.volume-type': none,
   'creation-date': (image) => [creationDate(image)],
   description: (image) => [image.description],
   'ena-support': none,
@@ -51,14 +51,32 @@ const fields: FilterFields<ImageTable> = {
   'product-code.type': none,
   'ramdisk-id': (image) => [image.ramdisk_id],
   'root-device-name': (image) => [image.root_device_name],
-  'root-device-type': () => ['instance-store'],
+  'root-device-type': (image) => [image.root_device_type],
   'source-image-id': (image) => [image.source_image_id],
-  'source-instance-id': none,
+  'source-instance-id': (image) => [image.source_instance_id],
   'sriov-net-support': none,
   state: (image) => [stateOf(image)],
   'state-reason-code': (image) => [reasonOf(image)?.Code],
   'state-reason-message': (image) => [reasonOf(image)?.Message],
   'virtualization-type': () => ['hvm'],
+}
+
+const deviceFields: FilterFields<ImageRows> = {
+  'block-device-mapping.delete-on-termination': ({ devices }) =>
+    devices.flatMap((row) => (row.virtual_name === null ? [row.delete_on_termination === 1] : [])),
+  'block-device-mapping.device-name': ({ devices }) => devices.map((row) => row.device),
+  'block-device-mapping.encrypted': ({ devices }) =>
+    devices.flatMap((row) => (row.virtual_name === null ? [false] : [])),
+  'block-device-mapping.snapshot-id': ({ devices }) => devices.map((row) => row.snapshot_id),
+  'block-device-mapping.volume-size': ({ devices }) => devices.map((row) => row.size_gib),
+  'block-device-mapping.volume-type': ({ devices }) => devices.map((row) => row.type),
+}
+
+const fields: FilterFields<ImageRows> = {
+  ...deviceFields,
+  ...Object.fromEntries(
+    Object.entries(imageFields).map(([name, read]) => [name, ({ image }: ImageRows) => read(image)]),
+  ),
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html */
@@ -99,18 +117,34 @@ export const describeImages = defineEc2Action('DescribeImages', {
             )
       const executable = executableBy(ctx, input.ExecutableUsers ?? [], permissions)
       const { views, nextToken } = await describeThings(ctx, db, input, {
-        things: found.filter((image) => listed(image) && owned(image) && executable(image)),
-        idOf: (image) => image.id,
-        keyOf: (image) => timeKey(image.created_at, image.id),
+        things: await withDevices(
+          db,
+          found.filter((image) => listed(image) && owned(image) && executable(image)),
+        ),
+        idOf: ({ image }) => image.id,
+        keyOf: ({ image }) => timeKey(image.created_at, image.id),
         fields,
         smallest: 1,
         exclusiveIds: ids.length > 0,
-        view: (image, tags) => imageView(ctx, image, tags),
+        view: (rows, tags) => imageView(ctx, rows, tags),
       })
       return { Images: views, NextToken: nextToken }
     })
   },
 })
+
+async function withDevices(db: Reader, images: readonly ImageTable[]): Promise<ImageRows[]> {
+  const ids = images.filter((image) => image.root_device_type === 'ebs').map((image) => image.id)
+  if (ids.length === 0) return images.map((image) => ({ image, devices: [] }))
+  const rows = await db
+    .selectFrom('image_block_device')
+    .selectAll()
+    .where('image_id', 'in', ids)
+    .orderBy('ordinal')
+    .execute()
+  const devices = Map.groupBy(rows, (row) => row.image_id)
+  return images.map((image) => ({ image, devices: devices.get(image.id) ?? [] }))
+}
 
 function asksForDisabled(filters: readonly Filter[] | undefined): boolean {
   return (filters ?? []).some(
@@ -158,9 +192,11 @@ function executableBy(
 
 /** Of a bundle its manifest, as it was registered: where its disk lies is walrus' affair. */
 const locationOf = (image: ImageTable) =>
-  image.origin_bucket === null
-    ? `${image.bucket}/${image.object_key}`
-    : `${image.origin_bucket}/${image.origin_key}`
+  image.root_device_type === 'ebs'
+    ? `${image.account_id}/${image.name}`
+    : image.origin_bucket === null
+      ? `${image.bucket}/${image.object_key}`
+      : `${image.origin_bucket}/${image.origin_key}`
 
 /** Why it is as it is; of one that walrus is making, how far it is. */
 function reasonOf(image: ImageTable): { Code: string; Message: string } | null {
@@ -171,7 +207,7 @@ function reasonOf(image: ImageTable): { Code: string; Message: string } | null {
 
 const creationDate = (image: ImageTable) => new Date(image.created_at).toISOString()
 
-function imageView(ctx: ActionContext, image: ImageTable, tags: Tag[]) {
+function imageView(ctx: ActionContext, { image, devices }: ImageRows, tags: Tag[]) {
   const reason = reasonOf(image)
   return {
     ImageId: image.id,
@@ -185,10 +221,10 @@ function imageView(ctx: ActionContext, image: ImageTable, tags: Tag[]) {
     ImageType: image.kind,
     PlatformDetails: 'Linux/UNIX',
     UsageOperation: 'RunInstances',
-    BlockDeviceMappings: [],
+    BlockDeviceMappings: devices.map(imageDeviceView),
     Hypervisor: 'xen' as const,
     RootDeviceName: image.root_device_name,
-    RootDeviceType: 'instance-store' as const,
+    RootDeviceType: image.root_device_type,
     VirtualizationType: 'hvm' as const,
     Tags: tags,
     ...(image.name === null ? {} : { Name: image.name }),
@@ -199,6 +235,7 @@ function imageView(ctx: ActionContext, image: ImageTable, tags: Tag[]) {
     ...(image.source_image_id === null
       ? {}
       : { SourceImageId: image.source_image_id, SourceImageRegion: ctx.settings.region }),
+    ...(image.source_instance_id === null ? {} : { SourceInstanceId: image.source_instance_id }),
     ...(reason === null ? {} : { StateReason: reason }),
   }
 }

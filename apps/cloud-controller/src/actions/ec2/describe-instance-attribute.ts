@@ -1,11 +1,11 @@
 import { defineEc2Action } from '../define-action.ts'
 import { readInstanceRows } from '../../views/read-instances.ts'
-import type { InstanceRows } from '../../views/instance-view.ts'
+import { blockDeviceView, rootDeviceNameOf, type InstanceRows } from '../../views/instance-view.ts'
 import { requireInstances } from '../require-instances.ts'
 
 /** What each attribute says of an instance; one without a value is an empty element, as EC2 has it. */
 const attributes = {
-  blockDeviceMapping: () => ({ BlockDeviceMappings: [] }),
+  blockDeviceMapping: ({ volumes }) => ({ BlockDeviceMappings: volumes.map(blockDeviceView) }),
   disableApiStop: ({ instance }) => ({ DisableApiStop: { Value: instance.api_stop_disabled === 1 } }),
   disableApiTermination: ({ instance }) => ({
     DisableApiTermination: { Value: instance.api_termination_disabled === 1 },
@@ -26,7 +26,7 @@ const attributes = {
   kernel: ({ instance }) => ({ KernelId: valueOf(instance.kernel_id) }),
   productCodes: () => ({ ProductCodes: [] }),
   ramdisk: ({ instance }) => ({ RamdiskId: valueOf(instance.ramdisk_id) }),
-  rootDeviceName: ({ image }) => ({ RootDeviceName: { Value: image?.root_device_name ?? '/dev/sda1' } }),
+  rootDeviceName: (rows) => ({ RootDeviceName: { Value: rootDeviceNameOf(rows) } }),
   sourceDestCheck: ({ interfaces }) => ({
     SourceDestCheck: { Value: interfaces.every((entry) => entry.source_dest_check === 1) },
   }),

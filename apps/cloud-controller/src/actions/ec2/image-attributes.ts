@@ -17,7 +17,9 @@ import {
 } from '../../store/image-store.ts'
 import type { Tx } from '../../store/record.ts'
 import type { ImageTable } from '../../store/tables.ts'
+import { imageDeviceView } from '../../views/image-device-view.ts'
 import { defineEc2Action } from '../define-action.ts'
+import { imageDevices } from './block-device-mappings.ts'
 
 interface Permission {
   readonly UserId?: string | undefined
@@ -175,7 +177,7 @@ export const describeImageAttribute = defineEc2Action('DescribeImageAttribute', 
         case 'productCodes':
           return { ...named, ProductCodes: [] }
         case 'blockDeviceMapping':
-          return { ...named, BlockDeviceMappings: [] }
+          return { ...named, BlockDeviceMappings: (await imageDevices(db, image.id)).map(imageDeviceView) }
         // What no image here has: present, and without a value.
         case 'sriovNetSupport':
           return { ...named, SriovNetSupport: {} }

@@ -72,6 +72,10 @@ export async function insertInstance(
       partition_number: placement.partitions[one.index] ?? null,
       launch_template_id: template?.id ?? null,
       launch_template_version: template?.version ?? null,
+      root_device_type: launching.rootDeviceType,
+      root_device_name: launching.rootDeviceName,
+      ephemerals: launching.ephemerals.length === 0 ? null : JSON.stringify(launching.ephemerals),
+      shutdown_behavior: launching.shutdownBehavior,
     })
     .execute()
 }

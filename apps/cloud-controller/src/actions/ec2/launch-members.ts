@@ -8,6 +8,7 @@ import { requireLaunchTemplate, requireTemplateVersion } from '../../store/launc
 import type { Reader } from '../../store/record.ts'
 import type { ActionContext } from '../define-action.ts'
 import { checkTag } from '../tag-specifications.ts'
+import { mappingMembers } from './block-device-mappings.ts'
 import { checkUserData } from './resolve-launch.ts'
 
 export const launchMembers = [
@@ -34,10 +35,12 @@ export const launchMembers = [
   'Monitoring.Enabled',
   'DisableApiTermination',
   'DisableApiStop',
+  ...mappingMembers,
 ] as const
 
 export const launchOnly = {
   EbsOptimized: [false],
+  'BlockDeviceMappings.Ebs.Encrypted': [false],
   'Placement.Tenancy': ['default'],
   'MetadataOptions.HttpProtocolIpv6': ['disabled'],
   'NetworkInterfaces.DeviceIndex': [0],
@@ -48,7 +51,7 @@ export const launchOnly = {
 } as const
 
 /** What a launch creates, and so gives tags to. */
-export const launchCreates = ['instance', 'network-interface'] as const
+export const launchCreates = ['instance', 'network-interface', 'volume'] as const
 
 export const templateMembers = [
   ...launchMembers.map((member) => `LaunchTemplateData.${member}` as const),

@@ -12,9 +12,12 @@ import {
 import { updateInstance } from '../../store/instance-store.ts'
 import { replaceInterfaceGroups, setSourceDestCheck } from '../../store/network-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
+import { attachmentsOfInstance } from '../../store/volume-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
+import { changeStopped, textOf } from './change-stopped-instance.ts'
 import { resolveGroups } from './resolve-launch-network.ts'
+import { deviceNamed } from './volume-devices.ts'
 
 type Input = Ec2Input<'ModifyInstanceAttribute'>
 type Attribute = NonNullable<Input['Attribute']>
@@ -33,6 +36,7 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
     'DisableApiStop',
     'DisableApiTermination',
     'BlockDeviceMappings.DeviceName',
+    'BlockDeviceMappings.Ebs.DeleteOnTermination',
     'InstanceType',
     'Kernel',
     'Ramdisk',
@@ -46,20 +50,40 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
   ],
   only: {
     'EnclaveOptions.Enabled': [false],
-    // Whatever is said of a device: there is none.
-    'BlockDeviceMappings.Ebs.DeleteOnTermination': [true, false],
   },
   run(ctx, input) {
     const change = changeOf(input)
     return ctx.transaction(async (tx) => {
       const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
       requireAlive(instance!)
-      await carryOut(ctx, tx, instance!, change)
+      if (change.attribute === 'blockDeviceMapping')
+        await keepOrEnd(tx, instance!, input.BlockDeviceMappings!)
+      else await carryOut(ctx, tx, instance!, change)
       tx.touch(instance!.id)
       return {}
     })
   },
 })
+
+/** Which of the instance's volumes go with it. */
+async function keepOrEnd(
+  tx: ActionTransaction,
+  instance: InstanceTable,
+  mappings: NonNullable<Input['BlockDeviceMappings']>,
+): Promise<void> {
+  const attachments = await attachmentsOfInstance(tx.db, instance.id)
+  for (const { DeviceName: name, Ebs: ebs } of mappings) {
+    const device = deviceNamed(name ?? '')
+    const found = attachments.find((entry) => entry.device === device)
+    if (!found) throw invalidInstanceAttributeValue(`No device is currently mapped at ${device}`)
+    if (ebs?.DeleteOnTermination === undefined) throw missingParameter('DeleteOnTermination')
+    await tx.db
+      .updateTable('volume_attachment')
+      .set({ delete_on_termination: ebs.DeleteOnTermination ? 1 : 0 })
+      .where('id', '=', found.id)
+      .execute()
+  }
+}
 
 /** Only the source check can be reset while an instance runs. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ResetInstanceAttribute.html */
 export const resetInstanceAttribute = defineEc2Action('ResetInstanceAttribute', {
@@ -98,7 +122,8 @@ function changeOf(input: Input): Change {
   say('ebsOptimized', input.EbsOptimized)
   say('sriovNetSupport', input.SriovNetSupport)
   say('enaSupport', input.EnaSupport)
-  if (input.UserData) said.push(['userData', input.UserData.Value === undefined ? undefined : ''])
+  if (input.UserData)
+    said.push(['userData', input.UserData.Value === undefined ? undefined : textOf(input.UserData.Value)])
   if (input.Attribute !== undefined) said.push([input.Attribute, input.Value])
   const groups = [...(input.Groups ?? []), ...(input.SecurityGroupIds ?? [])]
   if (groups.length > 0 && input.Attribute !== 'groupSet') said.push(['groupSet', ''])
@@ -133,14 +158,12 @@ async function carryOut(
     case 'disableApiStop':
       return updateInstance(tx, instance.id, { api_stop_disabled: bit(attribute, value) })
     case 'instanceInitiatedShutdownBehavior':
-      return checkShutdownBehavior(instance, value)
+      return updateInstance(tx, instance.id, { shutdown_behavior: shutdownBehavior(instance, value) })
     case 'sourceDestCheck':
       await setSourceDestCheck(tx, instance.id, bit(attribute, value))
       return wakeNode(ctx, tx, instance)
     case 'groupSet':
       return setGroups(ctx, tx, instance, groups)
-    case 'blockDeviceMapping':
-      throw invalidInstanceAttributeValue(`No device is currently mapped at ${value.slice(0, 60)}`)
     case 'instanceType':
     case 'kernel':
     case 'ramdisk':
@@ -148,7 +171,9 @@ async function carryOut(
     case 'ebsOptimized':
     case 'enaSupport':
     case 'sriovNetSupport':
-      throw instanceNotStopped(instance.id) // an instance store is never stopped
+      if (instance.state !== 'stopped') throw instanceNotStopped(instance.id)
+      return changeStopped(ctx, tx, instance, attribute, value)
+    case 'blockDeviceMapping':
     case 'productCodes':
     case 'rootDeviceName':
     case 'enclaveOptions':
@@ -162,12 +187,13 @@ function bit(attribute: string, value: string): 0 | 1 {
   throw invalidInstanceAttributeValue(`Value (${value.slice(0, 60)}) for ${attribute} is not a boolean.`)
 }
 
-function checkShutdownBehavior(instance: InstanceTable, value: string): void {
-  if (value === 'stop') throw unsupportedForInstanceStore(instance.id, 'stopped')
-  if (value !== 'terminate')
-    throw invalidInstanceAttributeValue(
-      `Value (${value.slice(0, 60)}) for instanceInitiatedShutdownBehavior is invalid.`,
-    )
+function shutdownBehavior(instance: InstanceTable, value: string): InstanceTable['shutdown_behavior'] {
+  if (value === 'stop' && instance.root_device_type !== 'ebs')
+    throw unsupportedForInstanceStore(instance.id, 'stopped')
+  if (value === 'terminate' || value === 'stop') return value
+  throw invalidInstanceAttributeValue(
+    `Value (${value.slice(0, 60)}) for instanceInitiatedShutdownBehavior is invalid.`,
+  )
 }
 
 async function setGroups(

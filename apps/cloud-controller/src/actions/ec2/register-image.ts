@@ -15,12 +15,14 @@ import { manifestSuffix } from '@mallee/image-bundle'
 import { makeImagePrivate, requireOwnImage, requireVisibleImage } from '../../store/image-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
-import type { ImageTable } from '../../store/tables.ts'
+import type { ImageBlockDeviceTable, ImageTable } from '../../store/tables.ts'
 import { transitionImage } from '../../store/transition.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { accountImageBucket } from '../account-image-bucket.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { askManifest, type Manifest } from './ask-manifest.ts'
+import { mappingMembers, resolveImageMappings, type Mappings } from './block-device-mappings.ts'
+import { deviceNamed } from './volume-devices.ts'
 
 /**
  * Registers an object of walrus as an image: a raw or qcow2 disk, or one raw file system, which a launch turns into a
@@ -38,10 +40,21 @@ export const registerImage = defineEc2Action('RegisterImage', {
     'RamdiskId',
     'RootDeviceName',
     'TagSpecifications',
+    ...mappingMembers,
   ],
-  only: { VirtualizationType: ['hvm'], EnaSupport: [false] },
+  only: {
+    VirtualizationType: ['hvm'],
+    EnaSupport: [false],
+    'BlockDeviceMappings.Ebs.Encrypted': [false],
+  },
   creates: ['image'],
   async run(ctx, input) {
+    if (input.ImageLocation === undefined && (input.BlockDeviceMappings ?? []).length > 0)
+      return registerSnapshotImage(ctx, input)
+    if ((input.BlockDeviceMappings ?? []).length > 0)
+      throw invalidParameterCombination(
+        'An image of an object maps no volumes: give ImageLocation, or the mappings.',
+      )
     const { name, ...location } = parseLocation(input)
     const bundle = location.object_key.endsWith(manifestSuffix) ? await askBundle(ctx, location) : null
     const kind = bundle?.kind ?? 'machine'
@@ -70,6 +83,70 @@ export const registerImage = defineEc2Action('RegisterImage', {
     })
   },
 })
+
+/** An image whose instances boot from volumes made of a snapshot: there is nothing to wait for. */
+function registerSnapshotImage(ctx: ActionContext, input: Ec2Input<'RegisterImage'>) {
+  if (input.Name === undefined) throw missingParameter('Name')
+  checkImageName(input.Name)
+  const root = deviceNamed(input.RootDeviceName ?? '/dev/sda1')
+  const name = input.Name
+  return ctx.transaction(async (tx) => {
+    const mappings = await resolveImageMappings(ctx, tx.db, root, input.BlockDeviceMappings ?? [])
+    const bootImage = (given: string | undefined, wanted: 'kernel' | 'ramdisk') =>
+      given === undefined
+        ? null
+        : requireVisibleImage(tx.db, ctx.caller.accountId, given, wanted).then((image) => image.id)
+    const id = await insertImage(ctx, tx, {
+      ...snapshotImage,
+      id: newId('image', ctx.random),
+      name,
+      description: input.Description ?? null,
+      architecture: architectureOf(input.Architecture),
+      root_device_name: root,
+      kernel_id: await bootImage(input.KernelId, 'kernel'),
+      ramdisk_id: await bootImage(input.RamdiskId, 'ramdisk'),
+    })
+    await insertImageDevices(tx, id, mappings)
+    const image = await tx.db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+    await transitionImage(tx, image, 'inspected', { nowMs: ctx.nowMs, requestId: ctx.requestId })
+    await putTags(tx, tagRows(ctx, input.TagSpecifications, 'image', [id]))
+    return { ImageId: id }
+  })
+}
+
+/** What is so of every image that boots from a volume: walrus has no object of it. */
+export const snapshotImage = {
+  kind: 'machine',
+  bucket: '',
+  object_key: '',
+  source_image_id: null,
+  root_device_type: 'ebs',
+} as const
+
+/** The devices of an image, the root's first. */
+export async function insertImageDevices(
+  tx: ActionTransaction,
+  imageId: string,
+  { volumes, ephemerals }: Mappings,
+): Promise<void> {
+  const rows: ImageBlockDeviceTable[] = [
+    ...volumes.map(({ device, deleteOnTermination, spec }) => ({
+      device,
+      virtual_name: null,
+      snapshot_id: spec.snapshot?.id ?? null,
+      size_gib: spec.sizeGiB,
+      ...{ type: spec.type, iops: spec.iops, throughput: spec.throughput },
+      delete_on_termination: deleteOnTermination ? (1 as const) : (0 as const),
+    })),
+    ...ephemerals.map(({ device, virtualName }) => ({
+      device,
+      virtual_name: virtualName,
+      ...{ snapshot_id: null, size_gib: null, type: null, iops: null, throughput: null },
+      delete_on_termination: 1 as const,
+    })),
+  ].map((row, ordinal) => ({ image_id: imageId, ordinal, ...row }))
+  if (rows.length > 0) await tx.db.insertInto('image_block_device').values(rows).execute()
+}
 
 interface Location {
   readonly bucket: string
@@ -130,7 +207,8 @@ type NewImage = Pick<
   | 'ramdisk_id'
   | 'source_image_id'
 > &
-  Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'origin_format' | 'has_disk'>> & {
+  Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'origin_format' | 'has_disk'>> &
+  Partial<Pick<ImageTable, 'root_device_type' | 'source_instance_id' | 'create_phase'>> & {
     readonly name: string
     readonly id: string
   }
@@ -208,7 +286,9 @@ function parseLocation(input: Ec2Input<'RegisterImage'>): {
   }
   const location = input.ImageLocation
   if (location === undefined)
-    throw invalidParameterCombination('ImageLocation must be given: images come from objects of walrus.')
+    throw invalidParameterCombination(
+      'Either ImageLocation or a block device mapping with the snapshot of the root device must be given.',
+    )
   const path = location.replace(/^\//, '')
   const slash = path.indexOf('/')
   if (slash <= 0 || slash === path.length - 1 || path.length > 1200)

@@ -14,9 +14,10 @@ import type { PlacementRequest } from '../../scheduler/judge-node.ts'
 import type { CapacityNow } from '../../store/capacity.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
-import type { SubnetTable, TagTable } from '../../store/tables.ts'
+import type { InstanceTable, SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { resolveMappings, type Mappings } from './block-device-mappings.ts'
 import { checkFits, resolveImages } from './resolve-launch-images.ts'
 import { resolveLaunchNetwork } from './resolve-launch-network.ts'
 
@@ -38,6 +39,12 @@ export interface Launch {
   readonly monitoring: boolean
   readonly apiTerminationDisabled: boolean
   readonly apiStopDisabled: boolean
+  readonly volumes: Mappings['volumes']
+  readonly ephemerals: Mappings['ephemerals']
+  readonly rootDeviceType: InstanceTable['root_device_type']
+  readonly rootDeviceName: string
+  readonly shutdownBehavior: InstanceTable['shutdown_behavior']
+  volumeTagsFor(volumeId: string): TagTable[]
   subnetIn(zone: string): SubnetTable
   wantsPublicIp(subnet: SubnetTable): boolean
   tagsFor(instanceIds: readonly string[], interfaceIds: readonly string[]): TagTable[]
@@ -47,9 +54,9 @@ export interface Launch {
 const userDataMaxBytes = 16_384
 
 export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input): Promise<Launch> {
-  checkShutdownBehavior(input)
   checkCounts(input)
   const { image, kernelId, ramdiskId } = await resolveImages(db, ctx.caller.accountId, input)
+  const isEbs = image.root_device_type === 'ebs'
   const typeName = input.InstanceType ?? 'm1.small'
   const type = await db
     .selectFrom('instance_type')
@@ -57,8 +64,10 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     .where('name', '=', typeName)
     .executeTakeFirst()
   if (!type) throw invalidInstanceTypeValue(typeName)
-  const diskGiB = Math.max(type.disk_gib, 1)
-  checkFits(image, typeName, diskGiB)
+  // A guest that boots from a volume takes no disk of its node.
+  const diskGiB = isEbs ? 0 : Math.max(type.disk_gib, 1)
+  if (!isEbs) checkFits(image, typeName, diskGiB)
+  const mappings = await resolveMappings(ctx, db, image, input.BlockDeviceMappings ?? [])
   const key = input.KeyName === undefined ? null : await requireKeyPair(ctx, db, input.KeyName)
   const network = await resolveLaunchNetwork(ctx, db, input)
   return {
@@ -84,6 +93,11 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     monitoring: input.Monitoring?.Enabled === true,
     apiTerminationDisabled: input.DisableApiTermination === true,
     apiStopDisabled: input.DisableApiStop === true,
+    ...mappings,
+    rootDeviceType: image.root_device_type,
+    rootDeviceName: image.root_device_name,
+    shutdownBehavior: shutdownBehaviorOf(input, isEbs),
+    volumeTagsFor: (volumeId) => tagRows(ctx, input.TagSpecifications, 'volume', [volumeId]),
     subnetIn: network.subnetIn,
     wantsPublicIp: network.wantsPublicIp,
     tagsFor: (instanceIds, interfaceIds) => [
@@ -94,12 +108,14 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
 }
 
 /** An instance store is gone with its domain: there is nothing that a stopped instance could start from. */
-function checkShutdownBehavior(input: Input): void {
-  if (input.InstanceInitiatedShutdownBehavior === 'stop') {
+function shutdownBehaviorOf(input: Input, isEbs: boolean): InstanceTable['shutdown_behavior'] {
+  const asked = input.InstanceInitiatedShutdownBehavior
+  if (asked === 'stop' && !isEbs) {
     throw invalidParameterCombination(
       "The attribute instanceInitiatedShutdownBehavior 'stop' is only valid for EBS-backed instances.",
     )
   }
+  return asked ?? (isEbs ? 'stop' : 'terminate')
 }
 
 function checkCounts(input: Input): void {

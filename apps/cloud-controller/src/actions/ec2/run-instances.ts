@@ -10,15 +10,17 @@ import type { PlacementGroupUse } from '../../scheduler/group-placement.ts'
 import { decisionSentence, type Placement } from '../../scheduler/judge-node.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
-import { insertDecision, insertInstance, templateTags } from './insert-instance.ts'
+import { insertAttachment } from './attach-volume.ts'
+import { insertDecision, insertInstance, templateTags, type NewInstance } from './insert-instance.ts'
 import { launchCreates, launchMembers, launchOnly, withLaunchTemplate } from './launch-members.ts'
+import { insertVolume } from './new-volume.ts'
 import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
 import { resolvePlacementGroup } from './resolve-placement-group.ts'
 
 type Input = Ec2Input<'RunInstances'>
 
 /** The setting in which round-robin remembers the node it took last. */
-const cursorSetting = 'scheduler.cursor'
+export const cursorSetting = 'scheduler.cursor'
 
 /**
  * One transaction: the token, the quota, the capacity, the addresses and the instances, or nothing. The nodes learn of
@@ -86,6 +88,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
         nowMs: ctx.nowMs,
       }),
     )
+    await bringVolumes(ctx, tx, one)
     ids.push(id)
   }
   if (launching.wantsPublicIp(subnet)) {
@@ -105,6 +108,19 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   for (const nodeId of new Set(placement.nodeIds)) tx.afterCommit(() => ctx.wakes.network(nodeId))
   for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
   return ids
+}
+
+/** The volumes of one instance, made for it and attached to it before it starts. */
+async function bringVolumes(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  { id: instanceId, launching, placement }: NewInstance,
+): Promise<void> {
+  for (const { device, isRoot, deleteOnTermination, spec } of launching.volumes) {
+    const volume = await insertVolume(ctx, tx, spec, placement.availabilityZone!)
+    await insertAttachment(ctx, tx, { volume, instanceId, device, isRoot, deleteOnTermination })
+    await putTags(tx, launching.volumeTagsFor(volume.id))
+  }
 }
 
 async function place(

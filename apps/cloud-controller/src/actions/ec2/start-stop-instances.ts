@@ -1,26 +1,153 @@
-import { unsupportedForInstanceStore } from '@mallee/ec2-api'
-import { defineEc2Action } from '../define-action.ts'
+import {
+  incorrectInstanceState,
+  insufficientInstanceCapacity,
+  operationNotPermitted,
+  unsupportedForInstanceStore,
+} from '@mallee/ec2-api'
+import { instanceLifecycle } from '@mallee/lifecycles'
+import { decisionSentence } from '../../scheduler/judge-node.ts'
+import { nextUsageRevision, updateInstance } from '../../store/instance-store.ts'
+import { getSetting, setSetting } from '../../store/setting-store.ts'
+import type { InstanceTable } from '../../store/tables.ts'
+import { transitionInstance } from '../../store/transition.ts'
+import { instanceState } from '../../views/instance-view.ts'
+import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
+import { cursorSetting } from './run-instances.ts'
 
 /**
- * An instance that lives in an instance store ends with its domain: it can be neither stopped nor started, as on AWS.
+ * Its domain goes, its volumes stay. An instance that lives in an instance store ends with its domain: it can be neither
+ * stopped nor started, as on AWS.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html
  */
 export const stopInstances = defineEc2Action('StopInstances', {
-  honours: ['InstanceIds', 'Force'],
+  honours: ['InstanceIds', 'Force', 'SkipOsShutdown'],
   only: { Hibernate: [false] },
-  async run(ctx, input) {
-    const found = await ctx.read((db) => requireInstances(ctx, db, input.InstanceIds))
-    const [first] = found
-    throw unsupportedForInstanceStore(first!.id, input.Force === true ? 'stopped by force' : 'stopped')
+  run(ctx, input) {
+    const forced = input.Force === true || input.SkipOsShutdown === true
+    return ctx.transaction(async (tx) => {
+      const found = await requireInstances(ctx, tx.db, input.InstanceIds)
+      const unlike = found.find((instance) => instance.root_device_type !== 'ebs')
+      if (unlike) throw unsupportedForInstanceStore(unlike.id, forced ? 'stopped by force' : 'stopped')
+      for (const instance of found) {
+        if (!instanceLifecycle.can(instance.state, 'stopAsked'))
+          throw incorrectInstanceState(
+            `This instance '${instance.id}' is not in a state from which it can be stopped.`,
+          )
+        if (instance.api_stop_disabled === 1 && !isDown(instance))
+          throw operationNotPermitted(
+            `The instance '${instance.id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.`,
+          )
+      }
+      const changes = []
+      for (const instance of found) {
+        if (!isDown(instance) || forced)
+          await updateInstance(tx, instance.id, { stop_forced: forced ? 1 : 0 })
+        const after = await transitionInstance(tx, instance, 'stopAsked', {
+          nowMs: ctx.nowMs,
+          desired: 'stopped',
+          requestId: ctx.requestId,
+          traceparent: ctx.traceparent,
+          reason: {
+            code: 'Client.UserInitiatedShutdown',
+            message: 'Client.UserInitiatedShutdown: User initiated shutdown',
+          },
+        })
+        tx.touch(instance.id)
+        tx.afterCommit(() => ctx.wakes.instance(instance.id))
+        changes.push(changeOf(instance, after))
+      }
+      return { StoppingInstances: changes }
+    })
   },
 })
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html */
+const isDown = (instance: InstanceTable) => instance.state === 'stopping' || instance.state === 'stopped'
+
+function changeOf(before: InstanceTable, after: InstanceTable) {
+  return {
+    InstanceId: before.id,
+    PreviousState: instanceState(before.state),
+    CurrentState: instanceState(after.state),
+  }
+}
+
+/**
+ * On whatever node of its zone has room: nothing of it was left on the one that it had.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html
+ */
 export const startInstances = defineEc2Action('StartInstances', {
   honours: ['InstanceIds'],
-  async run(ctx, input) {
-    const [first] = await ctx.read((db) => requireInstances(ctx, db, input.InstanceIds))
-    throw unsupportedForInstanceStore(first!.id, 'started')
+  run(ctx, input) {
+    return ctx.transaction(async (tx) => {
+      const found = await requireInstances(ctx, tx.db, input.InstanceIds)
+      const unlike = found.find((instance) => instance.root_device_type !== 'ebs')
+      if (unlike) throw unsupportedForInstanceStore(unlike.id, 'started')
+      const bad = found.find((instance) => !instanceLifecycle.can(instance.state, 'startAsked'))
+      if (bad)
+        throw incorrectInstanceState(
+          `The instance '${bad.id}' is not in a state from which it can be started.`,
+        )
+      const changes = []
+      for (const instance of found) {
+        const after = instance.state === 'stopped' ? await start(ctx, tx, instance) : instance
+        tx.touch(instance.id)
+        changes.push(changeOf(instance, after))
+      }
+      return { StartingInstances: changes }
+    })
   },
 })
+
+async function start(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  instance: InstanceTable,
+): Promise<InstanceTable> {
+  const image = await tx.db
+    .selectFrom('image')
+    .select('architecture')
+    .where('id', '=', instance.image_id)
+    .executeTakeFirst()
+  const capacity = await ctx.capacity.at(tx)
+  const placement = capacity.plan({
+    request: {
+      minCount: 1,
+      maxCount: 1,
+      availabilityZone: instance.availability_zone,
+      architecture: image?.architecture ?? 'x86_64',
+      vcpus: instance.vcpus,
+      memoryMiB: instance.memory_mib,
+      diskGiB: instance.disk_gib,
+    },
+    policy: ctx.settings.placementPolicy,
+    cursor: await getSetting(tx.db, cursorSetting),
+    group: null,
+  })
+  const [nodeId] = placement.nodeIds
+  if (nodeId === undefined)
+    throw insufficientInstanceCapacity(
+      `We currently do not have sufficient ${instance.instance_type} capacity: ${decisionSentence(placement.decision)}.`,
+    )
+  await setSetting(tx, cursorSetting, nodeId)
+  const after = await transitionInstance(tx, instance, 'startAsked', {
+    nowMs: ctx.nowMs,
+    desired: 'running',
+    requestId: ctx.requestId,
+    traceparent: ctx.traceparent,
+    reason: null,
+  })
+  await updateInstance(tx, instance.id, {
+    node_id: nodeId,
+    usage_revision: nextUsageRevision as never,
+    launched_at: ctx.nowMs,
+    restarts: 0,
+    stop_forced: 0,
+  })
+  tx.afterCommit(() => {
+    ctx.wakes.instance(instance.id)
+    ctx.wakes.attachmentsOf(instance.id)
+    ctx.wakes.network(nodeId)
+  })
+  return after
+}

@@ -19,6 +19,8 @@ type Taggable =
   | 'key_pair'
   | 'launch_template'
   | 'placement_group'
+  | 'volume'
+  | 'snapshot'
 
 /** What can be tagged: the table that holds it, and the resource type that EC2 calls it. */
 const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: string }>> = {
@@ -34,6 +36,8 @@ const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: s
   keyPair: { table: 'key_pair', type: 'key-pair' },
   launchTemplate: { table: 'launch_template', type: 'launch-template' },
   placementGroup: { table: 'placement_group', type: 'placement-group' },
+  volume: { table: 'volume', type: 'volume' },
+  snapshot: { table: 'snapshot', type: 'snapshot' },
 }
 
 /** The type of each resource; one that is not the caller's is as if it did not exist. */

@@ -38,6 +38,8 @@ const statements = [
   sql`create index image_block_device_snapshot on image_block_device (snapshot_id)`,
   sql`alter table image add column root_device_type text not null default 'instance-store'`,
   sql`alter table image add column source_instance_id text`,
+  sql`alter table image add column create_phase text`,
+  sql`create index image_source_instance on image (source_instance_id)`,
   sql`alter table instance add column root_device_type text not null default 'instance-store'`,
   sql`alter table instance add column root_device_name text`,
   sql`alter table instance add column ephemerals text`,

@@ -103,12 +103,12 @@ test.each([
   ['a location without key', { ImageLocation: 'bucket' }, 'InvalidParameterValue'],
   ['paravirtual', { VirtualizationType: 'paravirtual' }, 'UnsupportedOperation'],
   [
-    'a snapshot',
+    'a snapshot beside an object',
     {
       'BlockDeviceMapping.1.DeviceName': '/dev/sda1',
       'BlockDeviceMapping.1.Ebs.SnapshotId': 'snap-00000000000000001',
     },
-    'UnsupportedOperation',
+    'InvalidParameterCombination',
   ],
   ['an unknown kernel', { KernelId: 'aki-00000000000000001' }, 'InvalidAMIID.NotFound'],
 ])('%s is refused', async (_what, parameters, code) => {

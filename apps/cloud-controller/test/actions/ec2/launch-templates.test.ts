@@ -181,12 +181,16 @@ describe('templates', () => {
     ],
     ['a dry run', { DryRun: true }, 'DryRunOperation'],
     ['a profile', dataOf({ 'IamInstanceProfile.Name': 'x' }), 'UnsupportedOperation'],
-    ['a volume', dataOf({ 'BlockDeviceMapping.1.DeviceName': '/dev/sdb' }), 'UnsupportedOperation'],
+    [
+      'an encrypted volume',
+      dataOf({ 'BlockDeviceMapping.1.DeviceName': '/dev/sdb', 'BlockDeviceMapping.1.Ebs.Encrypted': true }),
+      'UnsupportedOperation',
+    ],
     ['another tenancy', dataOf({ 'Placement.Tenancy': 'dedicated' }), 'UnsupportedOperation'],
     ['EBS optimisation', dataOf({ EbsOptimized: true }), 'UnsupportedOperation'],
     [
       'tags of what a launch does not make',
-      dataOf({ 'TagSpecification.1.ResourceType': 'volume', 'TagSpecification.1.Tag.1.Key': 'k' }),
+      dataOf({ 'TagSpecification.1.ResourceType': 'vpc', 'TagSpecification.1.Tag.1.Key': 'k' }),
       'InvalidParameterValue',
     ],
     [

@@ -1,0 +1,136 @@
+import { newId } from '@mallee/base'
+import {
+  attachmentLimitExceeded,
+  incorrectInstanceState,
+  incorrectState,
+  invalidAttachmentNotFound,
+  invalidVolumeZoneMismatch,
+  operationNotPermitted,
+  volumeInUse,
+} from '@mallee/ec2-api'
+import type { InstanceTable, VolumeAttachmentTable, VolumeTable } from '../../store/tables.ts'
+import {
+  attachmentOfVolume,
+  attachmentsOfInstance,
+  transitionAttachment,
+  transitionVolume,
+} from '../../store/volume-store.ts'
+import { attachmentView } from '../../views/volume-view.ts'
+import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { requireInstances } from '../require-instances.ts'
+import { requireVolume } from './require-volumes.ts'
+import { deviceNamed, mostVolumes, requireFreeDevice } from './volume-devices.ts'
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachVolume.html */
+export const attachVolume = defineEc2Action('AttachVolume', {
+  honours: ['VolumeId', 'InstanceId', 'Device'],
+  async run(ctx, input) {
+    const device = deviceNamed(input.Device)
+    return ctx.transaction(async (tx) => {
+      const volume = await requireVolume(ctx, tx.db, input.VolumeId)
+      const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
+      await checkAttachable(tx, volume, instance!)
+      const present = await attachmentsOfInstance(tx.db, instance!.id)
+      if (present.length >= mostVolumes)
+        throw attachmentLimitExceeded(`${instance!.id} has ${present.length} volumes, and no more can be.`)
+      const own =
+        instance!.root_device_type === 'ebs' ? [] : [{ device: instance!.root_device_name ?? '/dev/sda1' }]
+      requireFreeDevice(device, [...present, ...own])
+      const attachment = await insertAttachment(ctx, tx, {
+        volume,
+        instanceId: instance!.id,
+        device,
+        isRoot: false,
+        deleteOnTermination: false,
+      })
+      await transitionVolume(tx, volume, 'attachAsked', { nowMs: ctx.nowMs, requestId: ctx.requestId })
+      tx.touch(volume.id, instance!.id)
+      return attachmentView(attachment)
+    })
+  },
+})
+
+async function checkAttachable(
+  tx: ActionTransaction,
+  volume: VolumeTable,
+  instance: InstanceTable,
+): Promise<void> {
+  if (instance.state !== 'running' && instance.state !== 'stopped')
+    throw incorrectInstanceState(`The instance '${instance.id}' is not 'running'.`)
+  if (instance.availability_zone !== volume.availability_zone)
+    throw invalidVolumeZoneMismatch(volume.id, instance.id)
+  if (await attachmentOfVolume(tx.db, volume.id))
+    throw volumeInUse(`${volume.id} is already attached to an instance`)
+  if (volume.state !== 'available') throw incorrectState(`Volume '${volume.id}' is not 'available'.`)
+}
+
+/** The row of a volume that an instance is to have; its reconciler does the rest. */
+export async function insertAttachment(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  wish: {
+    readonly volume: VolumeTable
+    readonly instanceId: string
+    readonly device: string
+    readonly isRoot: boolean
+    readonly deleteOnTermination: boolean
+  },
+): Promise<VolumeAttachmentTable> {
+  const row: VolumeAttachmentTable = {
+    id: newId('volumeAttachment', ctx.random),
+    account_id: wish.volume.account_id,
+    volume_id: wish.volume.id,
+    instance_id: wish.instanceId,
+    device: wish.device,
+    is_root: wish.isRoot ? 1 : 0,
+    delete_on_termination: wish.deleteOnTermination ? 1 : 0,
+    state: 'attaching',
+    forced: 0,
+    attached_at: ctx.nowMs,
+    exports: 0,
+    message: null,
+  }
+  await tx.db.insertInto('volume_attachment').values(row).execute()
+  tx.afterCommit(() => ctx.wakes.attachment(row.id))
+  return row
+}
+
+/**
+ * The guest is asked to give the volume back; with Force its way to the volume is cut whatever the guest does.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachVolume.html
+ */
+export const detachVolume = defineEc2Action('DetachVolume', {
+  honours: ['VolumeId', 'InstanceId', 'Device', 'Force'],
+  run(ctx, input) {
+    return ctx.transaction(async (tx) => {
+      const volume = await requireVolume(ctx, tx.db, input.VolumeId)
+      const attachment = await attachmentOfVolume(tx.db, volume.id)
+      if (!attachment) throw incorrectState(`Volume '${volume.id}' is in the '${volume.state}' state.`)
+      const { instance_id: instanceId } = attachment
+      if (input.InstanceId !== undefined && input.InstanceId !== instanceId) {
+        await requireInstances(ctx, tx.db, [input.InstanceId])
+        throw invalidAttachmentNotFound(
+          `The volume '${volume.id}' is not attached to instance '${input.InstanceId}'`,
+        )
+      }
+      if (input.Device !== undefined && deviceNamed(input.Device) !== attachment.device)
+        throw invalidAttachmentNotFound(
+          `The volume '${volume.id}' is not attached to instance '${instanceId}' as device '${input.Device}'`,
+        )
+      const [instance] = await requireInstances(ctx, tx.db, [instanceId])
+      if (attachment.is_root === 1 && instance!.state !== 'stopped')
+        throw operationNotPermitted(
+          `Unable to detach root volume '${volume.id}' from instance '${instanceId}'`,
+        )
+      const after = await transitionAttachment(tx, attachment, 'detachAsked', {
+        nowMs: ctx.nowMs,
+        requestId: ctx.requestId,
+        forced: input.Force === true,
+      })
+      tx.touch(volume.id, instanceId)
+      tx.afterCommit(() => ctx.wakes.attachment(attachment.id))
+      tx.afterCommit(() => ctx.wakes.instance(instanceId))
+      return attachmentView(after)
+    })
+  },
+})
