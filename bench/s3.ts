@@ -14,8 +14,8 @@ import { wrk } from './s3/wrk.ts'
 
 const rounds = Number(process.env['MALLEE_ROUNDS'] ?? 5)
 const seconds = Number(process.env['MALLEE_SECONDS'] ?? 3)
-/** Only these chapters, where named: get, put, list, memory. */
-const chapters = (process.env['MALLEE_CHAPTERS'] ?? 'get,put,list,memory').split(',')
+/** Only these chapters, where named: get, put, loop, list, memory. */
+const chapters = (process.env['MALLEE_CHAPTERS'] ?? 'get,put,loop,list,memory').split(',')
 const connections = 16
 const mebibyte = 1024 ** 2
 const keys = 100_000
@@ -40,6 +40,7 @@ export async function s3Bench(): Promise<void> {
     await call(walrus, 'PUT', '/bench')
     if (chapters.includes('get')) await getChapter(dir, walrus)
     if (chapters.includes('put')) await putChapter(dir, walrus)
+    if (chapters.includes('loop')) await loopChapter(walrus)
     if (chapters.includes('list')) await listChapter(walrus)
     if (chapters.includes('memory')) await memoryChapter(dir, walrus)
   } finally {
@@ -137,6 +138,23 @@ async function putChapter(dir: string, walrus: WalrusProcess): Promise<void> {
     ['walrus']: figures(found.slice(1)),
   })
   line(`  p50 ${percentile(took, 0.5).toFixed(1)} ms, p99 ${percentile(took, 0.99).toFixed(1)} ms`)
+}
+
+async function loopChapter(walrus: WalrusProcess): Promise<void> {
+  const rates: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    const order = { count: 32, sizeBytes: 64 * mebibyte, connections: 16, prefix: 'loop-' }
+    let seconds = 0
+    const delay = await walrus.loopDelay(async () => {
+      seconds = (await put(walrus, order)).seconds
+    })
+    rates.push((32 * 64) / seconds)
+    const text = [delay.p50, delay.p99, delay.most].map((ms) => ms.toFixed(1))
+    line(
+      `16 PUTs of 64 MiB at once: event loop late by ${text[0]} ms (p50), ${text[1]} (p99), ${text[2]} (most)`,
+    )
+  }
+  line(figureLine('  walrus', 'MiB/s', figures(rates)))
 }
 
 async function listChapter(walrus: WalrusProcess): Promise<void> {

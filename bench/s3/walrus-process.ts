@@ -5,6 +5,7 @@ import { digestOf, silentLog } from '@mallee/base'
 import { Ledger, saveIdentity } from '@mallee/agent-kit'
 import type { DesiredResponse } from '@mallee/agent-contract'
 import type { Credentials } from '@mallee/aws-protocol'
+import type { LoopDelay } from './loop-probe.ts'
 import { createAuthority, issueCertificate, walrusServerName } from '@mallee/pki'
 
 const credentials: Credentials = {
@@ -54,6 +55,8 @@ export class WalrusProcess {
       '--disable-warning=ExperimentalWarning',
       '--max-semi-space-size=2', // as `mallee up` starts it
       ...profiling,
+      '--import',
+      path.join(import.meta.dirname, 'loop-probe.ts'),
       main,
       path.join(this.dir, 'walrus.json'),
     ]
@@ -70,6 +73,17 @@ export class WalrusProcess {
       if (ready?.status === 200) return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  }
+
+  /** How long the event loop kept others waiting while `work` went on. */
+  async loopDelay(work: () => Promise<unknown>): Promise<LoopDelay> {
+    const child = this.child!
+    child.send('loop-begin')
+    await work()
+    child.send('loop-end')
+    return new Promise((resolve) =>
+      child.once('message', (message) => resolve((message as { loop: LoopDelay }).loop)),
+    )
   }
 
   get pid(): number {

@@ -1,6 +1,7 @@
 import { s3Error, type S3 } from '@mallee/s3-api'
 import { keyForReading, sseAnswer, type EncryptionAsked } from '../encryption/sse-request.ts'
 import { queueEvent } from '../events/queue-event.ts'
+import { startHashing } from '../hashing/hashing.ts'
 import { insertBlob, type StoredBlob } from '../index/blob-rows.ts'
 import { requireBucket, sameBucket } from '../index/bucket-rows.ts'
 import { versioningOf, type Bucket } from '../index/bucket-settings.ts'
@@ -8,7 +9,7 @@ import { findObject } from '../index/object-rows.ts'
 import { storeVersion, type NewVersion } from '../index/store-version.ts'
 import type { SegmentTable } from '../index/tables.ts'
 import { findVersion } from '../index/version-rows.ts'
-import { checksumMembers, checksumNamed, startChecksum } from '../objects/checksums.ts'
+import { checksumMembers, checksumNamed } from '../objects/checksums.ts'
 import { newAttributes, versionAnswer, versionIdFor } from '../objects/new-version.ts'
 import { newObjectId } from '../objects/object-id.ts'
 import { storedHeaders } from '../objects/object-headers.ts'
@@ -271,11 +272,15 @@ async function checksumOf(source: CopySource, asked: string | undefined) {
   const { row } = source
   if (asked === undefined || asked === row.checksum_name) return {}
   const name = checksumNamed(asked)
-  const running = startChecksum(name)
-  for await (const chunk of source.bytes(0, row.size, source.key)) running.update(chunk)
-  return {
-    checksum_name: name,
-    checksum_value: running.digest().toString('base64'),
-    checksum_type: 'FULL_OBJECT',
+  const running = startHashing(name, row.size)
+  try {
+    for await (const chunk of source.bytes(0, row.size, source.key)) await running.update(chunk)
+    return {
+      checksum_name: name,
+      checksum_value: (await running.digest()).toString('base64'),
+      checksum_type: 'FULL_OBJECT',
+    }
+  } finally {
+    running.discard()
   }
 }

@@ -9,7 +9,9 @@ import {
   SignatureError,
   type SignedPayload,
 } from '@mallee/aws-protocol'
+import { MalleeError } from '@mallee/base'
 import { maxXmlBodyBytes, s3Error } from '@mallee/s3-api'
+import { startHashing } from '../hashing/hashing.ts'
 import {
   badChecksum,
   checksumHeader,
@@ -73,21 +75,26 @@ export class RequestBody implements BodyBytes {
   async *bytes(): AsyncGenerator<Buffer, void, void> {
     this.sendContinue()
     const promised = this.payload.kind === 'sha256' ? this.payload.sha256 : null
-    const hash = promised === null ? null : createHash('sha256')
     const expected = this.lengthBytes()
+    const hash = promised === null ? null : startHashing('SHA256', expected)
     let received = 0
     try {
       for await (const chunk of this.source().iterator({ destroyOnReturn: false })) {
-        hash?.update(chunk as Buffer)
+        const full = hash?.update(chunk as Buffer)
+        if (full) await full
         received += (chunk as Buffer).length
         yield chunk as Buffer
       }
+      if (received !== expected) throw s3Error('IncompleteBody')
+      if (hash && (await hash.digest()).toString('hex') !== promised)
+        throw new SignatureError('s3', 'payloadMismatch')
     } catch (error) {
       // A connection that breaks is the client's doing; whoever is left to read an answer is told so.
-      throw error instanceof AwsError ? error : s3Error('IncompleteBody', { cause: error })
+      const ours = error instanceof AwsError || error instanceof MalleeError
+      throw ours ? error : s3Error('IncompleteBody', { cause: error })
+    } finally {
+      hash?.discard()
     }
-    if (received !== expected) throw s3Error('IncompleteBody')
-    if (hash && hash.digest('hex') !== promised) throw new SignatureError('s3', 'payloadMismatch')
   }
 
   /**

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import { s3Error } from '@mallee/s3-api'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { createBlob } from '../encryption/encrypted-blobs.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { EncryptionAsked } from '../encryption/sse-request.ts'
+import { startHashing } from '../hashing/hashing.ts'
 import type { StoredBlob } from '../index/blob-rows.ts'
-import { badChecksum, startChecksum, wellFormed, type ChecksumName } from './checksums.ts'
+import { badChecksum, wellFormed, type ChecksumName } from './checksums.ts'
 
 /** Bytes that have arrived whole, agree with everything that was promised of them, and are on disk. */
 export interface Received {
@@ -43,20 +43,23 @@ export async function receiveBlob(options: {
   const { freeBytes } = await blobs.space()
   if (source.lengthBytes() + reservedBytes > freeBytes) throw s3Error('InsufficientStorage')
   const writer = await createBlob(blobs, options.masterKeys, options.encryption)
+  const lengthBytes = source.lengthBytes()
+  const md5 = startHashing('MD5', lengthBytes)
+  const running = checksum ? startHashing(checksum.name, lengthBytes) : null
   let blob: StoredBlob | null = null
   try {
-    const md5 = createHash('md5')
-    const running = checksum ? startChecksum(checksum.name) : null
     let sizeBytes = 0
     for await (const chunk of source.bytes()) {
-      md5.update(chunk)
-      running?.update(chunk)
+      const full = md5.update(chunk)
+      if (full) await full
+      const alsoFull = running?.update(chunk)
+      if (alsoFull) await alsoFull
       sizeBytes += chunk.length
       await writer.write(chunk)
     }
-    const digest = md5.digest()
+    const digest = await md5.digest()
     if (md5Promised && !digest.equals(md5Promised)) throw s3Error('BadDigest')
-    const value = checksum && running ? checkedValue(checksum, running.digest(), source) : null
+    const value = checksum && running ? checkedValue(checksum, await running.digest(), source) : null
     blob = await writer.finish()
     return {
       blob,
@@ -65,6 +68,8 @@ export async function receiveBlob(options: {
       checksum: checksum && value !== null ? { name: checksum.name, value } : null,
     }
   } finally {
+    md5.discard()
+    running?.discard()
     if (blob === null) await writer.discard()
   }
 }
