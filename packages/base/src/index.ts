@@ -16,3 +16,11 @@ export {
 export { silentLog, type Log } from './log.ts'
 export { canonicalJson, digestOf } from './canonical-json.ts'
 export { removeUnfinished, writeAtomically } from './atomic-file.ts'
+export {
+  endProcess,
+  isAlive,
+  readPidFile,
+  readProcessMark,
+  writePidFile,
+  type ProcessMark,
+} from './process-mark.ts'

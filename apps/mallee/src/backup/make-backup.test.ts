@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { readProcessMark } from '@mallee/base'
 import { expect, test } from 'vitest'
-import { readProcessMark } from '../host/pid-file.ts'
 import { removeStale } from './make-backup.ts'
 
 test('what a killed backup left goes; what one that runs puts together stays, and backups do', async () => {

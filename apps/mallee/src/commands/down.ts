@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { endProcess, readPidFile } from '@mallee/base'
 import { requireMachine, type Machine } from '../host/machine.ts'
-import { endProcess, readPidFile } from '../host/pid-file.ts'
 import { stopDaemons } from '../host/supervisor.ts'
 import { parseCommand, step } from './command.ts'
 

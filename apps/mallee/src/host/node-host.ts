@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { newUuid, writeAtomically } from '@mallee/base'
+import { newUuid, writeAtomically, isAlive, readPidFile, writePidFile } from '@mallee/base'
 import type { Layout } from '../layout.ts'
-import { isAlive, readPidFile, writePidFile } from './pid-file.ts'
 import { run, succeeds } from '../program.ts'
 
 /**

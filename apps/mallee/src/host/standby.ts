@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
+import { isAlive, readPidFile, readProcessMark, type ProcessMark } from '@mallee/base'
 import { claimName } from '@mallee/service-kit'
 import { nodeWords } from './node-words.ts'
-import { isAlive, readPidFile, readProcessMark, type ProcessMark } from './pid-file.ts'
 
 /**
  * Waits for a process to be gone (or to be a corpse that nobody buries) and then becomes the program that it was given,

@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { silentLog } from '@mallee/base'
-import { endProcess, isAlive, readPidFile } from './pid-file.ts'
+import { silentLog, endProcess, isAlive, readPidFile } from '@mallee/base'
 import { Supervisor } from './supervisor.ts'
 
 test('a daemon whose pid file does not fit on the disk is ended, and started again when there is room', async () => {

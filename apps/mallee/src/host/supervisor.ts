@@ -2,10 +2,17 @@ import { spawn } from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { errorMessage, type Log } from '@mallee/base'
+import {
+  errorMessage,
+  type Log,
+  endProcess,
+  isAlive,
+  readPidFile,
+  writePidFile,
+  type ProcessMark,
+} from '@mallee/base'
 import type { DaemonSpec } from './daemons.ts'
 import { nodeEnvironment } from './node-words.ts'
-import { endProcess, isAlive, readPidFile, writePidFile, type ProcessMark } from './pid-file.ts'
 
 const lookEveryMs = 250
 const firstBackOffMs = 250

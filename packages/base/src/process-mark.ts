@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { writeAtomically } from '@mallee/base'
+import { writeAtomically } from './atomic-file.ts'
 
 /** A process by its id and its start: an id alone may have been given to another since. */
 export interface ProcessMark {

@@ -1,0 +1,235 @@
+import { errorMessage, type Clock, type Log } from '@mallee/base'
+import type { DesiredItem, ExportFacts, ExportItem, Portal } from '@mallee/agent-contract'
+import type { Ledger } from '@mallee/agent-kit'
+import type { BlockDriver } from '../drivers/block-driver.ts'
+import type { TgtTarget } from '../tgt/read-targets.ts'
+import type { TgtClient } from '../tgt/tgt-client.ts'
+import type { TgtDaemon } from '../tgt/tgt-daemon.ts'
+import { planExports, type ExportStep, type WantedExport } from './plan-exports.ts'
+
+type Item = DesiredItem<'export'>
+
+const lookEveryMs = 3_000
+const soonMs = 200
+const lunOfVolume = 1
+
+/**
+ * Keeps the target daemon's targets as the set says: look, plan, one step for each export, look again. The daemon itself
+ * is looked after first: one that died or hangs is replaced, and everything in it is made again from the set.
+ */
+export class ExportKeeper {
+  private readonly deps: {
+    readonly ledger: Ledger
+    readonly driver: BlockDriver
+    readonly daemon: TgtDaemon
+    readonly portal: Portal
+    readonly clock: Clock
+    readonly log: Log
+    readonly observe: (item: Item, facts: ExportFacts) => void
+    /** Targets came or went. */
+    readonly onChange: () => void
+  }
+  /** Sizes with which targets were made in the daemon's present life, by name. */
+  private readonly madeBytes = new Map<string, number>()
+  private running: Promise<void> | null = null
+  private again = false
+  private cancel: () => void = () => {}
+  private stopped = false
+  private nextTid = 1
+  private listed: readonly TgtTarget[] | null = null
+  /** Why the targets cannot be looked after, for the fingerprint. */
+  problem: string | null = null
+
+  constructor(deps: ExportKeeper['deps']) {
+    this.deps = deps
+  }
+
+  /** Looks at once, or again after the look that is under way. */
+  refresh(): void {
+    if (this.stopped) return
+    if (this.running) {
+      this.again = true
+      return
+    }
+    this.cancel()
+    this.running = this.look()
+      .catch((error: unknown) => {
+        this.problem = errorMessage(error)
+        this.deps.log.warn({ reason: this.problem }, 'targets could not be looked after')
+        return soonMs
+      })
+      .then((nextMs) => {
+        this.running = null
+        if (this.stopped) return
+        if (this.again) {
+          this.again = false
+          return this.refresh()
+        }
+        this.cancel = this.deps.clock.after(nextMs, () => this.refresh())
+      })
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true
+    this.cancel()
+    await this.running
+  }
+
+  /** Whether a target serves the volume, or might; true while nothing is known. */
+  serves(volumeId: string): boolean {
+    const path = this.deps.driver.exportedPath(volumeId)
+    return this.listed === null || this.listed.some(({ units }) => units.some((unit) => unit.path === path))
+  }
+
+  get targets(): readonly TgtTarget[] {
+    return this.listed ?? []
+  }
+
+  /** A target that no item names; success when there is none. */
+  async removeStray(iqn: string): Promise<void> {
+    const { client } = this.deps.daemon
+    if (this.deps.ledger.list('export').some((item) => item.body.iqn === iqn))
+      throw new Error(`${iqn} is an export of the set`)
+    const target = (await client.targets()).find((found) => found.iqn === iqn)
+    if (target) await removeTarget(client, target)
+    this.refresh()
+  }
+
+  private async look(): Promise<number> {
+    const { daemon, ledger } = this.deps
+    const items = ledger.list('export')
+    const { started } = await daemon.ensure()
+    if (started) this.madeBytes.clear()
+    let targets = await daemon.client.targets()
+    this.adopt(targets, items)
+    const wanted = await this.wanted(items)
+    const steps = planExports(wanted, targets, this.madeBytes)
+    let acted = false
+    for (const step of steps) acted = (await this.take(step, items, wanted, targets)) || acted
+    if (acted) targets = await daemon.client.targets()
+    const changed = this.listed === null || acted || this.listed.length !== targets.length
+    this.listed = targets
+    this.problem = null
+    if (acted) this.say(items, planExports(wanted, targets, this.madeBytes))
+    else this.say(items, steps)
+    if (changed) this.deps.onChange()
+    return steps.some(({ step }) => step !== 'ready' && step !== 'gone') ? soonMs : lookEveryMs
+  }
+
+  /** Targets of a daemon that lived through our restart are as large as their volumes were then: now, unless they grew. */
+  private adopt(targets: readonly TgtTarget[], items: readonly Item[]): void {
+    this.nextTid = Math.max(this.nextTid, ...targets.map((target) => target.tid + 1))
+    for (const { iqn } of targets) {
+      const known = items.find((item) => item.body.iqn === iqn)
+      const noted = known && this.deps.ledger.note<number>(noteName(known.id))
+      if (!this.madeBytes.has(iqn) && noted !== undefined) this.madeBytes.set(iqn, noted)
+    }
+  }
+
+  private async wanted(items: readonly Item[]): Promise<WantedExport[]> {
+    const { driver } = this.deps
+    const wanted: WantedExport[] = []
+    for (const { id, body } of items) {
+      const volumeBytes = await driver.volumeSize(body.volumeId)
+      wanted.push({ id, item: body, volumeBytes, path: driver.exportedPath(body.volumeId) })
+    }
+    return wanted
+  }
+
+  private async take(
+    step: ExportStep,
+    items: readonly Item[],
+    wanted: readonly WantedExport[],
+    targets: readonly TgtTarget[],
+  ): Promise<boolean> {
+    const { client } = this.deps.daemon
+    const entry = wanted.find(({ id }) => id === step.id)!
+    const about = { attachmentId: step.id, volumeId: entry.item.volumeId }
+    try {
+      if (step.step === 'remove' || step.step === 'remake')
+        await removeTarget(client, targets.find(({ tid }) => tid === step.tid)!)
+      if (step.step === 'remove') this.deps.log.info(about, 'target removed')
+      if (step.step === 'make' || step.step === 'remake') {
+        await this.make(entry)
+        this.deps.log.info(about, 'target made')
+      }
+      return step.step === 'remove' || step.step === 'make' || step.step === 'remake'
+    } catch (error) {
+      const message = errorMessage(error)
+      this.deps.log.warn({ ...about, reason: message }, 'a step of an export failed')
+      const item = items.find(({ id }) => id === step.id)!
+      this.deps.observe(item, { state: 'preparing', message, portal: null })
+      return true
+    }
+  }
+
+  private async make({ id, item, path, volumeBytes }: WantedExport): Promise<void> {
+    const { client } = this.deps.daemon
+    // Before the target is there: one of unknown size would count as grown, and be made anew, for ever.
+    await this.deps.ledger.setNote(noteName(id), volumeBytes)
+    const tid = this.nextTid
+    this.nextTid += 1
+    await makeTarget(client, tid, item, path)
+    this.madeBytes.set(item.iqn, volumeBytes!)
+  }
+
+  private say(items: readonly Item[], steps: readonly ExportStep[]): void {
+    for (const step of steps) {
+      const item = items.find(({ id }) => id === step.id)!
+      if (step.step === 'ready')
+        this.deps.observe(item, { state: 'ready', message: null, portal: this.deps.portal })
+      else if (step.step === 'gone') {
+        this.madeBytes.delete(item.body.iqn)
+        void this.deps.ledger.setNote(noteName(item.id), undefined).catch(() => {})
+        this.deps.observe(item, { state: 'gone', message: null, portal: null })
+      } else if (step.step === 'wait')
+        this.deps.observe(item, { state: 'preparing', message: step.why, portal: null })
+    }
+  }
+}
+
+const noteName = (id: string) => `export ${id}`
+
+/** Nobody is let in before the password is asked for: the initiator's name, which opens it, comes last. */
+async function makeTarget(client: TgtClient, tid: number, item: ExportItem, path: string): Promise<void> {
+  const unit = { mode: 'logicalUnit', tid, lun: lunOfVolume } as const
+  await client.call({ mode: 'target', operation: 'new', tid, parameters: { targetname: item.iqn } })
+  await client.call({ ...unit, operation: 'new', parameters: { path, bstype: 'rdwr' } })
+  await client.call({
+    ...unit,
+    operation: 'update',
+    isUnitUpdate: true,
+    parameters: { thin_provisioning: '1', scsi_sn: item.volumeId, vendor_id: 'MALLEE', product_id: 'EBS' },
+  })
+  const users = await client.accounts()
+  if (users.includes(item.chapUser))
+    await client.call({ mode: 'account', operation: 'delete', parameters: { user: item.chapUser } })
+  await client.call({
+    mode: 'account',
+    operation: 'new',
+    parameters: { user: item.chapUser, password: item.chapSecret },
+  })
+  await client.call({ mode: 'account', operation: 'bind', tid, parameters: { user: item.chapUser } })
+  await client.call({
+    mode: 'target',
+    operation: 'bind',
+    tid,
+    parameters: { 'initiator-name': item.initiatorIqn },
+  })
+}
+
+/** Nobody new, then everybody out: whoever is logged in is cut. */
+async function removeTarget(client: TgtClient, target: TgtTarget): Promise<void> {
+  const { tid } = target
+  for (const initiator of target.initiators)
+    await client.call({
+      mode: 'target',
+      operation: 'unbind',
+      tid,
+      parameters: { [initiator.startsWith('iqn.') ? 'initiator-name' : 'initiator-address']: initiator },
+    })
+  await client.call({ mode: 'target', operation: 'delete', tid, force: true })
+  const users = await client.accounts()
+  for (const user of target.accounts)
+    if (users.includes(user)) await client.call({ mode: 'account', operation: 'delete', parameters: { user } })
+}

@@ -1,0 +1,51 @@
+import type { ExportItem } from '@mallee/agent-contract'
+import type { TgtTarget } from '../tgt/read-targets.ts'
+
+/** One export as it should be. */
+export interface WantedExport {
+  readonly id: string
+  readonly item: ExportItem
+  /** Size of the volume's file; null where it is not there (yet). */
+  readonly volumeBytes: number | null
+  /** What the target daemon is to open. */
+  readonly path: string
+}
+
+export type ExportStep =
+  | { readonly step: 'ready'; readonly id: string }
+  | { readonly step: 'gone'; readonly id: string }
+  | { readonly step: 'wait'; readonly id: string; readonly why: string }
+  | { readonly step: 'make'; readonly id: string }
+  /** Not as it should be, or of a volume that has grown: it is made anew, and its initiator waits for it. */
+  | { readonly step: 'remake'; readonly id: string; readonly tid: number }
+  | { readonly step: 'remove'; readonly id: string; readonly tid: number }
+
+/**
+ * From what should be exported and what is, to one step for each export. A volume has at most one target: the next is
+ * made when the one before is gone, and not when it was asked to go.
+ */
+export function planExports(
+  wanted: readonly WantedExport[],
+  targets: readonly TgtTarget[],
+  /** Bytes of each exported volume when its target was made, by target name. */
+  madeBytes: ReadonlyMap<string, number>,
+): ExportStep[] {
+  const byName = new Map(targets.map((target) => [target.iqn, target]))
+  return wanted.map((entry): ExportStep => {
+    const { id, item, path, volumeBytes } = entry
+    const target = byName.get(item.iqn)
+    if (item.withdraw) return target ? { step: 'remove', id, tid: target.tid } : { step: 'gone', id }
+    if (volumeBytes === null) return { step: 'wait', id, why: 'The volume is not there yet.' }
+    const others = targets.filter(
+      ({ iqn, units }) => iqn !== item.iqn && units.some((unit) => unit.path === path),
+    )
+    if (others.length > 0) return { step: 'wait', id, why: 'The volume is still exported to somebody else.' }
+    if (!target) return { step: 'make', id }
+    const whole =
+      target.units.some(({ lun, path: served }) => lun === 1 && served === path) &&
+      target.accounts.includes(item.chapUser) &&
+      target.initiators.includes(item.initiatorIqn)
+    const grown = (madeBytes.get(item.iqn) ?? 0) < volumeBytes
+    return whole && !grown ? { step: 'ready', id } : { step: 'remake', id, tid: target.tid }
+  })
+}
