@@ -7,15 +7,7 @@ import type {
   SnapshotItem,
   VolumeItem,
 } from '@mallee/agent-contract'
-import type { CloudUnderTest } from './cloud-under-test.ts'
-
-export const roomyStorage = {
-  driver: 'simulated',
-  totalBytes: 1e13,
-  freeBytes: 1e13,
-  healthy: true,
-  problems: [],
-}
+import { roomyStorage, type CloudUnderTest } from './cloud-under-test.ts'
 
 /** A storage controller and a node that do at once, when told to look, what their sets say. */
 export class AnsweringStorage {
@@ -32,9 +24,7 @@ export class AnsweringStorage {
   }
 
   static async join(cloud: CloudUnderTest, nodes: string[], zone = 'us-east-1a'): Promise<AnsweringStorage> {
-    const id = await cloud.registerAgent('storage', 'storage', zone)
-    await cloud.report('storage', id, [], roomyStorage)
-    return new AnsweringStorage(cloud, id, nodes)
+    return new AnsweringStorage(cloud, await cloud.addStorage('storage', zone), nodes)
   }
 
   /** Looks at every set, says what it would have done, and again until nothing is left to do. */

@@ -6,7 +6,13 @@ import { XMLParser } from 'fast-xml-parser'
 import pg from 'pg'
 import { silentLog, type Clock } from '@mallee/base'
 import { signRequest } from '@mallee/aws-protocol'
-import type { DesiredResponse, DomainFacts, NodeFingerprint, Observation } from '@mallee/agent-contract'
+import type {
+  DesiredResponse,
+  DomainFacts,
+  NodeFingerprint,
+  Observation,
+  StorageFingerprint,
+} from '@mallee/agent-contract'
 import { createCertificateRequest } from '@mallee/pki'
 import { buildCloudController, type CloudController } from '../src/app.ts'
 import type { CloudControllerConfig } from '../src/config.ts'
@@ -136,7 +142,11 @@ export class CloudUnderTest {
   }
 
   /** Registers an agent by token, as a real one does; answers its id. */
-  async registerAgent(kind: 'node' | 'walrus', name: string, zone = 'us-east-1a'): Promise<string> {
+  async registerAgent(
+    kind: 'node' | 'walrus' | 'storage',
+    name: string,
+    zone = 'us-east-1a',
+  ): Promise<string> {
     const token = await this.cloud.adminDoor.inject({
       method: 'POST',
       url: '/admin/v1/tokens',
@@ -158,6 +168,12 @@ export class CloudUnderTest {
     return id
   }
 
+  async addStorage(name = 'storage', zone = 'us-east-1a'): Promise<string> {
+    const id = await this.registerAgent('storage', name, zone)
+    await this.report('storage', id, [], roomyStorage)
+    return id
+  }
+
   async desired(kind: string, agentId: string): Promise<DesiredResponse> {
     const response = await this.cloud.agentDoor.inject({
       method: 'GET',
@@ -168,12 +184,7 @@ export class CloudUnderTest {
     return response.json() as DesiredResponse
   }
 
-  async report(
-    kind: string,
-    agentId: string,
-    observations: Observation[],
-    fingerprint: Record<string, unknown> = roomyNode,
-  ) {
+  async report(kind: string, agentId: string, observations: Observation[], fingerprint: object = roomyNode) {
     const sequence = (this.sequences.get(agentId) ?? 0) + 1
     this.sequences.set(agentId, sequence)
     const response = await this.cloud.agentDoor.inject({
@@ -258,6 +269,14 @@ export const roomyNode: NodeFingerprint = {
   network: 'simulated',
   hostname: 'test',
   address: null,
+  healthy: true,
+  problems: [],
+}
+
+export const roomyStorage: StorageFingerprint = {
+  driver: 'simulated',
+  totalBytes: 1e13,
+  freeBytes: 1e13,
   healthy: true,
   problems: [],
 }

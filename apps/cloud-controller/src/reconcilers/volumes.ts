@@ -7,7 +7,13 @@ import type { Reader, Tx } from '../store/record.ts'
 import { getSnapshot } from '../store/snapshot-store.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import type { VolumeTable } from '../store/tables.ts'
-import { attachmentOfVolume, getVolume, transitionVolume } from '../store/volume-store.ts'
+import {
+  attachmentOfVolume,
+  completeModification,
+  getModification,
+  getVolume,
+  transitionVolume,
+} from '../store/volume-store.ts'
 import { causeOf } from './domain-item.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
@@ -105,20 +111,11 @@ async function drop(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promis
 
 /** A growth is complete when the storage controller has grown the volume, and the guest that has it was told. */
 async function followGrowth(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
-  const open = await tx.db
-    .selectFrom('volume_modification')
-    .selectAll()
-    .where('volume_id', '=', volume.id)
-    .where('state', '=', 'modifying')
-    .executeTakeFirst()
-  if (!open) return
-  const wanted = open.target_size * GiB
+  const modification = await getModification(tx.db, volume.id)
+  if (modification?.state !== 'modifying') return
+  const wanted = modification.target_size * GiB
   if ((volume.observed_size_bytes ?? 0) < wanted || !(await guestKnows(tx.db, volume, wanted))) return
-  await tx.db
-    .updateTable('volume_modification')
-    .set({ state: 'completed', ended_at: ctx.clock.now() })
-    .where('volume_id', '=', volume.id)
-    .execute()
+  await completeModification(tx, volume.id, ctx.clock.now())
 }
 
 async function guestKnows(db: Reader, volume: VolumeTable, sizeBytes: number): Promise<boolean> {

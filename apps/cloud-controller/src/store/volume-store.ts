@@ -7,7 +7,12 @@ import {
 } from '@mallee/lifecycles'
 import { recordTransition } from './event-store.ts'
 import type { Reader, Tx } from './record.ts'
-import type { VolumeAttachmentTable, VolumeExportTable, VolumeTable } from './tables.ts'
+import type {
+  VolumeAttachmentTable,
+  VolumeExportTable,
+  VolumeModificationTable,
+  VolumeTable,
+} from './tables.ts'
 
 export function getVolume(db: Reader, id: string): Promise<VolumeTable | undefined> {
   return db.selectFrom('volume').selectAll().where('id', '=', id).executeTakeFirst()
@@ -126,4 +131,29 @@ export async function transitionAttachment(
     })
   }
   return { ...attachment, ...changes }
+}
+
+/** The last that was asked for of a volume, done or not. */
+export function getModification(db: Reader, volumeId: string): Promise<VolumeModificationTable | undefined> {
+  return db.selectFrom('volume_modification').selectAll().where('volume_id', '=', volumeId).executeTakeFirst()
+}
+
+/** In place of the last one, which must be done. */
+export async function beginModification(tx: Tx, row: VolumeModificationTable): Promise<void> {
+  const { volume_id: volumeId, target_size, target_type, target_iops, target_throughput } = row
+  await tx.db.deleteFrom('volume_modification').where('volume_id', '=', volumeId).execute()
+  await tx.db.insertInto('volume_modification').values(row).execute()
+  await tx.db
+    .updateTable('volume')
+    .set({
+      ...{ size_gib: target_size, type: target_type },
+      ...{ iops: target_iops, throughput: target_throughput },
+    })
+    .where('id', '=', volumeId)
+    .execute()
+}
+
+export async function completeModification(tx: Tx, volumeId: string, nowMs: number): Promise<void> {
+  const changes: Partial<VolumeModificationTable> = { state: 'completed', ended_at: nowMs }
+  await tx.db.updateTable('volume_modification').set(changes).where('volume_id', '=', volumeId).execute()
 }

@@ -1,6 +1,5 @@
-import type { CloudUnderTest } from '../cloud-under-test.ts'
-
-type Parameters = Record<string, string | number | boolean>
+import { importedDisk, ssh, type BaseRequest } from './coverage-world.ts'
+import { volumeRequests } from './volume-requests.ts'
 
 const bundleStorage = {
   'Storage.S3.Bucket': 'bundles',
@@ -10,123 +9,9 @@ const bundleStorage = {
   'Storage.S3.UploadPolicySignature': 'x',
 }
 
-const importedDisk = {
-  'DiskContainer.1.Format': 'raw',
-  'DiskContainer.1.UserBucket.S3Bucket': 'disks',
-  'DiskContainer.1.UserBucket.S3Key': 'disk.raw',
-}
-
-/** What the requests below speak of; made once, and more of it whenever a request uses something up. */
-export class CoverageWorld {
-  readonly cloud: CloudUnderTest
-  readonly imageId: string
-  private made = 0
-
-  constructor(cloud: CloudUnderTest, imageId: string) {
-    this.cloud = cloud
-    this.imageId = imageId
-  }
-
-  name(): string {
-    this.made += 1
-    return `thing-${this.made}`
-  }
-
-  async call(action: string, parameters: Parameters) {
-    const answer = await this.cloud.call(action, parameters)
-    if (answer.status !== 200) throw new Error(`${action}: ${answer.code} ${answer.message}`)
-    return answer.xml
-  }
-
-  async instance(): Promise<string> {
-    const run = await this.call('RunInstances', { ImageId: this.imageId, MinCount: 1, MaxCount: 1 })
-    return run.instancesSet.item[0].instanceId
-  }
-
-  /** As its node would say; by rows, since a report says how large its node is, too. */
-  async runningInstance(): Promise<string> {
-    const id = await this.instance()
-    const { cloud } = this.cloud
-    await this.cloud.settled()
-    await cloud.record.transaction('report', (tx) =>
-      tx.db
-        .updateTable('domain')
-        .set({ observed_state: 'running', started_at: 5 })
-        .where('instance_id', '=', id)
-        .execute(),
-    )
-    cloud.reconcilers['instances']!.wake(id)
-    await this.cloud.settled()
-    return id
-  }
-
-  async group(): Promise<string> {
-    return (await this.call('CreateSecurityGroup', { GroupName: this.name(), GroupDescription: 'x' })).groupId
-  }
-
-  async groupWithRule(side: 'Ingress' | 'Egress'): Promise<string> {
-    const id = await this.group()
-    await this.call(`AuthorizeSecurityGroup${side}`, { GroupId: id, ...ssh })
-    return id
-  }
-
-  async peerRule(): Promise<Parameters> {
-    return { 'IpPermissions.1.IpProtocol': '-1', 'IpPermissions.1.Groups.1.GroupId': await this.group() }
-  }
-
-  async keyPair(): Promise<string> {
-    const name = this.name()
-    await this.call('CreateKeyPair', { KeyName: name, KeyType: 'ed25519' })
-    return name
-  }
-
-  async registeredImage(): Promise<string> {
-    return (await this.call('RegisterImage', { Name: this.name(), ImageLocation: 'bucket/key' })).imageId
-  }
-
-  async importTask(): Promise<string> {
-    return (await this.call('ImportImage', importedDisk)).importTaskId
-  }
-
-  async launchTemplate(): Promise<string> {
-    const made = await this.call('CreateLaunchTemplate', {
-      LaunchTemplateName: this.name(),
-      'LaunchTemplateData.InstanceType': 'm1.small',
-    })
-    return made.launchTemplate.launchTemplateId
-  }
-
-  async placementGroup(): Promise<string> {
-    const name = this.name()
-    await this.call('CreatePlacementGroup', { GroupName: name, Strategy: 'spread' })
-    return name
-  }
-
-  async tagged(): Promise<string> {
-    const id = await this.group()
-    await this.call('CreateTags', { 'ResourceId.1': id, 'Tag.1.Key': 'colour', 'Tag.1.Value': 'red' })
-    return id
-  }
-}
-
-const ssh = {
-  'IpPermissions.1.IpProtocol': 'tcp',
-  'IpPermissions.1.FromPort': 22,
-  'IpPermissions.1.ToPort': 22,
-  'IpPermissions.1.IpRanges.1.CidrIp': '10.1.2.3/32',
-}
 const publicKey = Buffer.from(
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvHkJ4FYDAL0wjJBwmzp5SPHQ4GhFAmGN3mWpEW1pW x',
 ).toString('base64')
-
-interface BaseRequest {
-  /** A request that succeeds, with as little in it as may be. */
-  readonly request: (world: CoverageWorld) => Promise<Parameters> | Parameters
-  /** Others that succeed, for members that do not go with the first. */
-  readonly others?: readonly ((world: CoverageWorld) => Promise<Parameters> | Parameters)[]
-  /** The code that it is always answered with, where the cloud can only refuse. */
-  readonly refusedAs?: string
-}
 
 const flatRule = { IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIp: '10.1.2.3/32' }
 const nothing = () => ({})
@@ -137,6 +22,7 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
+  ...volumeRequests,
   AuthorizeSecurityGroupEgress: {
     request: async (world) => ({ GroupId: await world.group(), ...ssh }),
     others: [
@@ -198,6 +84,11 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     others: [
       async (world) => ({ InstanceId: await world.instance() }),
       async (world) => ({ InstanceId: await world.instance(), Attribute: 'disableApiStop' }),
+      async (world) => ({
+        InstanceId: await world.stoppedInstance(),
+        'BlockDeviceMapping.1.DeviceName': '/dev/sda1',
+        'BlockDeviceMapping.1.Ebs.DeleteOnTermination': true,
+      }),
     ],
   },
   ModifyInstanceMetadataOptions: {
@@ -316,7 +207,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     request: async (world) => ({ ImageId: await world.registeredImage(), Attribute: 'launchPermission' }),
   },
   RebootInstances: ofInstances,
-  RegisterImage: { request: (world) => ({ Name: world.name(), ImageLocation: 'bucket/key' }) },
   DeregisterImage: {
     request: async (world) => {
       return { ImageId: await world.registeredImage() }
@@ -348,9 +238,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
       nothing,
     ],
   },
-  RunInstances: { request: (world) => ({ ImageId: world.imageId, MinCount: 1, MaxCount: 1 }) },
-  StartInstances: { ...ofInstances, refusedAs: 'UnsupportedOperation' },
-  StopInstances: { ...ofInstances, refusedAs: 'UnsupportedOperation' },
   TerminateInstances: ofInstances,
   UnmonitorInstances: ofInstances,
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
 import { iamActionByName } from '../../src/actions/iam-actions.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
-import { baseRequests, CoverageWorld } from '../coverage/base-requests.ts'
+import { baseRequests } from '../coverage/base-requests.ts'
+import { CoverageWorld } from '../coverage/coverage-world.ts'
 import { formOf, signedInHeader, signedInQuery, type HttpRequest, type Signing } from './hand-signing.ts'
 import { dumpRecord } from './record-dump.ts'
 
@@ -24,6 +25,7 @@ const minute = 60_000
 beforeAll(async () => {
   cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 60 })
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
+  await cloud.addStorage()
   await cloud.cloud.record.transaction('action', async (tx) => {
     await tx.db.updateTable('quota').set({ value: 100_000 }).execute()
   })

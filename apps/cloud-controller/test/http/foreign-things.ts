@@ -5,7 +5,7 @@ import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
 import { memberPaths } from '../../src/coverage/member-paths.ts'
 import { honourOf } from '../../src/http/honoured-members.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
-import { CoverageWorld } from '../coverage/base-requests.ts'
+import { CoverageWorld } from '../coverage/coverage-world.ts'
 import { parameterFor } from '../coverage/synthesise.ts'
 
 export type Kind =
@@ -25,6 +25,8 @@ export type Kind =
   | 'subnet'
   | 'vpc'
   | 'networkInterface'
+  | 'volume'
+  | 'snapshot'
 
 /** What a member names, by how it ends; the first that fits. */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
@@ -49,6 +51,8 @@ const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/SubnetIds?$/, 'subnet'],
   [/VpcIds?$/, 'vpc'],
   [/NetworkInterfaceIds?$/, 'networkInterface'],
+  [/VolumeIds?$/, 'volume'],
+  [/SnapshotIds?$/, 'snapshot'],
 ]
 
 export interface NamingMember {
@@ -58,9 +62,9 @@ export interface NamingMember {
   readonly kind: Kind
 }
 
-/** Members that name what is to be, not what is. */
+/** Members that name what is to be and not what is, or everybody. */
 const givesName =
-  /^(?:CreateKeyPair|ImportKeyPair|CreateSecurityGroup|CreatePlacementGroup|CreateLaunchTemplate) (?:Group|Key|LaunchTemplate)Name$/
+  /^(?:(?:CreateKeyPair|ImportKeyPair|CreateSecurityGroup|CreatePlacementGroup|CreateLaunchTemplate) (?:Group|Key|LaunchTemplate)Name|ModifySnapshotAttribute GroupNames)$/
 
 /** Every honoured member of every action by which a caller can name a thing that has an owner. */
 export function namingMembers(): NamingMember[] {
@@ -90,6 +94,8 @@ const taggable: readonly Kind[] = [
   'subnet',
   'vpc',
   'networkInterface',
+  'volume',
+  'snapshot',
 ]
 
 /** An account that uses the cloud, with names that nobody else uses. */
@@ -134,6 +140,10 @@ export class Tenant extends CoverageWorld {
         return this.launchTemplate()
       case 'placementGroupName':
         return this.placementGroup()
+      case 'volume':
+        return this.volume()
+      case 'snapshot':
+        return this.snapshot()
       case 'securityGroup':
         return this.group()
       default:

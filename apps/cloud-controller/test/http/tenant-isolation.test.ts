@@ -20,6 +20,7 @@ beforeAll(async () => {
     publicPool: '198.18.0.0/16',
   })
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
+  await cloud.addStorage()
   const tenant = await cloud.createAccount('tenant')
   await cloud.cloud.record.transaction('action', async (tx) => {
     await tx.db.updateTable('quota').set({ value: 100_000 }).execute()
@@ -34,6 +35,7 @@ beforeAll(async () => {
     await owner.launchTemplate()
     await owner.tagged()
     await owner.registeredImage()
+    await owner.call('ModifyVolume', { VolumeId: await owner.attachedVolume(), Size: 2 })
   }
 })
 afterAll(() => cloud.stop())
@@ -47,6 +49,7 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^Group(?:Id|Name)$/, /^(?:Group(?:Id|Name)|PartitionNumber)$/],
   [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
   [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
+  [/^BlockDeviceMapping/, /^ImageLocation$/],
 ]
 
 /** A request of the caller's own in which this member may name a thing. */
@@ -56,7 +59,12 @@ async function requestAround({ action, parameter }: NamingMember, caller: Tenant
     ([name]) => !clashes.some(([one, other]) => one.test(parameter) && other.test(name)),
   )
   const device = /^(?:LaunchTemplateData\.)?NetworkInterface\.1\./.exec(parameter)?.[0]
-  return { ...Object.fromEntries(kept), ...(device ? { [`${device}DeviceIndex`]: 0 } : {}) }
+  const mapping = /^(?:LaunchTemplateData\.)?BlockDeviceMapping\.1\./.exec(parameter)?.[0]
+  return {
+    ...Object.fromEntries(kept),
+    ...(device ? { [`${device}DeviceIndex`]: 0 } : {}),
+    ...(mapping ? { [`${mapping}DeviceName`]: '/dev/sdf' } : {}),
+  }
 }
 
 /** What an answer says, whatever things it is about. */
@@ -92,12 +100,12 @@ test('there is a member for every way to name a thing', () => {
   const named = new Set(members.map(({ action }) => action))
   const takesId = /^(?:Terminate|Reboot|Start|Stop|Monitor|Unmonitor|Delete|Deregister|Modify|Reset|Get)/
   const without = [...ec2ActionByName.keys()].filter((name) => takesId.test(name) && !named.has(name))
-  expect(without).toEqual(['ModifyIdentityIdFormat', 'ModifyIdFormat'])
+  expect(without.toSorted()).toEqual(['ModifyIdFormat', 'ModifyIdentityIdFormat'])
 })
 
 /** Where a thing of the caller's own is answered like one of nobody, or only after asking a node that is not there. */
 const aloneToo =
-  /^(?:Revoke\S+ SecurityGroupRuleId\.1|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|Get(?:Console|Password)\S+ \S+)$/
+  /^(?:Revoke\S+ SecurityGroupRuleId\.1|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|CreateSnapshots \S+ExcludeDataVolumeId\.1|Get(?:Console|Password)\S+ \S+)$/
 
 describe.each([
   ['admin', 'tenant'],

@@ -1,3 +1,4 @@
+import { must } from '@mallee/base'
 import {
   incorrectModificationState,
   incorrectState,
@@ -7,7 +8,7 @@ import {
   type Ec2,
 } from '@mallee/ec2-api'
 import type { VolumeModificationTable } from '../../store/tables.ts'
-import { attachmentOfVolume } from '../../store/volume-store.ts'
+import { attachmentOfVolume, beginModification, getModification } from '../../store/volume-store.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
@@ -33,12 +34,8 @@ export const modifyVolume = defineEc2Action('ModifyVolume', {
         throw invalidParameterValue(
           `New size cannot be smaller than existing size (${size} < ${volume.size_gib} GiB)`,
         )
-      const open = await tx.db
-        .selectFrom('volume_modification')
-        .select('state')
-        .where('volume_id', '=', volume.id)
-        .executeTakeFirst()
-      if (open?.state === 'modifying') throw incorrectModificationState(volume.id)
+      const last = await getModification(tx.db, volume.id)
+      if (last?.state === 'modifying') throw incorrectModificationState(volume.id)
       const sizeGiB = size ?? volume.size_gib
       const sameType = newType === undefined || newType === volume.type
       const target = checkVolumeType({
@@ -64,27 +61,15 @@ export const modifyVolume = defineEc2Action('ModifyVolume', {
         target_iops: target.iops,
         target_throughput: target.throughput,
       }
-      await tx.db.deleteFrom('volume_modification').where('volume_id', '=', volume.id).execute()
-      await tx.db.insertInto('volume_modification').values(row).execute()
-      await tx.db
-        .updateTable('volume')
-        .set({ size_gib: sizeGiB, ...target })
-        .where('id', '=', volume.id)
-        .execute()
+      await beginModification(tx, row)
       const attachment = await attachmentOfVolume(tx.db, volume.id)
       tx.touch(volume.id)
       tx.afterCommit(() => ctx.wakes.volume(volume.id))
       if (attachment) tx.afterCommit(() => ctx.wakes.instance(attachment.instance_id))
       return volume.id
     })
-    return ctx.read(async (db) => {
-      const row = await db
-        .selectFrom('volume_modification')
-        .selectAll()
-        .where('volume_id', '=', id)
-        .executeTakeFirstOrThrow()
-      return { VolumeModification: modificationView(row) }
-    })
+    const row = await ctx.read((db) => getModification(db, id))
+    return { VolumeModification: modificationView(must(row, `the modification of ${id}`)) }
   },
 })
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AnsweringStorage } from '../../answering-storage.ts'
-import { CloudUnderTest, type Answer } from '../../cloud-under-test.ts'
+import { CloudUnderTest, roomyStorage, type Answer } from '../../cloud-under-test.ts'
 
 let cloud: CloudUnderTest
 let storage: AnsweringStorage
@@ -193,7 +193,7 @@ describe('an attachment', () => {
       'storage',
       storage.storageId,
       [{ kind: 'export', id: target!.id, generation: 9, facts }],
-      { driver: 'simulated', totalBytes: 1e13, freeBytes: 1e13, healthy: true, problems: [] },
+      roomyStorage,
     )
     await cloud.settled()
     expect((await volume(id)).status).toBe('in-use')
@@ -204,7 +204,7 @@ describe('an attachment', () => {
     const instanceId = await launch()
     await ok('AttachVolume', { VolumeId: id, InstanceId: instanceId, Device: '/dev/sdf' })
     await storage.settle()
-    const [{ chapSecret }] = (await storage.connections(nodeId)) as [{ chapSecret: string }]
+    const chapSecret = (await storage.connections(nodeId))[0]!.chapSecret
     expect(chapSecret).toMatch(/^[A-Z2-7]{32}$/)
     const rows = await cloud.cloud.record.read(async (db) => [
       await db.selectFrom('volume_export').selectAll().execute(),
