@@ -30,6 +30,8 @@ export interface Layout {
     readonly agents: number
     readonly walrus: number
     readonly admin: number
+    /** Of the target daemon: iSCSI's own for the first cloud of a machine, as far from it as its port base from 8773. */
+    readonly iscsi: number
   }
   /** Network namespace of the node. */
   readonly netns: string
@@ -96,6 +98,7 @@ export function layoutOf(stateDir: string, choices: CloudChoices): Layout {
       agents: choices.portBase + 1,
       walrus: choices.portBase + 2,
       admin: choices.portBase + 3,
+      iscsi: iscsiPort(choices.portBase),
     },
     netns: `mallee-${tag}`,
     linkPrefix: `ml${tag}`,
@@ -104,6 +107,15 @@ export function layoutOf(stateDir: string, choices: CloudChoices): Layout {
     doorAddress: choices.oneProcess ? formatIpv4(pool.base + 2) : '127.0.0.1',
     file: (...parts) => path.join(stateDir, ...parts),
   }
+}
+
+const iscsiPorts = { first: 3260, lowest: 1024, highest: 65_535 }
+
+/** Different for every port base, so that two clouds of one machine never share it. */
+function iscsiPort(portBase: number): number {
+  const { first, lowest, highest } = iscsiPorts
+  const span = highest - lowest + 1
+  return lowest + ((((first - lowest + portBase - defaultPortBase) % span) + span) % span)
 }
 
 function realOr(dir: string): string {

@@ -1,6 +1,7 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { MalleeError, errorMessage, systemClock, type Log } from '@mallee/base'
+import { errorMessage, MiB, systemClock, type Log } from '@mallee/base'
+import type { StorageFingerprint } from '@mallee/agent-contract'
 import {
   AgentLoop,
   CloudClient,
@@ -8,18 +9,29 @@ import {
   keepCertificate,
   Ledger,
   obtainIdentity,
-  type InventorySource,
+  type AgentIdentity,
 } from '@mallee/agent-kit'
 import { Metrics, startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
 import type { StorageControllerConfig } from './config.ts'
+import { FileDriver } from './drivers/file-driver.ts'
+import { ExportKeeper } from './exports/export-keeper.ts'
+import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
+import { LocalIndexes } from './snapshots/local-indexes.ts'
+import { walrusStore, type ObjectStore } from './snapshots/object-store.ts'
+import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
+import { storageInventory } from './storage-inventory.ts'
+import { TgtDaemon } from './tgt/tgt-daemon.ts'
+import { VolumeKeeper } from './volumes/volume-keeper.ts'
 
 export { storageControllerSchema, type StorageControllerConfig } from './config.ts'
 
-const fingerprintEveryMs = 30_000
+const fingerprintEveryMs = 15_000
+/** Coarse, so that every write is no news. */
+const freeStepBytes = 64 * MiB
 
 /**
- * The storage controller as far as it goes today: an agent of its kind that joins by token and says what space it has.
- * It serves no volumes yet, so the cloud gives it none and answers CreateVolume with `UnsupportedOperation`.
+ * The storage controller: an agent that holds volumes as files, exports them over iSCSI, and brings snapshots to walrus.
+ * The target daemon and what holds its file system outlive it.
  */
 export async function startStorageController(
   config: StorageControllerConfig,
@@ -27,45 +39,19 @@ export async function startStorageController(
 ): Promise<Service> {
   const { log } = deps
   const stopping = new AbortController()
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   const identity = await obtainIdentity(config, { log, signal: stopping.signal })
   if (!identity) throw new Error('stopped before it could join')
-  const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: identity.key, log })
-  const { authority, key, certificate } = identity
-  const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
-  let fingerprint = await takeFingerprint(config.dataDir)
-  const inventory = new InventoryKeeper({
-    ledger,
-    source: nothingHeld,
-    send: (blob) => client.inventory(blob),
-    clock: systemClock,
-    log,
-  })
-  const loop = new AgentLoop({
-    cloud: client,
-    ledger,
-    log,
-    onDesired: () => inventory.refresh(),
-    fingerprint: () => fingerprint,
-  })
-  const timer = setInterval(() => {
-    takeFingerprint(config.dataDir).then(
-      (now) => {
-        fingerprint = now
-        loop.refreshFingerprint()
-      },
-      (error: unknown) => log.warn({ reason: errorMessage(error) }, 'no fingerprint'),
-    )
-  }, fingerprintEveryMs)
-  void keepCertificate({
-    identity,
-    client,
-    dir: config.dir,
-    log,
-    signal: stopping.signal,
-  })
+  const runDir = config.runDir ?? path.join(config.dir, 'run')
+  await mkdir(runDir, { recursive: true, mode: 0o700 })
+  const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
+  const parts = await openParts({ config, identity, files, runDir, log })
+  const { client, exports, inventory, loop, snapshots, volumes } = parts
+  await snapshots.open()
+  const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
+  void keepCertificate({ identity, client, dir: config.dir, log, signal: stopping.signal })
+  parts.refresh() // the ledger answers before the cloud does
   loop.start()
-  const health = config.health ? await serveHealth(config.health, () => fingerprint, log) : null
+  const health = config.health ? await serveHealth(config.health, parts.fingerprint, log) : null
   return {
     address: null,
     async close() {
@@ -73,34 +59,99 @@ export async function startStorageController(
       await health?.close()
       stopping.abort()
       await loop.stop()
-      await inventory.stop()
+      await Promise.all([volumes.stop(), exports.stop(), snapshots.stop(), inventory.stop()])
+      await parts.store?.close()
       await client.close()
     },
   }
 }
 
-function serveHealth(listen: HealthListen, fingerprint: () => Record<string, unknown>, log: Log) {
+async function openParts(of: {
+  config: StorageControllerConfig
+  identity: AgentIdentity
+  files: VolumeFileSystem
+  runDir: string
+  log: Log
+}) {
+  const { config, identity, files, runDir, log } = of
+  const { agentId, authority, key, certificate } = identity
+  const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: key, log })
+  const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
+  const driver = await FileDriver.open(files)
+  const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
+  const store: ObjectStore | null =
+    config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity: () => identity })
+  const { host, port, advertise } = config.portal
+  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within, log })
+  const shared = { ledger, driver, store, indexes, clock: systemClock, log }
+  const observed = <K extends 'volume' | 'export' | 'snapshot'>(kind: K) => {
+    return (item: { id: string; generation: number }, facts: unknown) =>
+      loop.observe({ kind, id: item.id, generation: item.generation, facts } as never)
+  }
+  const exports: ExportKeeper = new ExportKeeper({
+    ...{ ledger, driver, daemon, clock: systemClock, log },
+    portal: { host: advertise ?? null, port },
+    observe: observed('export'),
+    onChange: () => volumes.refreshAll(),
+  })
+  const volumes: VolumeKeeper = new VolumeKeeper({
+    ...shared,
+    observe: observed('volume'),
+    isServed: (volumeId) => exports.serves(volumeId),
+    onChange: () => exports.refresh(),
+  })
+  const snapshots = new SnapshotKeeper({ ...shared, agentId, observe: observed('snapshot') })
+  let fingerprint = await takeFingerprint(driver, exports)
+  const inventory = new InventoryKeeper({
+    ledger,
+    source: storageInventory({ agentId, ledger, driver, exports, snapshots, indexes, store }),
+    send: (blob) => client.inventory(blob),
+    clock: systemClock,
+    log,
+  })
+  const refresh = () => {
+    snapshots.refresh() // first: a moment is to be fixed
+    volumes.refreshAll()
+    exports.refresh()
+    inventory.refresh()
+  }
+  const loop: AgentLoop = new AgentLoop({
+    cloud: client,
+    ledger,
+    log,
+    onDesired: refresh,
+    fingerprint: () => fingerprint as unknown as Record<string, unknown>,
+  })
+  const refingerprint = async () => {
+    try {
+      fingerprint = await takeFingerprint(driver, exports)
+      loop.refreshFingerprint()
+    } catch (error) {
+      log.warn({ reason: errorMessage(error) }, 'no fingerprint')
+    }
+  }
+  return {
+    ...{ client, exports, inventory, loop, refresh, refingerprint, snapshots, store, volumes },
+    fingerprint: () => fingerprint,
+  }
+}
+
+async function takeFingerprint(driver: FileDriver, exports: ExportKeeper): Promise<StorageFingerprint> {
+  const { totalBytes, freeBytes } = await driver.space()
+  const problems = exports.problem === null ? [] : [exports.problem]
+  return {
+    driver: driver.name,
+    totalBytes,
+    freeBytes: Math.floor(freeBytes / freeStepBytes) * freeStepBytes,
+    healthy: problems.length === 0,
+    problems,
+  }
+}
+
+function serveHealth(listen: HealthListen, fingerprint: () => StorageFingerprint, log: Log) {
   const metrics = new Metrics().ofProcess()
   metrics.gauge('storage_free_bytes', 'Bytes that are free where volumes will lie.', [], (gauge) =>
-    gauge.set(Number(fingerprint()['freeBytes'])),
+    gauge.set(fingerprint().freeBytes),
   )
   return startHealthServer({ listen, metrics, ready: () => Promise.resolve({ storage: null }), log })
-}
-
-/** It holds no volumes yet, so it has nothing to say and nothing to remove. */
-const nothingHeld: InventorySource = {
-  take: () => Promise.resolve({ entries: [], problems: [] }),
-  remove: ({ kind }) =>
-    Promise.reject(new MalleeError({ code: 'NotRemovable', publicMessage: `There is no ${kind} here.` })),
-}
-
-async function takeFingerprint(dataDir: string): Promise<Record<string, unknown>> {
-  const info = await statfs(dataDir)
-  return {
-    drivers: [],
-    totalBytes: info.blocks * info.bsize,
-    freeBytes: info.bavail * info.bsize,
-    healthy: true,
-    problems: ['serves no volumes yet'],
-  }
 }

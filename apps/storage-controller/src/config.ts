@@ -8,6 +8,17 @@ export interface StorageControllerConfig {
   readonly cloudUrl: string
   readonly joinTokenFile: string
   readonly name: string
+  /** Where snapshots go; without it volumes can be had and no snapshots of them. */
+  readonly walrusUrl?: string
+  /** Pid files and sockets of the target daemon and of what holds its file system; beside the identity where absent. */
+  readonly runDir?: string
+  /** Where initiators reach the volumes. */
+  readonly portal: {
+    readonly host: string
+    readonly port: number
+    /** The host that nodes are told; without it, they take the one under which they know the cloud controller. */
+    readonly advertise?: string
+  }
   /** Where a monitor may ask for figures; nowhere where absent. */
   readonly health?: HealthListen
   readonly logLevel: string
@@ -23,8 +34,20 @@ export const storageControllerSchema = {
     dir: text,
     dataDir: text,
     cloudUrl: { type: 'string', pattern: '^https://' },
+    walrusUrl: { type: 'string', pattern: '^https://' },
     joinTokenFile: text,
     name: text,
+    runDir: text,
+    portal: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        host: { type: 'string', pattern: '^[0-9.]{7,15}$', default: '0.0.0.0' },
+        port: { type: 'integer', minimum: 1, maximum: 65_535, default: 3260 },
+        advertise: { type: 'string', pattern: '^[A-Za-z0-9.-]{1,253}$' },
+      },
+      default: {},
+    },
     health: healthListenSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

@@ -8,7 +8,7 @@ import { joinCloud, loadIdentity, parseJoinToken, type AgentIdentity } from '@ma
 import { writeFormats } from '../backup/formats.ts'
 import { joinedFile, ownLibvirtSocket, readJoined, type Joined } from '../host/joined.ts'
 import { openMachine, requireMachine } from '../host/machine.ts'
-import { linkTowards } from '../host/own-address.ts'
+import { linkTowards, reachableAddress } from '../host/own-address.ts'
 import { defaultPortBase } from '../layout.ts'
 import { startDaemons } from '../start-daemons.ts'
 import { waitFor } from '../wait-for.ts'
@@ -61,6 +61,7 @@ export async function runAgentJoin(args: string[]): Promise<void> {
     uplink,
     runsLibvirtd,
     walrusPort,
+    ...(kind === 'storage' ? { address: await reachableAddress() } : {}),
   })
   step(`this machine is ${kind} ${identity.name} of ${cloud.origin}, zone ${identity.availabilityZone}`)
   if (values.foreground) return runForeground(stateDir)
@@ -92,7 +93,7 @@ async function runForeground(stateDir: string): Promise<void> {
 async function writeJoined(
   stateDir: string,
   identity: AgentIdentity,
-  local: Pick<Joined, 'walrusUrl' | 'uplink' | 'runsLibvirtd' | 'walrusPort'>,
+  local: Pick<Joined, 'walrusUrl' | 'uplink' | 'runsLibvirtd' | 'walrusPort' | 'address'>,
 ): Promise<void> {
   const joined: Joined = {
     version: 1,

@@ -2,8 +2,10 @@ import { readdir, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { createLog } from '@mallee/service-kit'
 import { joinedConfigFile, joinedFile } from '../host/joined.ts'
+import { storageRunDir } from '../host/daemons.ts'
 import { openMachine, type Machine } from '../host/machine.ts'
 import { nodeWords } from '../host/node-words.ts'
+import { endStorageHost } from '../host/storage-host.ts'
 import { Supervisor } from '../host/supervisor.ts'
 import { removeNodeHost } from '../host/node-host.ts'
 import { choicesFile, repositoryRoot } from '../layout.ts'
@@ -29,6 +31,7 @@ export async function runDestroy(args: string[]): Promise<void> {
     await stopAll(machine)
     await removeNetworkOfNode(machine.cloud.netns)
     await removeNodeHost(machine.cloud)
+    await endStorageHost(storageRunDir(machine.cloud))
     await removeState(stateDir, path.basename(choicesFile(stateDir)))
     return step(`the cloud in ${stateDir} is gone`)
   }
@@ -36,6 +39,7 @@ export async function runDestroy(args: string[]): Promise<void> {
   await stopAll({ ...machine, specs: machine.specs.filter((spec) => spec.name !== 'libvirtd') })
   await removeGuests(machine)
   await stopAll(machine)
+  await endStorageHost(machine.file('run-storage'))
   await removeState(stateDir, path.basename(joinedFile(stateDir)))
   step('this machine is no longer part of a cloud; ./mallee agent forget says so there')
 }

@@ -102,8 +102,11 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       dir: layout.file('storage', 'agent'),
       dataDir: layout.file('storage', 'data'),
       cloudUrl: `https://127.0.0.1:${ports.agents}`,
+      walrusUrl: `https://127.0.0.1:${ports.walrus}`,
       joinTokenFile: layout.file('storage', 'join-token'),
       name: 'storage',
+      runDir: storageRunDir(layout),
+      portal: { host: '0.0.0.0', port: ports.iscsi },
     },
     'node-controller': {
       dir: layout.file('node', 'agent'),
@@ -133,6 +136,11 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
       tlsFile: layout.file('cloud', 'pki', 'door.pem'),
     },
   }
+}
+
+/** Where the target daemon and what holds its file system leave their marks: both outlive the storage controller. */
+export function storageRunDir(layout: Pick<Layout, 'file'>): string {
+  return layout.file('storage', 'run')
 }
 
 /** Under what names clients may reach the door: whatever this machine calls itself, and its addresses as of now. */

@@ -23,6 +23,8 @@ export interface Joined {
   readonly runsLibvirtd: boolean
   /** TCP port that walrus serves; walrus only. */
   readonly walrusPort: number
+  /** Where nodes reach this machine; storage controllers only. */
+  readonly address?: string
 }
 
 export function joinedFile(stateDir: string): string {
@@ -63,7 +65,19 @@ export function joinedConfigs(stateDir: string, joined: Joined): Record<string, 
   }
   switch (joined.kind) {
     case 'storage':
-      return { 'storage-controller': { ...agent, dataDir: file('data') } }
+      return {
+        'storage-controller': {
+          ...agent,
+          walrusUrl: joined.walrusUrl,
+          dataDir: file('data'),
+          runDir: file('run-storage'),
+          portal: {
+            host: '0.0.0.0',
+            port: 3260,
+            ...(joined.address === undefined ? {} : { advertise: joined.address }),
+          },
+        },
+      }
     case 'walrus':
       return {
         walrus: {

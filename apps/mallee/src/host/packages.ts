@@ -15,6 +15,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   conntrack: 'cutting flows of revoked rules',
   xsltproc: 'instance.xml to domain XML',
   tgt: 'iSCSI targets',
+  xfsprogs: 'a file system that clones, where the machine has none',
   'busybox-static': 'the starter image',
   cpio: 'the starter image',
   fdisk: 'the starter image',

@@ -31,6 +31,7 @@ import { preflight } from './preflight.ts'
 import { rawRequest, withQueryHeaders, type RawRequest } from './raw-request.ts'
 import { bytesOfFile, receiveForm } from './receive-form.ts'
 import { RequestBody, type BodyBytes } from './request-body.ts'
+import { authenticateStorage } from './storage-objects.ts'
 import { originOf } from './request-facts.ts'
 import { settleBody, sendAnswer, sendError } from './send-answer.ts'
 import { toS3Error } from './to-s3-error.ts'
@@ -113,13 +114,14 @@ export class S3Door {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'
       return ofNode
     }
+    const ofStorage = await authenticateStorage(raw, address, this.deps)
     const { bucket } = address
     // Looked for before anything is judged: its access log and its CORS rules are about refusals too.
     if (bucket !== undefined) visit.bucket = await this.deps.index.read((db) => findBucket(db, bucket))
     if (raw.method === 'OPTIONS') return { output: {}, ...preflight(raw, visit.bucket) }
     if (isWebsiteHost(raw.headers.host)) return this.website(visit, address)
     if (isForm(raw, address)) return this.postForm(visit, address, reply)
-    visit.authenticated = await authenticate(raw, this.authentication())
+    visit.authenticated = ofStorage ?? (await authenticate(raw, this.authentication()))
     return this.act(visit, { address, query, reply })
   }
 

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { zstdCompress, zstdDecompress } from 'node:zlib'
+import { MalleeError } from '@mallee/base'
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+/** The size of EBS direct API's blocks. https://docs.aws.amazon.com/ebs/latest/userguide/ebs-accessing-snapshot.html */
+export const blockBytes = 512 * 1024
+const largestIndexBytes = 512 * 1024 * 1024
+
+/** What a snapshot consists of: each block that is not all zeros, by its number, and the digest under which it lies. */
+export interface SnapshotBlocks {
+  readonly volumeBytes: number
+  /** Where the blocks lie, before `/<digest>`: the storage controller's that stored them, and the account's. */
+  readonly prefix: string
+  readonly blocks: ReadonlyMap<number, string>
+}
+
+interface Stored {
+  format: 'mallee snapshot 1'
+  volumeBytes: number
+  blockBytes: number
+  prefix: string
+  /** Numbers of blocks, and after them their digests, 64 hexadecimal digits each, in the same order. */
+  numbers: number[]
+  digests: string
+}
+
+export async function encodeIndex(snapshot: SnapshotBlocks): Promise<{ bytes: Buffer; sha256: string }> {
+  const entries = [...snapshot.blocks].toSorted(([a], [b]) => a - b)
+  const stored: Stored = {
+    format: 'mallee snapshot 1',
+    volumeBytes: snapshot.volumeBytes,
+    blockBytes,
+    prefix: snapshot.prefix,
+    numbers: entries.map(([number]) => number),
+    digests: entries.map(([, digest]) => digest).join(''),
+  }
+  const bytes = await compress(Buffer.from(JSON.stringify(stored)))
+  return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+/** Throws MalleeError for bytes that are no index, or not the one of this digest. */
+export async function decodeIndex(bytes: Buffer, sha256: string | null): Promise<SnapshotBlocks> {
+  if (sha256 !== null && createHash('sha256').update(bytes).digest('hex') !== sha256)
+    throw damaged('its digest is another')
+  let stored: Stored
+  try {
+    const text = await decompress(bytes, { maxOutputLength: largestIndexBytes })
+    stored = JSON.parse(text.toString('utf8')) as Stored
+  } catch (error) {
+    throw damaged('it cannot be read', error)
+  }
+  if (stored.format !== 'mallee snapshot 1' || stored.blockBytes !== blockBytes)
+    throw damaged('it is of another format')
+  const blocks = new Map<number, string>()
+  for (const [index, number] of stored.numbers.entries())
+    blocks.set(number, stored.digests.slice(index * 64, index * 64 + 64))
+  return { volumeBytes: stored.volumeBytes, prefix: stored.prefix, blocks }
+}
+
+function damaged(why: string, cause?: unknown): MalleeError {
+  return new MalleeError({
+    code: 'SnapshotDamaged',
+    publicMessage: `The index of the snapshot is damaged: ${why}.`,
+    cause,
+  })
+}
+
+export async function encodeBlock(block: Buffer): Promise<Buffer> {
+  return compress(block)
+}
+
+/** Throws MalleeError where the bytes are not the block of this digest. */
+export async function decodeBlock(bytes: Buffer, digest: string): Promise<Buffer> {
+  const block = await decompress(bytes, { maxOutputLength: blockBytes }).catch((error: unknown) => {
+    throw blockDamaged(digest, error)
+  })
+  if (digestOfBlock(block) !== digest) throw blockDamaged(digest)
+  return block
+}
+
+export function digestOfBlock(block: Buffer): string {
+  return createHash('sha256').update(block).digest('hex')
+}
+
+function blockDamaged(digest: string, cause?: unknown): MalleeError {
+  return new MalleeError({
+    code: 'SnapshotDamaged',
+    publicMessage: `A block of the snapshot is damaged (${digest.slice(0, 12)}…).`,
+    cause,
+  })
+}

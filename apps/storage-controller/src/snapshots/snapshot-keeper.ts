@@ -1,0 +1,293 @@
+import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
+import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
+import type { Ledger } from '@mallee/agent-kit'
+import type { BlockDriver } from '../drivers/block-driver.ts'
+import { BlockReferences, blockKeys } from './block-references.ts'
+import type { LocalIndexes } from './local-indexes.ts'
+import { snapshotBucket, type ObjectStore } from './object-store.ts'
+import { decodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
+import { uploadSnapshot } from './upload-snapshot.ts'
+
+type Item = DesiredItem<'snapshot'>
+
+interface SnapshotNote {
+  readonly taken?: boolean
+  readonly failure?: string
+  readonly index?: SnapshotIndex
+  readonly storedBytes?: number
+}
+
+const againMs = 2_000
+/** Of the backend's room, free: then files that could be fetched again are kept. */
+const plentyShare = 0.15
+const nothing: SnapshotFacts = {
+  state: 'pending',
+  taken: false,
+  progress: 0,
+  message: null,
+  index: null,
+  storedBytes: 0,
+}
+
+/**
+ * Takes snapshots the moment their items are seen, and brings them to walrus one after the other behind. A snapshot is
+ * complete when every block and then its list are there; what only it used goes with it.
+ */
+export class SnapshotKeeper {
+  private readonly deps: {
+    readonly agentId: string
+    readonly ledger: Ledger
+    readonly driver: BlockDriver
+    readonly store: ObjectStore | null
+    readonly indexes: LocalIndexes
+    readonly clock: Clock
+    readonly log: Log
+    readonly observe: (item: Item, facts: SnapshotFacts) => void
+  }
+  private readonly references = new BlockReferences()
+  private running: Promise<void> | null = null
+  private taking: Promise<void> = Promise.resolve()
+  private again = false
+  private cancel: () => void = () => {}
+  private readonly stopping = new AbortController()
+
+  constructor(deps: SnapshotKeeper['deps']) {
+    this.deps = deps
+  }
+
+  /** Counts what is stored; before anything is taken or removed. */
+  async open(): Promise<void> {
+    for (const id of await this.deps.indexes.list()) {
+      const snapshot = await this.deps.indexes.read(id)
+      if (snapshot) this.references.add(blockKeys(snapshot.prefix, snapshot.blocks.values()))
+    }
+  }
+
+  refresh(): void {
+    if (this.stopping.signal.aborted) return
+    // Taken at once, whatever is on its way to walrus.
+    this.taking = this.taking.then(() => this.takeAll()).catch(() => {})
+    if (this.running) {
+      this.again = true
+      return
+    }
+    this.cancel()
+    this.running = this.taking
+      .then(() => this.work())
+      .finally(() => {
+        this.running = null
+        if (this.again) {
+          this.again = false
+          this.refresh()
+        }
+      })
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    this.cancel()
+    await this.running
+    await this.taking
+  }
+
+  /** Of this controller's, whether any snapshot uses the object. */
+  isUsed(key: string): boolean {
+    return this.references.has(key)
+  }
+
+  /** Whether blocks may be on their way that no list names yet. */
+  get isBusy(): boolean {
+    return this.running !== null
+  }
+
+  private async takeAll(): Promise<void> {
+    for (const item of this.deps.ledger.list('snapshot')) {
+      if (this.stopping.signal.aborted) return
+      const { remove, copyOf, volumeId } = item.body
+      if (remove || copyOf || this.note(item.id).taken || this.note(item.id).failure !== undefined) continue
+      try {
+        if ((await this.deps.driver.volumeSize(volumeId)) === null) {
+          await this.fail(item, `The volume ${volumeId} is not here.`)
+          continue
+        }
+        await this.deps.driver.takeSnapshot(item.id, volumeId)
+        await this.setNote(item.id, { taken: true })
+        this.deps.log.info({ snapshotId: item.id, volumeId }, 'snapshot taken')
+        this.deps.observe(item, { ...nothing, taken: true })
+      } catch (error) {
+        this.deps.log.warn({ snapshotId: item.id, err: error }, 'a snapshot could not be taken')
+        if (['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? ''))
+          await this.fail(item, 'The storage controller has no room for the snapshot.').catch(() => {})
+      }
+    }
+  }
+
+  private async work(): Promise<void> {
+    let troubled = false
+    for (const item of this.deps.ledger.list('snapshot')) {
+      if (this.stopping.signal.aborted) return
+      try {
+        await this.settle(item)
+      } catch (error) {
+        if (this.stopping.signal.aborted) return
+        troubled = true
+        this.deps.log.warn({ snapshotId: item.id, err: error }, 'trouble with a snapshot; will be tried again')
+        if (!item.body.remove)
+          this.deps.observe(item, {
+            ...nothing,
+            taken: this.note(item.id).taken ?? false,
+            message: errorMessage(error),
+          })
+      }
+    }
+    if (troubled) this.cancel = this.deps.clock.after(againMs, () => this.refresh())
+    await this.dropNotes()
+  }
+
+  private async settle(item: Item): Promise<void> {
+    if (item.body.remove) return this.remove(item)
+    const note = this.note(item.id)
+    if (note.failure !== undefined)
+      return this.deps.observe(item, { ...nothing, state: 'failed', message: note.failure })
+    if (note.index) {
+      return this.deps.observe(item, {
+        ...nothing,
+        ...{ state: 'completed', taken: true, progress: 100 },
+        ...{ index: note.index, storedBytes: note.storedBytes ?? 0 },
+      })
+    }
+    if (item.body.copyOf) return this.copy(item, item.body.copyOf)
+    if (!note.taken) return
+    await this.upload(item)
+  }
+
+  private async upload(item: Item): Promise<void> {
+    const { driver } = this.deps
+    const { snapshot, storedBytes } = await uploadSnapshot({
+      driver,
+      store: this.store(),
+      references: this.references,
+      snapshotId: item.id,
+      volumeBytes: item.body.sizeBytes,
+      prefix: this.prefixOf(item),
+      before: await this.snapshotBefore(item),
+      onProgress: (progress, stored) =>
+        this.deps.observe(item, { ...nothing, taken: true, progress, storedBytes: stored }),
+      signal: this.stopping.signal,
+    })
+    await this.complete(item, snapshot, storedBytes)
+    await this.forgetOlder(item)
+  }
+
+  /** Its blocks are there: now the list, and then the word. */
+  private async complete(item: Item, snapshot: SnapshotBlocks, storedBytes: number): Promise<void> {
+    const { bytes, sha256 } = await this.deps.indexes.write(item.id, snapshot)
+    this.references.add(blockKeys(snapshot.prefix, snapshot.blocks.values()))
+    const key = `${this.deps.agentId}/${item.body.accountId}/indexes/${item.id}`
+    await this.store().put(key, bytes)
+    const index = { bucket: snapshotBucket, key, sha256, sizeBytes: bytes.length }
+    await this.setNote(item.id, { taken: true, index, storedBytes })
+    this.deps.log.info({ snapshotId: item.id, blocks: snapshot.blocks.size, storedBytes }, 'snapshot complete')
+    await this.settle(item)
+  }
+
+  /** The same blocks, where they are this controller's and the account's own; else copies of them. */
+  private async copy(item: Item, source: SnapshotIndex): Promise<void> {
+    const store = this.store()
+    const bytes = await store.get(source.key, source.bucket)
+    if (!bytes) return this.fail(item, 'The snapshot that it is a copy of is not in walrus.')
+    const original = await decodeIndex(bytes, source.sha256)
+    const prefix = this.prefixOf(item)
+    let storedBytes = 0
+    if (original.prefix !== prefix) {
+      for (const digest of new Set(original.blocks.values())) {
+        this.stopping.signal.throwIfAborted()
+        if (this.references.has(`${prefix}/${digest}`)) continue
+        const block = await store.get(`${original.prefix}/${digest}`, source.bucket)
+        if (!block) return this.fail(item, 'A block of the snapshot that it is a copy of is not in walrus.')
+        await store.put(`${prefix}/${digest}`, block)
+        storedBytes += block.length
+      }
+    }
+    await this.complete(item, { ...original, prefix }, storedBytes)
+  }
+
+  private async remove(item: Item): Promise<void> {
+    const { driver, indexes } = this.deps
+    await driver.removeSnapshot(item.id)
+    const snapshot = await indexes.read(item.id)
+    if (snapshot) {
+      const store = this.store()
+      await store.remove(`${this.deps.agentId}/${item.body.accountId}/indexes/${item.id}`)
+      // Off the list before the blocks: what dies here leaves blocks that nobody uses, and the inventory finds them.
+      await indexes.remove(item.id)
+      const keys = blockKeys(snapshot.prefix, snapshot.blocks.values())
+      for (const key of this.references.drop(keys)) await store.remove(key)
+    }
+    await this.setNote(item.id, {})
+    this.deps.log.info({ snapshotId: item.id }, 'snapshot removed')
+    this.deps.observe(item, { ...nothing, state: 'gone' })
+  }
+
+  /** The newest complete snapshot of the volume, or the one that the volume was made of, if its files are here. */
+  private async snapshotBefore(item: Item) {
+    const { driver, indexes, ledger } = this.deps
+    const volume = ledger.get('volume', item.body.volumeId)?.body
+    const complete = ledger
+      .list('snapshot')
+      .filter(({ id, body }) => id !== item.id && body.volumeId === item.body.volumeId && this.note(id).index)
+      .map(({ id }) => id)
+    for (const snapshotId of [...complete.toReversed(), volume?.source?.snapshotId ?? '']) {
+      if (snapshotId === '' || !(await driver.hasSnapshot(snapshotId))) continue
+      const list = await indexes.read(snapshotId)
+      if (list && list.prefix === this.prefixOf(item)) return { snapshotId, list }
+    }
+    return null
+  }
+
+  /**
+   * Files of snapshots make volumes of them in a moment, and are kept while there is room. Where it is short, one of each
+   * volume is enough to compare with: older ones are in walrus.
+   */
+  private async forgetOlder(item: Item): Promise<void> {
+    const { driver, ledger } = this.deps
+    const { freeBytes, totalBytes } = await driver.space()
+    if (freeBytes > totalBytes * plentyShare) return
+    for (const { id, body } of ledger.list('snapshot'))
+      if (id !== item.id && body.volumeId === item.body.volumeId && this.note(id).index)
+        await driver.removeSnapshot(id)
+  }
+
+  private async fail(item: Item, failure: string): Promise<void> {
+    await this.deps.driver.removeSnapshot(item.id)
+    await this.setNote(item.id, { failure })
+    this.deps.observe(item, { ...nothing, state: 'failed', message: failure })
+  }
+
+  private async dropNotes(): Promise<void> {
+    for (const name of this.deps.ledger.noteNames('snapshot '))
+      if (!this.deps.ledger.get('snapshot', name.slice('snapshot '.length)))
+        await this.deps.ledger.setNote(name, undefined)
+  }
+
+  private prefixOf(item: Item): string {
+    return `${this.deps.agentId}/${item.body.accountId}/blocks`
+  }
+
+  private store(): ObjectStore {
+    if (this.deps.store) return this.deps.store
+    throw new MalleeError({
+      code: 'NoWalrus',
+      publicMessage: 'This storage controller has no walrus to keep snapshots in.',
+      retryable: true,
+    })
+  }
+
+  private note(id: string): SnapshotNote {
+    return this.deps.ledger.note<SnapshotNote>(`snapshot ${id}`) ?? {}
+  }
+
+  private setNote(id: string, note: SnapshotNote): Promise<void> {
+    return this.deps.ledger.setNote(`snapshot ${id}`, note)
+  }
+}

@@ -1,0 +1,49 @@
+import { MalleeError } from '@mallee/base'
+import type { SnapshotIndex } from '@mallee/agent-contract'
+import type { BlockDriver } from '../drivers/block-driver.ts'
+import type { ObjectStore } from '../snapshots/object-store.ts'
+import { blockBytes, decodeBlock, decodeIndex } from '../snapshots/snapshot-index.ts'
+
+const together = 4
+
+/**
+ * A volume out of walrus, block by block, each checked before it is written. It is there under its name when it is whole,
+ * and not before; a restore that was broken off begins anew.
+ */
+export async function restoreVolume(options: {
+  readonly driver: BlockDriver
+  readonly store: ObjectStore
+  readonly volumeId: string
+  readonly sizeBytes: number
+  readonly index: SnapshotIndex
+  readonly signal: AbortSignal
+  readonly onProgress: (percent: number) => void
+}): Promise<void> {
+  const { driver, store, index, signal } = options
+  const bytes = await store.get(index.key, index.bucket)
+  if (!bytes) throw missing('The index of the snapshot is not in walrus.')
+  const { blocks, prefix } = await decodeIndex(bytes, index.sha256)
+  const target = await driver.openForRestore(options.volumeId, options.sizeBytes)
+  try {
+    const entries = [...blocks]
+    for (let at = 0; at < entries.length; at += together) {
+      signal.throwIfAborted()
+      await Promise.all(
+        entries.slice(at, at + together).map(async ([number, digest]) => {
+          const stored = await store.get(`${prefix}/${digest}`, index.bucket)
+          if (!stored) throw missing('A block of the snapshot is not in walrus.')
+          await target.write(await decodeBlock(stored, digest), number * blockBytes)
+        }),
+      )
+      options.onProgress(Math.floor((100 * at) / entries.length))
+    }
+    await target.finish()
+  } catch (error) {
+    await target.abandon().catch(() => {}) // the reason counts
+    throw error
+  }
+}
+
+function missing(sentence: string): MalleeError {
+  return new MalleeError({ code: 'SnapshotIncomplete', publicMessage: sentence })
+}

@@ -1,0 +1,177 @@
+import { createServer } from 'node:net'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { endProcess, readPidFile, silentLog, systemClock } from '@mallee/base'
+import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
+import { Ledger } from '@mallee/agent-kit'
+import { FileDriver } from '../src/drivers/file-driver.ts'
+import { ExportKeeper } from '../src/exports/export-keeper.ts'
+import { openVolumeFileSystem } from '../src/host/file-system.ts'
+import { LocalIndexes } from '../src/snapshots/local-indexes.ts'
+import type { ObjectStore } from '../src/snapshots/object-store.ts'
+import { SnapshotKeeper } from '../src/snapshots/snapshot-keeper.ts'
+import { TgtDaemon } from '../src/tgt/tgt-daemon.ts'
+import { VolumeKeeper } from '../src/volumes/volume-keeper.ts'
+
+/** Why no real target daemon can be had here, or null. */
+export function whyNoTargets(): string | null {
+  if (process.getuid?.() !== 0) return 'not root'
+  for (const file of ['/usr/sbin/tgtd', '/usr/sbin/mkfs.xfs', '/usr/bin/qemu-io'])
+    if (!existsSync(file)) return `${file} is not installed`
+  return null
+}
+
+/** Objects in memory, of which a test can take and change some. */
+export class MemoryStore implements ObjectStore {
+  readonly objects = new Map<string, Buffer>()
+  /** Fails this many of the next calls, as a walrus that is away. */
+  failures = 0
+
+  async put(key: string, bytes: Buffer): Promise<void> {
+    this.stumble()
+    this.objects.set(key, bytes)
+  }
+
+  async get(key: string): Promise<Buffer | null> {
+    this.stumble()
+    return this.objects.get(key) ?? null
+  }
+
+  async remove(key: string): Promise<void> {
+    this.stumble()
+    this.objects.delete(key)
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    return [...this.objects.keys()].filter((key) => key.startsWith(prefix))
+  }
+
+  async close(): Promise<void> {}
+
+  private stumble(): void {
+    if (this.failures === 0) return
+    this.failures -= 1
+    throw Object.assign(new Error('away'), { retryable: true })
+  }
+}
+
+type Facts = { volume: VolumeFacts; export: ExportFacts; snapshot: SnapshotFacts }
+
+/**
+ * A storage controller without a cloud: its keepers on a real file system and a real target daemon on loopback. It can be
+ * ended as by kill -9 (`drop`) and opened anew on the same folders.
+ */
+export class StorageWorld {
+  readonly dir: string
+  readonly port: number
+  readonly store: MemoryStore
+  readonly said = new Map<string, unknown>()
+  ledger!: Ledger
+  driver!: FileDriver
+  daemon!: TgtDaemon
+  exports!: ExportKeeper
+  volumes!: VolumeKeeper
+  snapshots!: SnapshotKeeper
+  private readonly items = new Map<string, { kind: string; id: string; body: object; generation: number }>()
+  private revision = 0
+
+  private constructor(dir: string, port: number, store: MemoryStore) {
+    this.dir = dir
+    this.port = port
+    this.store = store
+  }
+
+  static async start(store = new MemoryStore()): Promise<StorageWorld> {
+    const world = new StorageWorld(await mkdtemp('/tmp/mlst-'), await freePort(), store)
+    await world.open()
+    return world
+  }
+
+  get runDir(): string {
+    return path.join(this.dir, 'run')
+  }
+
+  async open(): Promise<void> {
+    await mkdir(this.runDir, { recursive: true })
+    const files = await openVolumeFileSystem({
+      dataDir: path.join(this.dir, 'data'),
+      runDir: this.runDir,
+      log: silentLog,
+    })
+    this.ledger = await Ledger.open({ dir: path.join(this.dir, 'ledger'), privateKey: 'x', log: silentLog })
+    this.driver = await FileDriver.open(files)
+    const listen = { host: '127.0.0.1', port: this.port }
+    this.daemon = new TgtDaemon({ runDir: this.runDir, listen, within: () => files.within, log: silentLog })
+    const indexes = await LocalIndexes.open(path.join(this.dir, 'indexes'))
+    const observe = (item: DesiredItem, facts: unknown) => void this.said.set(`${item.kind} ${item.id}`, facts)
+    const shared = { ledger: this.ledger, driver: this.driver, clock: systemClock, log: silentLog, observe }
+    this.exports = new ExportKeeper({
+      ...shared,
+      daemon: this.daemon,
+      portal: listen,
+      onChange: () => this.volumes.refreshAll(),
+    })
+    this.volumes = new VolumeKeeper({
+      ...shared,
+      store: this.store,
+      isServed: (id) => this.exports.serves(id),
+      onChange: () => this.exports.refresh(),
+    })
+    this.snapshots = new SnapshotKeeper({ ...shared, agentId: 'agent-1', store: this.store, indexes })
+    await this.snapshots.open()
+    this.refresh()
+  }
+
+  /** What the cloud wants, changed by one item; null takes it out. */
+  async want(kind: 'volume' | 'export' | 'snapshot', id: string, body: object | null): Promise<void> {
+    const key = `${kind} ${id}`
+    const before = this.items.get(key)
+    if (body === null) this.items.delete(key)
+    else this.items.set(key, { kind, id, body, generation: (before?.generation ?? 0) + 1 })
+    this.revision += 1
+    const all = [...this.items.values()].map((item) => ({ ...item, digest: JSON.stringify(item.body) }))
+    await this.ledger.accept({
+      revision: this.revision,
+      pollSeconds: 1,
+      index: all.map(({ body: _body, ...entry }) => entry),
+      bodies: all,
+    })
+    this.refresh()
+  }
+
+  refresh(): void {
+    this.snapshots.refresh()
+    this.volumes.refreshAll()
+    this.exports.refresh()
+  }
+
+  facts<K extends keyof Facts>(kind: K, id: string): Facts[K] | undefined {
+    return this.said.get(`${kind} ${id}`) as Facts[K] | undefined
+  }
+
+  /** The end of the process; what outlives it goes on. */
+  async drop(): Promise<void> {
+    await Promise.all([this.volumes.stop(), this.exports.stop(), this.snapshots.stop()])
+    this.said.clear()
+  }
+
+  async stop(): Promise<void> {
+    await this.drop()
+    await this.daemon.kill()
+    await endProcess(await readPidFile(path.join(this.runDir, 'holder.pid')), 0)
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  async daemonPid(): Promise<number> {
+    return (JSON.parse(await readFile(this.daemon.pidFile, 'utf8')) as { pid: number }).pid
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
