@@ -7,8 +7,6 @@ const subnet = 'subnet-01234567'
 const acl = 'acl-01234567'
 const table = 'rtb-01234567'
 const gateway = 'vgw-01234567'
-const volume = 'vol-01234567'
-const snapshot = 'snap-01234567'
 const cidr = '10.0.0.0/16'
 const entry = { NetworkAclId: acl, RuleNumber: 100, Egress: false }
 const wholeEntry = {
@@ -47,7 +45,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'AttachNetworkInterface',
     { NetworkInterfaceId: eni, InstanceId: 'i-01234567', DeviceIndex: 1 },
   ],
-  ['euca-attach-volume', 'AttachVolume', { VolumeId: volume, InstanceId: 'i-01234567', Device: '/dev/sdf' }],
   ['euca-attach-vpn-gateway', 'AttachVpnGateway', { VpnGatewayId: gateway, VpcId: vpc }],
   [
     'euca-create-customer-gateway',
@@ -74,13 +71,11 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ],
   ['euca-create-route', 'CreateRoute', { ...route, GatewayId: 'igw-01234567' }],
   ['euca-create-route-table', 'CreateRouteTable', { VpcId: vpc }],
-  ['euca-create-snapshot', 'CreateSnapshot', { VolumeId: volume, Description: 'x' }],
   [
     'euca-create-subnet',
     'CreateSubnet',
     { VpcId: vpc, CidrBlock: '10.0.1.0/24', AvailabilityZone: 'us-east-1a' },
   ],
-  ['euca-create-volume', 'CreateVolume', { AvailabilityZone: 'us-east-1a', Size: 1, VolumeType: 'standard' }],
   ['euca-create-vpc', 'CreateVpc', { CidrBlock: cidr, InstanceTenancy: 'default' }],
   [
     'euca-create-vpc-peering-connection',
@@ -112,9 +107,7 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ['euca-delete-network-interface', 'DeleteNetworkInterface', { NetworkInterfaceId: eni }],
   ['euca-delete-route', 'DeleteRoute', route],
   ['euca-delete-route-table', 'DeleteRouteTable', { RouteTableId: table }],
-  ['euca-delete-snapshot', 'DeleteSnapshot', { SnapshotId: snapshot }],
   ['euca-delete-subnet', 'DeleteSubnet', { SubnetId: subnet }],
-  ['euca-delete-volume', 'DeleteVolume', { VolumeId: volume }],
   ['euca-delete-vpc', 'DeleteVpc', { VpcId: vpc }],
   [
     'euca-delete-vpc-peering-connection',
@@ -139,13 +132,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     { NetworkInterfaceId: eni, Attribute: 'description' },
   ],
   ['euca-describe-route-tables', 'DescribeRouteTables', {}],
-  [
-    'euca-describe-snapshot-attribute',
-    'DescribeSnapshotAttribute',
-    { SnapshotId: snapshot, Attribute: 'createVolumePermission' },
-  ],
-  ['euca-describe-snapshots', 'DescribeSnapshots', { 'Owner.1': 'self' }],
-  ['euca-describe-volumes', 'DescribeVolumes', { 'VolumeId.1': 'verbose' }],
   ['euca-describe-vpc-attribute', 'DescribeVpcAttribute', { VpcId: vpc, Attribute: 'enableDnsSupport' }],
   ['euca-describe-vpc-peering-connections', 'DescribeVpcPeeringConnections', {}],
   ['euca-describe-vpn-connections', 'DescribeVpnConnections', {}],
@@ -160,7 +146,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'DetachNetworkInterface',
     { AttachmentId: 'eni-attach-01234567', Force: true },
   ],
-  ['euca-detach-volume', 'DetachVolume', { VolumeId: volume, Force: true }],
   ['euca-detach-vpn-gateway', 'DetachVpnGateway', { VpnGatewayId: gateway, VpcId: vpc }],
   [
     'euca-disable-vgw-route-propagation',
@@ -178,11 +163,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'euca-modify-network-interface-attribute',
     'ModifyNetworkInterfaceAttribute',
     { NetworkInterfaceId: eni, 'SourceDestCheck.Value': false },
-  ],
-  [
-    'euca-modify-snapshot-attribute',
-    'ModifySnapshotAttribute',
-    { SnapshotId: snapshot, 'CreateVolumePermission.Add.1.Group': 'all' },
   ],
   [
     'euca-modify-subnet-attribute',
@@ -212,11 +192,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'euca-reset-network-interface-attribute',
     'ResetNetworkInterfaceAttribute',
     { NetworkInterfaceId: eni, SourceDestCheck: 'true' },
-  ],
-  [
-    'euca-reset-snapshot-attribute',
-    'ResetSnapshotAttribute',
-    { SnapshotId: snapshot, Attribute: 'createVolumePermission' },
   ],
   [
     'euca-unassign-private-ip-addresses',

@@ -47,6 +47,11 @@ const names: Readonly<Record<string, string>> = {
     update-time`,
   DescribeTags: 'key resource-id resource-type value',
   DescribeKeyPairs: 'fingerprint key-name',
+  DescribeVolumes: `attachment.attach-time attachment.delete-on-termination attachment.device
+    attachment.instance-id attachment.status availability-zone create-time size snapshot-id status volume-id
+    volume-type ${tags}`,
+  DescribeSnapshots: `description owner-alias owner-id progress snapshot-id start-time status volume-id volume-size
+    ${tags}`,
   DescribeVpcs: `cidr state dhcp-options-id ${tags}`,
   DescribeSubnets: `availability-zone available-ip-address-count cidr-block default-for-az state subnet-id vpc-id
     ${tags}`,

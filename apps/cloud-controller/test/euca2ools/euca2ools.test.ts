@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
+import { AnsweringStorage } from '../answering-storage.ts'
 import { AnsweringWalrus } from '../answering-walrus.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
 import { absentCommands } from './absent-commands.ts'
@@ -14,6 +15,7 @@ import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
 import { bundledImages, imageCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
+import { volumeCommands } from './volume-commands.ts'
 
 const performed = [
   ...accountCommands,
@@ -28,6 +30,8 @@ let empty: ClientWorld
 let full: ClientWorld
 let friend: Credentials
 let walrus: AnsweringWalrus | undefined
+let stored: ClientWorld
+let storage: AnsweringStorage
 beforeAll(async () => {
   empty = new ClientWorld(await CloudUnderTest.start())
   const cloud = await CloudUnderTest.start({ legacySignatures: true })
@@ -38,14 +42,19 @@ beforeAll(async () => {
   full.things['friend'] = friend.accountId
   full.things['image'] = await cloud.plantImage(cloud.admin.accountId)
   walrus = await AnsweringWalrus.join(cloud, bundledImages)
+  stored = new ClientWorld(await CloudUnderTest.start())
+  storage = await AnsweringStorage.join(stored.cloud, [await stored.cloud.addNode('node-1')])
+  stored.things['friend'] = (await stored.cloud.createAccount('friend')).accountId
+  stored.things['image'] = await stored.cloud.plantImage(stored.who.accountId)
+  await stored.cloud.call('CreateKeyPair', { KeyName: 'key' })
 })
 afterAll(async () => {
   await walrus?.stop()
-  await Promise.all([empty?.cloud.stop(), full?.cloud.stop()])
+  await Promise.all([empty?.cloud.stop(), full?.cloud.stop(), stored?.cloud.stop()])
 })
 
 describe('on an empty cloud', () => {
-  for (const { name, steps } of performed) {
+  for (const { name, steps } of [...performed, ...volumeCommands]) {
     const asked = steps.filter((step) => step.whenEmpty)
     if (asked.length > 0) test(name, () => Promise.all(asked.map((step) => empty.play(step, false))))
   }
@@ -56,6 +65,16 @@ describe('on a cloud with something of everything', () => {
     test(name, async () => {
       for (const step of steps) await full.play(step)
       if (name === 'euca-run-instances') await running(full)
+    })
+})
+
+describe('on a cloud with volumes', () => {
+  for (const { name, steps } of volumeCommands)
+    test(name, async () => {
+      for (const step of steps) {
+        await stored.play(step)
+        await storage.settle()
+      }
     })
 })
 

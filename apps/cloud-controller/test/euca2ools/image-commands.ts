@@ -36,7 +36,7 @@ const attribute = (Attribute: string, walks: string[], refused?: Step['refused']
   walks: ['imageId', ...walks],
   ...(refused ? { refused } : {}),
 })
-const noSnapshots = {
+const ofNoSnapshot = {
   RootDeviceName: '/dev/sda1',
   'BlockDeviceMapping.1.DeviceName': '/dev/sda1',
   'BlockDeviceMapping.1.Ebs.SnapshotId': 'snap-01234567',
@@ -90,8 +90,8 @@ export const imageCommands = [
     ),
     {
       action: 'RegisterImage',
-      send: () => ({ Name: 'from-a-snapshot', ...noSnapshots }),
-      refused: ['UnsupportedOperation', 'BlockDeviceMapping'],
+      send: () => ({ Name: 'from-a-snapshot', ...ofNoSnapshot }),
+      refused: ['InvalidSnapshot.NotFound', 'snap-01234567'],
     },
   ),
   command(
@@ -206,11 +206,6 @@ export const imageCommands = [
   }),
   command('euca-delete-disk-image', listedTask),
   command('euca-resume-import', listedTask),
-  command('euca-create-image', {
-    action: 'CreateImage',
-    send: (world) => ({ InstanceId: world.thing('instance'), Name: 'snapped', NoReboot: 'true' }),
-    refused: ['UnsupportedOperation', 'CreateImage'],
-  }),
   command('euca-import-instance', {
     action: 'ImportInstance',
     send: () => ({

@@ -1,7 +1,7 @@
 import { walk, type Value } from './client-answers.ts'
 import { command, type Step } from './command.ts'
 
-const reservationLists = [
+export const reservationLists = [
   'reservationSet',
   'instancesSet',
   'groupSet',
@@ -30,7 +30,7 @@ export const interfacePaths = [
 ]
 
 /** What is printed of an instance. Its answers to RunInstances come before it has an address or a tag. */
-const instancePaths = [
+export const instancePaths = [
   ...[
     'instanceId',
     'imageId',
@@ -50,7 +50,7 @@ const instancePaths = [
   ...interfacePaths.map((path) => `networkInterfaceSet[].${path}`),
 ]
 
-const inReservation = (paths: readonly string[]) => [
+export const inReservation = (paths: readonly string[]) => [
   'reservationId',
   'ownerId',
   'groupSet[]?',
@@ -139,16 +139,6 @@ const launches: Step[] = [
   refusedRun({ KernelId: 'eki-01234567' }, 'InvalidAMIID.NotFound', 'eki-01234567'),
   refusedRun({ RamdiskId: 'eri-01234567' }, 'InvalidAMIID.NotFound', 'eri-01234567'),
   refusedRun(
-    { 'BlockDeviceMapping.1.DeviceName': '/dev/sdb', 'BlockDeviceMapping.1.VirtualName': 'ephemeral0' },
-    'UnsupportedOperation',
-    'BlockDeviceMapping',
-  ),
-  refusedRun(
-    { 'BlockDeviceMapping.1.DeviceName': '/dev/sdb', 'BlockDeviceMapping.1.NoDevice': 'none' },
-    'UnsupportedOperation',
-    'BlockDeviceMapping',
-  ),
-  refusedRun(
     {
       'BlockDeviceMapping.1.DeviceName': '/dev/sdf',
       'BlockDeviceMapping.1.Ebs.SnapshotId': 'snap-01234567',
@@ -157,8 +147,8 @@ const launches: Step[] = [
       'BlockDeviceMapping.1.Ebs.VolumeType': 'io1',
       'BlockDeviceMapping.1.Ebs.Iops': '100',
     },
-    'UnsupportedOperation',
-    'BlockDeviceMapping',
+    'InvalidSnapshot.NotFound',
+    'snap-01234567',
   ),
   refusedRun({ 'IamInstanceProfile.Name': 'web' }, 'UnsupportedOperation', 'IamInstanceProfile'),
   refusedRun(

@@ -185,6 +185,8 @@ describe('an instance that boots from a volume', () => {
             url: `/admin/v1/agents/${agent.name}/forget`,
             payload: { fenced: true },
           })
+          // The other node is heard of meanwhile.
+          for (const other of storage.nodes) await storage.lookAtNode(other)
           return response.statusCode
         },
         { timeout: 20_000 },
