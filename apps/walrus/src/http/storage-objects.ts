@@ -1,10 +1,12 @@
 import type { TLSSocket } from 'node:tls'
+import { parseForm } from '@mallee/aws-protocol'
 import type { Clock } from '@mallee/base'
 import { agentNameOf } from '@mallee/pki'
 import { s3Error, type S3Address } from '@mallee/s3-api'
 import type { Authenticated } from '../identity/authenticate.ts'
 import type { Caller } from '../identity/caller.ts'
 import { findBucket, insertBucket } from '../index/bucket-rows.ts'
+import type { BucketSettings } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
 import type { RawRequest } from './raw-request.ts'
 
@@ -22,6 +24,19 @@ const system: Caller = {
 }
 
 const allowed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
+const listingQueries: ReadonlySet<string> = new Set(['list-type', 'prefix', 'continuation-token'])
+const ownHeaders: ReadonlySet<string> = new Set(['x-amz-content-sha256'])
+
+/** No list of grants counts in it, and nothing that is public: tenants' disks lie there. */
+const settings = {
+  ownership: 'BucketOwnerEnforced',
+  publicAccessBlock: {
+    BlockPublicAcls: true,
+    IgnorePublicAcls: true,
+    BlockPublicPolicy: true,
+    RestrictPublicBuckets: true,
+  },
+} satisfies BucketSettings
 
 /**
  * A storage controller by its certificate and without a signature (DECISIONS 16): it may read, write, list and remove in
@@ -36,8 +51,7 @@ export async function authenticateStorage(
   const socket = raw.message.socket as TLSSocket
   if (!socket.authorized || agentNameOf(socket.getPeerCertificate().subjectaltname)?.kind !== 'storage')
     return null
-  const listing = key === undefined && raw.method === 'GET'
-  if (bucket !== snapshotBucket || !allowed.has(raw.method) || (key === undefined && !listing))
+  if (bucket !== snapshotBucket || !allowed.has(raw.method) || !isPlain(raw, key))
     throw s3Error('AccessDenied')
   await ensureBucket(index, clock)
   const sha256 = raw.headers['x-amz-content-sha256']
@@ -47,6 +61,13 @@ export async function authenticateStorage(
     payload: typeof sha256 === 'string' ? { kind: 'sha256', sha256 } : { kind: 'unsigned' },
     signed: null,
   }
+}
+
+/** The bytes of an object, or a listing; not what else S3 has in queries and headers, such as who may read it. */
+function isPlain({ method, rawQuery, headers }: RawRequest, key: string | undefined): boolean {
+  if (Object.keys(headers).some((name) => name.startsWith('x-amz-') && !ownHeaders.has(name))) return false
+  if (key !== undefined) return rawQuery === ''
+  return method === 'GET' && parseForm(rawQuery).every(([name]) => listingQueries.has(name))
 }
 
 async function ensureBucket(index: Index, clock: Clock): Promise<void> {
@@ -59,6 +80,7 @@ async function ensureBucket(index: Index, clock: Clock): Promise<void> {
       canonical_id: system.canonicalId,
       account_name: system.accountName,
       created_at: clock.now(),
+      settings: JSON.stringify(settings),
     })
   })
 }
