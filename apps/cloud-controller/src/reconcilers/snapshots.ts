@@ -30,6 +30,8 @@ export function snapshotsReconciler(ctx: ReconcilerContext): Reconciler {
 
 async function reconcileSnapshot(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): Promise<void> {
   const nowMs = ctx.clock.now()
+  if (snapshot.state !== 'pending' || snapshot.index_object !== null || snapshot.present === 0)
+    await wakeSource(ctx, tx, snapshot)
   if (snapshot.state === 'deleted') return remove(ctx, tx, snapshot)
   if (snapshot.state === 'pending' && snapshot.index_object !== null)
     await transitionSnapshot(tx, snapshot, 'completed', { nowMs, message: null })
@@ -55,9 +57,9 @@ function imageOf(db: Reader, snapshotId: string) {
     .executeTakeFirst()
 }
 
-/** Not while a volume is still being filled from it. */
+/** Not while a volume is still being filled from it, or a copy made of it. */
 async function remove(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): Promise<void> {
-  if (await isBeingRestored(tx.db, snapshot.id)) return
+  if (await isBeingRead(tx.db, snapshot)) return
   if (snapshot.present === 1 && !(await isForgotten(tx.db, snapshot.storage_id)))
     return put(ctx, tx, snapshot, true)
   await drop(ctx, tx, snapshot)
@@ -66,20 +68,34 @@ async function remove(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable): 
   await tx.db.deleteFrom('snapshot').where('id', '=', snapshot.id).execute()
 }
 
-async function isBeingRestored(db: Reader, id: string): Promise<boolean> {
-  const volume = db
+async function isBeingRead(db: Reader, snapshot: SnapshotTable): Promise<boolean> {
+  const volume = await db
     .selectFrom('volume')
     .select('id')
-    .where('snapshot_id', '=', id)
+    .where('snapshot_id', '=', snapshot.id)
     .where('state', 'not in', ['deleting', 'deleted', 'error'])
     .where((eb) => eb.or([eb('hydrated_percent', 'is', null), eb('hydrated_percent', '<', 100)]))
-  const copy = db
+    .executeTakeFirst()
+  if (volume || snapshot.index_object === null) return volume !== undefined
+  const copy = await db
     .selectFrom('snapshot')
     .select('id')
-    .where('source_index', 'is not', null)
     .where('state', '=', 'pending')
-    .where('volume_id', '=', id)
-  return (await volume.executeTakeFirst()) !== undefined || (await copy.executeTakeFirst()) !== undefined
+    .where('source_index', '=', snapshot.index_object)
+    .executeTakeFirst()
+  return copy !== undefined
+}
+
+/** A copy that is made, or never will be, holds what it was made of no longer. */
+async function wakeSource(ctx: ReconcilerContext, tx: Tx, copy: SnapshotTable): Promise<void> {
+  if (copy.source_index === null) return
+  const sources = await tx.db
+    .selectFrom('snapshot')
+    .select('id')
+    .where('state', '=', 'deleted')
+    .where('index_object', '=', copy.source_index)
+    .execute()
+  for (const { id } of sources) tx.afterCommit(() => ctx.wakes.snapshot(id))
 }
 
 async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
