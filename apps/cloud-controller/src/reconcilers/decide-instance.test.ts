@@ -128,3 +128,76 @@ describe('an instance that is bundled', () => {
     expect(bundled({}, { disk_lost: 1 })).toMatchObject({ do: 'transition', event: 'diskLost' })
   })
 })
+
+describe('an instance that boots from a volume', () => {
+  const ebs = { root_device_type: 'ebs', shutdown_behavior: 'stop', incarnation: 1 } as const
+  const next = { do: 'incarnate', restarts: 0 }
+  const withVolumes = (volumes: 'ready' | 'waiting' | { failed: string }, its: Partial<DomainTable> | null) =>
+    decideInstance(instance({ ...ebs, state: 'pending' }), its ? domain(its) : undefined, 1_000_000, {
+      volumes,
+    })
+
+  test('starts when every volume can be reached, and not before', () => {
+    expect(withVolumes('waiting', null)).toEqual({ do: 'nothing' })
+    expect(withVolumes('ready', null)).toEqual(next)
+  })
+  test('goes on running whatever becomes of its volumes', () => {
+    expect(withVolumes('waiting', { intent: 'run', observed_state: 'preparing' })).toEqual({
+      do: 'keep',
+      intent: 'run',
+    })
+    expect(withVolumes('waiting', {})).toMatchObject({ event: 'domainRunning' })
+  })
+  test('never starts where a volume cannot be made, and says why', () => {
+    expect(withVolumes({ failed: 'vol-1 is none' }, null)).toMatchObject({
+      do: 'transition',
+      event: 'launchFailed',
+      reason: { code: 'Client.InternalError', message: 'Client.InternalError: vol-1 is none' },
+    })
+  })
+  test('that fails at its first start is terminated, and at a later one is stopped', () => {
+    const failed = { observed_state: 'failed', message: 'no kernel' } as const
+    const starts = (incarnation: number) => decide({ ...ebs, state: 'pending', incarnation }, failed)
+    expect(starts(1)).toMatchObject({ event: 'launchFailed' })
+    expect(starts(2)).toMatchObject({
+      event: 'startFailed',
+      reason: { message: 'Server.InternalError: no kernel' },
+    })
+    expect(decide({ state: 'pending', incarnation: 2 }, failed)).toMatchObject({ event: 'launchFailed' })
+  })
+  test('stops by its own shutdown, or is terminated if that is what it was told', () => {
+    const off = { observed_state: 'ended', end_reason: 'shutdown' } as const
+    expect(decide(ebs, off)).toMatchObject({ do: 'transition', event: 'guestStopped' })
+    expect(decide({ ...ebs, shutdown_behavior: 'terminate' }, off)).toMatchObject({ event: 'guestEnded' })
+    expect(decide(ebs, { ...off, end_reason: 'crashed' })).toEqual({ do: 'keep', intent: 'release' })
+  })
+  test('that was stopped starts at once, however its last domain ended', () => {
+    const gone = { observed_state: 'gone', intent: 'remove', observed_at: 1_000_000 } as const
+    expect(decide({ ...ebs, state: 'pending', restarts: 9 }, gone)).toEqual(next)
+    expect(withVolumes('waiting', gone)).toEqual({ do: 'nothing' })
+  })
+})
+
+describe('stopping', () => {
+  const state = 'stopping' as const
+  const remove = { do: 'keep', intent: 'remove' }
+  test.each([null, 'preparing', 'running', 'failed', 'ended'] as const)(
+    'asks for removal of a domain that is %s, and waits for it',
+    (observed) => {
+      expect(decide({ state }, { observed_state: observed })).toEqual(remove)
+    },
+  )
+  test('a release that was under way becomes a removal', () => {
+    expect(decide({ state }, { observed_state: 'gone', intent: 'release' })).toEqual(remove)
+  })
+  test('gives back its room when nothing of it is left', () => {
+    expect(decide({ state }, { observed_state: 'gone', intent: 'remove' })).toEqual({ do: 'leave' })
+    expect(decide({ state }, null)).toEqual({ do: 'leave' })
+  })
+  test('a stopped instance is left in peace', () => {
+    expect(decide({ state: 'stopped' }, null)).toEqual({ do: 'nothing' })
+    expect(decide({ state: 'stopped' }, { observed_state: 'gone', intent: 'remove' })).toEqual({
+      do: 'nothing',
+    })
+  })
+})
