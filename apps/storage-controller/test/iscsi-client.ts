@@ -51,6 +51,8 @@ export class OpenDisk {
       if (/wrote|read |MiB\n|GiB\n|failed|error/i.test(answer.replace(/qemu-io> /g, ''))) return answer
       if (this.child.exitCode !== null) return answer
       await new Promise((resolve) => setTimeout(resolve, 20))
+      // It notices a line that came together with the one before only when more comes; an empty one says nothing.
+      this.child.stdin!.write('\n')
     }
   }
 

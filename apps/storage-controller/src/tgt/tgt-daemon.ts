@@ -5,6 +5,8 @@ import { endProcess, errorMessage, isAlive, MalleeError, readPidFile, writePidFi
 import { TgtClient, TgtSilent } from './tgt-client.ts'
 
 const startMs = 10_000
+/** The number with which its socket's name ends: daemons are told apart by their folders. */
+const control = '1'
 /** It is asked again before it is held for wedged: a machine may have slept. */
 const silencesBeforeKill = 2
 
@@ -21,14 +23,11 @@ export class TgtDaemon {
     readonly log: Log
   }
   readonly client: TgtClient
-  private readonly control: string
   private silences = 0
 
   constructor(options: TgtDaemon['options']) {
     this.options = options
-    // Its socket's name ends with a number that must differ between daemons of one folder; here is one.
-    this.control = String(options.listen.port)
-    this.client = new TgtClient(path.join(options.runDir, `tgt.${this.control}`))
+    this.client = new TgtClient(path.join(options.runDir, `tgt.${control}`))
   }
 
   get pidFile(): string {
@@ -68,10 +67,10 @@ export class TgtDaemon {
 
   private async start(): Promise<void> {
     const { runDir, listen, within, log } = this.options
-    await rm(path.join(runDir, `tgt.${this.control}`), { force: true })
-    await rm(path.join(runDir, `tgt.${this.control}.lock`), { force: true })
+    await rm(path.join(runDir, `tgt.${control}`), { force: true })
+    await rm(path.join(runDir, `tgt.${control}.lock`), { force: true })
     const [file, ...before] = [...within(), '/usr/sbin/tgtd']
-    const args = [...before, '-f', '-C', this.control, '--iscsi', `portal=${listen.host}:${listen.port}`]
+    const args = [...before, '-f', '-C', control, '--iscsi', `portal=${listen.host}:${listen.port}`]
     const output = await open(path.join(runDir, 'tgtd.log'), 'w', 0o640)
     const child = spawn(file!, args, {
       detached: true,
