@@ -12,6 +12,8 @@ type Item = DesiredItem<'export'>
 const lookEveryMs = 3_000
 const soonMs = 200
 const lunOfVolume = 1
+/** Numbers of targets are noted as taken this many at a time. */
+const tidsAtOnce = 256
 
 /**
  * Keeps the target daemon's targets as the set says: look, plan, one step for each export, look again. The daemon itself
@@ -35,7 +37,9 @@ export class ExportKeeper {
   private again = false
   private cancel: () => void = () => {}
   private stopped = false
-  private nextTid = 1
+  /** Null until one was taken in this life: what is noted may have been taken in an earlier one. */
+  private nextTid: number | null = null
+  private listedTids: readonly number[] = []
   private listed: readonly TgtTarget[] | null = null
   /** Why the targets cannot be looked after, for the fingerprint. */
   problem: string | null = null
@@ -118,7 +122,7 @@ export class ExportKeeper {
 
   /** Targets of a daemon that lived through our restart are as large as their volumes were then: now, unless they grew. */
   private adopt(targets: readonly TgtTarget[], items: readonly Item[]): void {
-    this.nextTid = Math.max(this.nextTid, ...targets.map((target) => target.tid + 1))
+    this.listedTids = targets.map(({ tid }) => tid)
     for (const { iqn } of targets) {
       const known = items.find((item) => item.body.iqn === iqn)
       const noted = known && this.deps.ledger.note<number>(noteName(known.id))
@@ -147,7 +151,10 @@ export class ExportKeeper {
     const about = { attachmentId: step.id, volumeId: entry.item.volumeId }
     try {
       if (step.step === 'remove' || step.step === 'remake')
-        await removeTarget(client, targets.find(({ tid }) => tid === step.tid)!)
+        await removeTarget(
+          client,
+          targets.find(({ tid }) => tid === step.tid)!,
+        )
       if (step.step === 'remove') this.deps.log.info(about, 'target removed')
       if (step.step === 'make' || step.step === 'remake') {
         await this.make(entry)
@@ -167,10 +174,18 @@ export class ExportKeeper {
     const { client } = this.deps.daemon
     // Before the target is there: one of unknown size would count as grown, and be made anew, for ever.
     await this.deps.ledger.setNote(noteName(id), volumeBytes)
-    const tid = this.nextTid
-    this.nextTid += 1
-    await makeTarget(client, tid, item, path)
+    await makeTarget(client, await this.takeTid(), item, path)
     this.madeBytes.set(item.iqn, volumeBytes!)
+  }
+
+  /** A number that no target of this daemon ever had, whichever life of ours made it: who knew the old one finds nothing. */
+  private async takeTid(): Promise<number> {
+    const { ledger } = this.deps
+    const noted = ledger.note<number>(tidsNote) ?? 1
+    const tid = Math.max(this.nextTid ?? noted, ...this.listedTids.map((present) => present + 1))
+    if (this.nextTid === null || tid >= noted) await ledger.setNote(tidsNote, tid + tidsAtOnce)
+    this.nextTid = tid + 1
+    return tid
   }
 
   private say(items: readonly Item[], steps: readonly ExportStep[]): void {
@@ -189,6 +204,7 @@ export class ExportKeeper {
 }
 
 const noteName = (id: string) => `export ${id}`
+const tidsNote = 'target numbers'
 
 /** Nobody is let in before the password is asked for: the initiator's name, which opens it, comes last. */
 async function makeTarget(client: TgtClient, tid: number, item: ExportItem, path: string): Promise<void> {
@@ -231,5 +247,6 @@ async function removeTarget(client: TgtClient, target: TgtTarget): Promise<void>
   await client.call({ mode: 'target', operation: 'delete', tid, force: true })
   const users = await client.accounts()
   for (const user of target.accounts)
-    if (users.includes(user)) await client.call({ mode: 'account', operation: 'delete', parameters: { user } })
+    if (users.includes(user))
+      await client.call({ mode: 'account', operation: 'delete', parameters: { user } })
 }

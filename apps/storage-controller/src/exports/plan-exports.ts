@@ -21,8 +21,9 @@ export type ExportStep =
   | { readonly step: 'remove'; readonly id: string; readonly tid: number }
 
 /**
- * From what should be exported and what is, to one step for each export. A volume has at most one target: the next is
- * made when the one before is gone, and not when it was asked to go.
+ * From what should be exported and what is, to one step for each export. A volume has at most one target, or it would have
+ * two writers: the next is made when the one before is gone, and not when it was asked to go; of two that are asked for at
+ * once the first has it.
  */
 export function planExports(
   wanted: readonly WantedExport[],
@@ -31,15 +32,21 @@ export function planExports(
   madeBytes: ReadonlyMap<string, number>,
 ): ExportStep[] {
   const byName = new Map(targets.map((target) => [target.iqn, target]))
+  /** Names of the target that each volume has, or is about to have, by what the daemon opens. */
+  const holders = new Map<string, string>()
+  for (const { iqn, units } of targets)
+    for (const { path } of units) if (path !== null && !holders.has(path)) holders.set(path, iqn)
   return wanted.map((entry): ExportStep => {
     const { id, item, path, volumeBytes } = entry
     const target = byName.get(item.iqn)
     if (item.withdraw) return target ? { step: 'remove', id, tid: target.tid } : { step: 'gone', id }
     if (volumeBytes === null) return { step: 'wait', id, why: 'The volume is not there yet.' }
-    const others = targets.filter(
-      ({ iqn, units }) => iqn !== item.iqn && units.some((unit) => unit.path === path),
-    )
-    if (others.length > 0) return { step: 'wait', id, why: 'The volume is still exported to somebody else.' }
+    const holder = holders.get(path) ?? item.iqn
+    holders.set(path, holder)
+    if (holder !== item.iqn)
+      return target
+        ? { step: 'remove', id, tid: target.tid }
+        : { step: 'wait', id, why: 'The volume is still exported to somebody else.' }
     if (!target) return { step: 'make', id }
     const whole =
       target.units.some(({ lun, path: served }) => lun === 1 && served === path) &&
