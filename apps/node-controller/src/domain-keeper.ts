@@ -165,7 +165,10 @@ export class DomainKeeper {
     }
   }
 
-  /** A guest that runs is said to run even where nothing can be said of its volumes just now. */
+  /**
+   * A guest is said to run when it is known what volumes it has: to say nothing of them is to say that it has none, and
+   * they would be taken from under it.
+   */
   private async observeRunning(item: Item, note: DomainNote, facts: RunningFacts): Promise<void> {
     const { log, volumes } = this.deps
     try {
@@ -174,14 +177,8 @@ export class DomainKeeper {
       if (volumes.isUnsettled(found, item.body)) this.later(item, volumesAgainMs)
     } catch (error) {
       log.warn({ ...about(item), err: error }, 'the volumes of a guest could not be looked at')
-      if (!this.volumesKnown(item)) this.observe(item, note, facts)
       this.later(item, troubleAgainMs)
     }
-  }
-
-  /** What was said of the volumes before stands, and must not be unsaid by our not knowing. */
-  private volumesKnown(item: Item): boolean {
-    return (item.body.volumes ?? []).length > 0
   }
 
   private async prepareAndStart(item: Item, note: DomainNote, span: Span | null): Promise<void> {

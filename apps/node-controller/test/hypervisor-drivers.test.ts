@@ -13,6 +13,7 @@ describeHypervisorDriver('simulated', async () => {
   return {
     driver,
     domainXml: (name) => `<domain><name>${name}</name></domain>`,
+    diskFile: (name, sizeBytes) => diskFile(dir, name, sizeBytes),
     crash: (name) => driver.inject(name, 'crash'),
     reopen: open,
     close: () => rm(dir, { recursive: true }),
@@ -40,6 +41,7 @@ if (missing) {
     return {
       driver,
       domainXml: (name) => domainXml(name, path.join(dir, 'instances', name)),
+      diskFile: (name, sizeBytes) => diskFile(dir, name, sizeBytes),
       startForeign: async (name) => {
         await libvirtd.exec('virsh', ['create', await xmlFile(dir, domainXml(name, '/elsewhere'))])
       },
@@ -56,6 +58,12 @@ if (missing) {
   })
 }
 
+async function diskFile(dir: string, name: string, sizeBytes: number): Promise<string> {
+  const file = path.join(dir, name)
+  await writeFile(file, Buffer.alloc(sizeBytes))
+  return file
+}
+
 async function xmlFile(dir: string, xml: string): Promise<string> {
   const file = path.join(dir, 'foreign.xml')
   await writeFile(file, xml)
@@ -64,6 +72,6 @@ async function xmlFile(dir: string, xml: string): Promise<string> {
 
 function domainXml(name: string, folder: string): string {
   return `<domain type='qemu'><name>${name}</name><description>${folder}</description><memory unit='MiB'>32</memory><vcpu>1</vcpu>
-    <os><type arch='x86_64'>hvm</type></os><on_poweroff>destroy</on_poweroff><on_crash>destroy</on_crash>
+    <os><type arch='x86_64'>hvm</type></os><features><acpi/></features><on_poweroff>destroy</on_poweroff><on_crash>destroy</on_crash>
     <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><video><model type='vga'/></video></devices></domain>`
 }

@@ -19,6 +19,20 @@ export interface HypervisorUnderTest {
   }>
   screenshot(name: string): Promise<{ readonly mimeType: string; readonly bytes: Buffer } | null>
   counters(): Promise<readonly { readonly name: string; readonly cpuNs: number }[]>
+  disks(name: string): Promise<
+    readonly {
+      readonly target: string
+      readonly serial: string | null
+      readonly source: string | null
+      readonly sizeBytes: number | null
+    }[]
+  >
+  attachDisk(name: string, xml: string): Promise<void>
+  detachDisk(name: string, target: string): Promise<void>
+  resizeDisk(name: string, target: string, sizeBytes: number): Promise<void>
+  setSecret(name: string, value: string): Promise<void>
+  listSecrets(): Promise<string[]>
+  dropSecret(name: string): Promise<void>
   onHint(callback: (name: string | null) => void): () => void
   close(): Promise<void>
 }
@@ -27,6 +41,8 @@ export interface HypervisorWorld {
   readonly driver: HypervisorUnderTest
   /** XML of a small domain without disks. */
   domainXml(name: string): string
+  /** A file of zeroes that the hypervisor can give to a guest as a disk. */
+  diskFile(name: string, sizeBytes: number): Promise<string>
   /** The guest's machine dies under it. */
   crash(name: string): Promise<void>
   /** Somebody else runs a domain of that name on the same machine; absent where nobody else can. */
@@ -123,6 +139,61 @@ export function describeHypervisorDriver(name: string, open: () => Promise<Hyper
       await world.driver.destroy('i-00000006')
       expect(await world.driver.screenshot('i-00000006')).toBeNull()
       expect(await counted()).toBe(-1)
+    })
+
+    const fileDisk = (target: string, serial: string, file: string) =>
+      `<disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="${file}"/>` +
+      `<target dev="${target}" bus="virtio"/><serial>${serial}</serial></disk>`
+
+    const listed = (driver: HypervisorUnderTest, disks: readonly object[]) =>
+      expect.poll(() => driver.disks('i-00000007'), { timeout: 30_000, interval: 50 }).toEqual(disks)
+
+    test('a disk is plugged into a guest that runs, is listed with serial and size, and grows', async () => {
+      const { driver } = world
+      const [small, large] = [1024 ** 2, 3 * 1024 ** 2]
+      const source = await world.diskFile('plugged.raw', small)
+      const disk = { target: 'vdf', serial: 'vol0123456789abcdef0', source, sizeBytes: small }
+      const xml = fileDisk(disk.target, disk.serial, source)
+      await expect(driver.attachDisk('i-00000007', xml)).rejects.toThrow()
+      expect(await driver.disks('i-00000007')).toEqual([])
+      await driver.start(world.domainXml('i-00000007'))
+      expect(await driver.disks('i-00000007')).toEqual([])
+      await driver.attachDisk('i-00000007', xml)
+      await listed(driver, [disk])
+      await expect(driver.attachDisk('i-00000007', xml)).rejects.toThrow()
+      await driver.resizeDisk('i-00000007', 'vdf', large)
+      const again = await world.reopen()
+      await listed(again, [{ ...disk, sizeBytes: large }])
+      await again.close()
+      await driver.destroy('i-00000007')
+      expect(await driver.disks('i-00000007')).toEqual([])
+    })
+
+    test('a guest is asked to give a disk back, and for what is not there nobody is asked', async () => {
+      const { driver } = world
+      await driver.start(world.domainXml('i-00000008'))
+      const file = await world.diskFile('given-back.raw', 1024 ** 2)
+      await driver.attachDisk('i-00000008', fileDisk('vdg', 'vol0123456789abcdef1', file))
+      await driver.detachDisk('i-00000008', 'vdz')
+      expect((await driver.disks('i-00000008')).map((disk) => disk.target)).toEqual(['vdg'])
+      await driver.detachDisk('i-00000008', 'vdg')
+      await driver.detachDisk('i-0000dead', 'vdg')
+      await driver.resizeDisk('i-0000dead', 'vdg', 1024 ** 3)
+      await driver.destroy('i-00000008')
+    })
+
+    test('secrets are set, set again, listed by name and dropped', async () => {
+      const { driver } = world
+      const ours = async () => (await driver.listSecrets()).filter((name) => name.startsWith('mallee '))
+      await driver.setSecret('mallee vol-attach-1.1', 'one')
+      await driver.setSecret('mallee vol-attach-1.1', 'other')
+      await driver.setSecret('mallee vol-attach-2.1', 'one')
+      expect((await ours()).toSorted()).toEqual(['mallee vol-attach-1.1', 'mallee vol-attach-2.1'])
+      await driver.dropSecret('mallee vol-attach-1.1')
+      await driver.dropSecret('mallee vol-attach-1.1')
+      expect(await ours()).toEqual(['mallee vol-attach-2.1'])
+      await driver.dropSecret('mallee vol-attach-2.1')
+      expect(await ours()).toEqual([])
     })
 
     test('a domain runs on through a restart of the agent', async () => {

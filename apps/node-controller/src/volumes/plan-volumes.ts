@@ -1,6 +1,6 @@
 import type { AttachedVolume } from '@mallee/agent-contract'
 import type { LiveDisk } from '../drivers/hypervisor/driver.ts'
-import { volumeSerial } from '../drivers/volume/iscsi.ts'
+import { diskSerial, diskTarget, volumeSerial } from '../drivers/volume/iscsi.ts'
 
 /** What a running domain's volumes still need, from what it should have and what it has. */
 export interface VolumePlan {
@@ -12,7 +12,7 @@ export interface VolumePlan {
 
 /**
  * A disk is the volume's only where it is reached by the very target that the item means: one that an earlier
- * attachment left in the guest goes first.
+ * attachment left in the guest goes first, and so does one that is where this one is to be.
  */
 export function planVolumes(
   wanted: readonly AttachedVolume[],
@@ -32,11 +32,11 @@ export function planVolumes(
     detach,
     grow: present.filter(({ volume, disk }) => disk.sizeBytes !== null && disk.sizeBytes < volume.sizeBytes),
     attach: found.flatMap(({ volume, disk }) =>
-      disk || detach.some((other) => other.serial === serialOf(volume)) ? [] : [volume],
+      disk || detach.some((other) => isInTheWay(other, volume)) ? [] : [volume],
     ),
   }
 }
 
-function serialOf(volume: AttachedVolume): string {
-  return volume.volumeId.replace('-', '').slice(0, 20)
+function isInTheWay(disk: LiveDisk, volume: AttachedVolume): boolean {
+  return disk.serial === diskSerial(volume.volumeId) || disk.target === diskTarget(volume.device)
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { removeUnfinished, writeAtomically } from '@mallee/base'
@@ -85,7 +86,7 @@ class SimulatedHost {
 
   editDisks(name: string, edit: (disks: LiveDisk[]) => LiveDisk[]): Promise<void> {
     return this.change(name, (state) => {
-      if (!(name in state.domains)) throw fatal('NoDomain', `There is no domain named ${name}.`)
+      if (!(name in state.domains)) return false
       state.disks = { ...state.disks, [name]: edit(state.disks?.[name] ?? []) }
       return true
     })
@@ -114,14 +115,18 @@ class SimulatedHost {
   }
 }
 
-/** What the XML says of disks; a disk's size is what `<size>` says, which libvirt does not have. */
+/** What the XML says of disks. One that is no file here has no size until its guest is told of one. */
 function disksIn(xml: string): LiveDisk[] {
   return (xml.match(/<disk\b[\s\S]*?<\/disk>/g) ?? []).map((disk) => ({
     target: /<target dev="([^"]+)"/.exec(disk)?.[1] ?? '',
     serial: /<serial>([^<]+)<\/serial>/.exec(disk)?.[1] ?? null,
     source: /<source [^>]*(?:name|file)="([^"]+)"/.exec(disk)?.[1] ?? null,
-    sizeBytes: null,
+    sizeBytes: fileSize(/<source file="([^"]+)"/.exec(disk)?.[1]),
   }))
+}
+
+function fileSize(file: string | undefined): number {
+  return file === undefined ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0)
 }
 
 export async function openSimulatedHypervisor(options: {
@@ -163,13 +168,15 @@ export async function openSimulatedHypervisor(options: {
     },
     counters: async () => Object.keys((await host.load()).domains).map((name) => ({ name, ...unused })),
     disks: async (name) => (await host.load()).disks?.[name] ?? [],
-    attachDisk: (name, xml) =>
-      host.editDisks(name, (disks) => {
+    attachDisk: async (name, xml) => {
+      if (!(name in (await host.load()).domains)) throw fatal('NoDomain', `There is no domain named ${name}.`)
+      await host.editDisks(name, (disks) => {
         const [added] = disksIn(xml)
         if (!added || disks.some((disk) => disk.target === added.target))
           throw fatal('DiskExists', `${name} has a disk there already.`)
         return [...disks, added]
-      }),
+      })
+    },
     detachDisk: (name, target) =>
       host.editDisks(name, (disks) => disks.filter((disk) => disk.target !== target)),
     resizeDisk: (name, target, sizeBytes) =>
