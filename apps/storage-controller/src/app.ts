@@ -82,7 +82,7 @@ async function openParts(of: {
   const store: ObjectStore | null =
     config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity: () => identity })
   const { host, port, advertise } = config.portal
-  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within, log })
+  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }
   const observed = <K extends 'volume' | 'export' | 'snapshot'>(kind: K) => {
     return (item: { id: string; generation: number }, facts: unknown) =>

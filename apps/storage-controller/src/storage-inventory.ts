@@ -86,7 +86,8 @@ async function remove(parts: Parts, kind: string, id: string): Promise<void> {
       return exports.removeStray(id)
     case 'snapshot-object':
       // An upload that is under way has blocks that no list names yet.
-      if (!id.startsWith(`${agentId}/`) || snapshots.isUsed(id) || snapshots.isBusy) throw notRemovable(kind, id)
+      if (!id.startsWith(`${agentId}/`) || snapshots.isUsed(id) || snapshots.isBusy)
+        throw notRemovable(kind, id)
       return store?.remove(id)
     default:
       throw notRemovable(kind, id)

@@ -27,7 +27,7 @@ async function newVolume(sizeBytes: number, source: object | null = null): Promi
 
 /** As a guest's flushed write is there. */
 async function write(volumeId: string, offset: number, bytes: Buffer): Promise<void> {
-  const file = `${world.driver['files'].root}/volumes/${volumeId}.raw`
+  const file = `${await world.driver['files'].root()}/volumes/${volumeId}.raw`
   const handle = await open(file, 'r+')
   await handle.write(bytes, 0, bytes.length, offset)
   await handle.sync()

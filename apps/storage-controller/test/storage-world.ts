@@ -102,9 +102,10 @@ export class StorageWorld {
     this.ledger = await Ledger.open({ dir: path.join(this.dir, 'ledger'), privateKey: 'x', log: silentLog })
     this.driver = await FileDriver.open(files)
     const listen = { host: '127.0.0.1', port: this.port }
-    this.daemon = new TgtDaemon({ runDir: this.runDir, listen, within: () => files.within, log: silentLog })
+    this.daemon = new TgtDaemon({ runDir: this.runDir, listen, within: () => files.within(), log: silentLog })
     const indexes = await LocalIndexes.open(path.join(this.dir, 'indexes'))
-    const observe = (item: DesiredItem, facts: unknown) => void this.said.set(`${item.kind} ${item.id}`, facts)
+    const observe = (item: DesiredItem, facts: unknown) =>
+      void this.said.set(`${item.kind} ${item.id}`, facts)
     const shared = { ledger: this.ledger, driver: this.driver, clock: systemClock, log: silentLog, observe }
     this.exports = new ExportKeeper({
       ...shared,

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import type { Stats } from 'node:fs'
 import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { MalleeError } from '@mallee/base'
 import type { VolumeFileSystem } from '../host/file-system.ts'
 import type { BlockDriver, Extent, FoundFile, RestoreTarget, VolumeOrSnapshot } from './block-driver.ts'
 import { snapshotIdForm, volumeIdForm } from './block-driver.ts'
@@ -26,7 +28,7 @@ export class FileDriver implements BlockDriver {
 
   static async open(files: VolumeFileSystem): Promise<FileDriver> {
     for (const folder of ['volumes', 'snapshots']) {
-      const dir = path.join(files.root, folder)
+      const dir = path.join(await files.root(), folder)
       await mkdir(dir, { recursive: true, mode: 0o700 })
       for (const name of await readdir(dir))
         if (name.endsWith(unfinishedSuffix)) await rm(path.join(dir, name), { force: true })
@@ -35,22 +37,21 @@ export class FileDriver implements BlockDriver {
   }
 
   async volumeSize(volumeId: string): Promise<number | null> {
-    const found = await stat(this.volumeFile(volumeId)).catch(ignoreMissing)
-    return found?.size ?? null
+    return (await this.found(await this.volumeFile(volumeId)))?.size ?? null
   }
 
   async createVolume(volumeId: string, sizeBytes: number, fromSnapshot: string | null): Promise<void> {
-    const file = this.volumeFile(volumeId)
+    const file = await this.volumeFile(volumeId)
     await appear(file, async (temporary) => {
       if (fromSnapshot !== null)
-        await copyFile(this.snapshotFile(fromSnapshot), temporary, constants.COPYFILE_FICLONE_FORCE)
+        await copyFile(await this.snapshotFile(fromSnapshot), temporary, constants.COPYFILE_FICLONE_FORCE)
       const handle = await open(temporary, fromSnapshot === null ? 'wx' : 'r+', 0o600)
       return { handle, sizeBytes }
     })
   }
 
   async growVolume(volumeId: string, sizeBytes: number): Promise<void> {
-    const handle = await open(this.volumeFile(volumeId), 'r+')
+    const handle = await open(await this.volumeFile(volumeId), 'r+')
     try {
       const { size } = await handle.stat()
       if (size < sizeBytes) await handle.truncate(sizeBytes)
@@ -61,32 +62,32 @@ export class FileDriver implements BlockDriver {
   }
 
   async removeVolume(volumeId: string): Promise<void> {
-    await vanish(this.volumeFile(volumeId))
+    await vanish(await this.volumeFile(volumeId))
   }
 
   async hasSnapshot(snapshotId: string): Promise<boolean> {
-    return (await stat(this.snapshotFile(snapshotId)).catch(ignoreMissing)) !== undefined
+    return (await this.found(await this.snapshotFile(snapshotId))) !== null
   }
 
   async takeSnapshot(snapshotId: string, volumeId: string): Promise<void> {
-    await appear(this.snapshotFile(snapshotId), async (temporary) => {
-      await copyFile(this.volumeFile(volumeId), temporary, constants.COPYFILE_FICLONE_FORCE)
+    await appear(await this.snapshotFile(snapshotId), async (temporary) => {
+      await copyFile(await this.volumeFile(volumeId), temporary, constants.COPYFILE_FICLONE_FORCE)
       return { handle: await open(temporary, 'r+'), sizeBytes: null }
     })
   }
 
   async removeSnapshot(snapshotId: string): Promise<void> {
-    await vanish(this.snapshotFile(snapshotId))
+    await vanish(await this.snapshotFile(snapshotId))
   }
 
   async extents(what: VolumeOrSnapshot): Promise<Extent[]> {
-    const args = ['-b4096', '-s', '-v', this.fileOf(what)]
+    const args = ['-b4096', '-s', '-v', await this.fileOf(what)]
     const { stdout } = await run('filefrag', args, { maxBuffer: 1024 ** 3 })
     return readExtents(stdout)
   }
 
   async read(what: VolumeOrSnapshot, offset: number, length: number): Promise<Buffer> {
-    const handle = await open(this.fileOf(what), 'r')
+    const handle = await open(await this.fileOf(what), 'r')
     try {
       const bytes = Buffer.alloc(length)
       let filled = 0
@@ -102,7 +103,7 @@ export class FileDriver implements BlockDriver {
   }
 
   async openForRestore(volumeId: string, sizeBytes: number): Promise<RestoreTarget> {
-    const file = this.volumeFile(volumeId)
+    const file = await this.volumeFile(volumeId)
     const temporary = `${file}${unfinishedSuffix}`
     await rm(temporary, { force: true })
     const handle = await open(temporary, 'wx+', 0o600)
@@ -135,7 +136,7 @@ export class FileDriver implements BlockDriver {
 
   async inventory() {
     const list = async (folder: string) => {
-      const dir = path.join(this.files.root, folder)
+      const dir = path.join(await this.files.root(), folder)
       const found: FoundFile[] = []
       for (const name of await readdir(dir)) {
         const info = await stat(path.join(dir, name)).catch(ignoreMissing)
@@ -160,22 +161,38 @@ export class FileDriver implements BlockDriver {
   }
 
   async removeUnfinished(name: string): Promise<void> {
-    if (!/^(?:volumes|snapshots)\/[a-z0-9-]+\.raw\.new$/.test(name)) throw new RangeError('no unfinished file')
-    await rm(path.join(this.files.root, name), { force: true })
+    if (!/^(?:volumes|snapshots)\/[a-z0-9-]+\.raw\.new$/.test(name))
+      throw new RangeError('no unfinished file')
+    await rm(path.join(await this.files.root(), name), { force: true })
   }
 
-  private fileOf(what: VolumeOrSnapshot): string {
+  /**
+   * Null where there is no such file; not where the folder is gone too, because whatever held its file system just died:
+   * that is no reason to call anything lost.
+   */
+  private async found(file: string): Promise<Stats | null> {
+    const info = await stat(file).catch(ignoreMissing)
+    if (info) return info
+    if (await stat(path.dirname(file)).catch(ignoreMissing)) return null
+    throw new MalleeError({
+      code: 'NoVolumeFileSystem',
+      publicMessage: 'The file system of the volumes is not there just now.',
+      retryable: true,
+    })
+  }
+
+  private fileOf(what: VolumeOrSnapshot): Promise<string> {
     return what.snapshotId === undefined ? this.volumeFile(what.volumeId) : this.snapshotFile(what.snapshotId)
   }
 
-  private volumeFile(volumeId: string): string {
+  private async volumeFile(volumeId: string): Promise<string> {
     checkId(volumeId, volumeIdForm)
-    return path.join(this.files.root, 'volumes', `${volumeId}.raw`)
+    return path.join(await this.files.root(), 'volumes', `${volumeId}.raw`)
   }
 
-  private snapshotFile(snapshotId: string): string {
+  private async snapshotFile(snapshotId: string): Promise<string> {
     checkId(snapshotId, snapshotIdForm)
-    return path.join(this.files.root, 'snapshots', `${snapshotId}.raw`)
+    return path.join(await this.files.root(), 'snapshots', `${snapshotId}.raw`)
   }
 }
 

@@ -33,7 +33,8 @@ export function blockPlaces(extents: readonly Extent[], blockBytes: number): Map
     for (let block = Math.floor(offset / blockBytes); block <= last; block += 1) {
       const from = Math.max(offset, block * blockBytes)
       const to = Math.min(offset + length, (block + 1) * blockBytes)
-      const text = place === null ? null : `${from - block * blockBytes}+${to - from}@${place + from - offset}`
+      const text =
+        place === null ? null : `${from - block * blockBytes}+${to - from}@${place + from - offset}`
       parts.set(block, [...(parts.get(block) ?? []), text])
     }
   }

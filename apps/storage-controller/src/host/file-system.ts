@@ -2,7 +2,15 @@ import { execFile, spawn } from 'node:child_process'
 import { constants, copyFile, mkdir, open, rm, statfs, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { endProcess, isAlive, MalleeError, readPidFile, writePidFile, type Log } from '@mallee/base'
+import {
+  endProcess,
+  isAlive,
+  MalleeError,
+  readPidFile,
+  writePidFile,
+  type Log,
+  type ProcessMark,
+} from '@mallee/base'
 
 const run = promisify(execFile)
 
@@ -13,12 +21,12 @@ const mountMs = 10_000
 
 /** Where the files of volumes lie: as this process reaches them, and as the target daemon does. */
 export interface VolumeFileSystem {
-  /** A folder in which files can be cloned. */
-  readonly root: string
+  /** A folder in which files can be cloned; mounted anew where what held it is gone. */
+  root(): Promise<string>
   /** The same folder in the target daemon's eyes. */
   readonly seenByTarget: string
   /** Words before a program that make it see the folder so. */
-  readonly within: readonly string[]
+  within(): Promise<readonly string[]>
   space(): Promise<{ totalBytes: number; freeBytes: number }>
 }
 
@@ -38,19 +46,59 @@ export async function openVolumeFileSystem(options: {
   if (await canClone(dataDir)) {
     const root = path.join(dataDir, 'files')
     await mkdir(root, { recursive: true, mode: 0o700 })
-    return { root, seenByTarget: root, within: [], space: () => spaceOf(root, root) }
+    return {
+      root: () => Promise.resolve(root),
+      seenByTarget: root,
+      within: () => Promise.resolve([]),
+      space: () => spaceOf(root, root),
+    }
   }
   const image = path.join(dataDir, 'volumes.xfs')
   const mountPoint = path.join(dataDir, 'files')
   await ensureImage(image, dataDir, log)
   await mkdir(mountPoint, { recursive: true, mode: 0o700 })
-  const pid = await ensureHolder({ image, mountPoint, runDir: options.runDir, log })
-  const root = `/proc/${pid}/root${mountPoint}`
-  return {
-    root,
-    seenByTarget: mountPoint,
-    within: ['nsenter', '-t', String(pid), '-m', '--'],
-    space: () => spaceOf(root, dataDir),
+  return new HeldFileSystem({ image, mountPoint, runDir: options.runDir, log }).opened()
+}
+
+/**
+ * The mount in its holder's namespace. Where the holder died there is another: the kernel gives it the same mount, if the
+ * target daemon still has that, and replays the journal if nobody has.
+ */
+class HeldFileSystem implements VolumeFileSystem {
+  private readonly options: Parameters<typeof ensureHolder>[0]
+  private holder: ProcessMark | null = null
+  private mounting: Promise<ProcessMark> | null = null
+
+  constructor(options: Parameters<typeof ensureHolder>[0]) {
+    this.options = options
+  }
+
+  async opened(): Promise<this> {
+    await this.held()
+    return this
+  }
+
+  get seenByTarget(): string {
+    return this.options.mountPoint
+  }
+
+  async root(): Promise<string> {
+    return `/proc/${(await this.held()).pid}/root${this.options.mountPoint}`
+  }
+
+  async within(): Promise<readonly string[]> {
+    return ['nsenter', '-t', String((await this.held()).pid), '-m', '--']
+  }
+
+  async space() {
+    return spaceOf(await this.root(), path.dirname(this.options.image))
+  }
+
+  private async held(): Promise<ProcessMark> {
+    if (isAlive(this.holder)) return this.holder
+    this.mounting ??= ensureHolder(this.options).finally(() => (this.mounting = null))
+    this.holder = await this.mounting
+    return this.holder
   }
 }
 
@@ -106,13 +154,13 @@ async function ensureHolder(options: {
   mountPoint: string
   runDir: string
   log: Log
-}): Promise<number> {
-  const { image, mountPoint, runDir } = options
+}): Promise<ProcessMark> {
+  const { image, mountPoint, runDir, log } = options
   const file = path.join(runDir, 'holder.pid')
   const living = await readPidFile(file)
   const ready = path.join(runDir, 'mounted')
   if (isAlive(living)) {
-    if (await exists(ready)) return living.pid
+    if (await exists(ready)) return living
     await endProcess(living, 0)
   }
   await rm(ready, { force: true })
@@ -128,12 +176,12 @@ async function ensureHolder(options: {
     stdio: ['ignore', 'ignore', 'pipe'],
     cwd: '/',
   })
-  if (child.pid !== undefined) await writePidFile(file, child.pid)
+  const mark = child.pid === undefined ? null : await writePidFile(file, child.pid)
   let said = ''
   child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString('utf8').slice(0, 2000)))
   const endsAt = performance.now() + mountMs
   while (!(await exists(ready))) {
-    if (child.exitCode !== null || performance.now() > endsAt)
+    if (mark === null || child.exitCode !== null || performance.now() > endsAt)
       throw new MalleeError({
         code: 'NoVolumeFileSystem',
         publicMessage: `The file system of the volumes could not be mounted: ${said.trim().slice(-300)}`,
@@ -142,7 +190,8 @@ async function ensureHolder(options: {
   }
   child.stderr!.destroy()
   child.unref()
-  return child.pid!
+  log.info({ pid: child.pid }, 'the file system of the volumes is mounted')
+  return mark!
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -83,7 +83,7 @@ export function walrusStore(options: { url: string; identity: () => AgentIdentit
     },
     async list(prefix) {
       const keys: string[] = []
-      for (let token: string | null = null; ; ) {
+      for (let token: string | null = null; ;) {
         const query = new URLSearchParams({ 'list-type': '2', prefix })
         if (token !== null) query.set('continuation-token', token)
         const { status, bytes } = await call('GET', `/${snapshotBucket}?${query.toString()}`)

@@ -131,7 +131,10 @@ export class SnapshotKeeper {
       } catch (error) {
         if (this.stopping.signal.aborted) return
         troubled = true
-        this.deps.log.warn({ snapshotId: item.id, err: error }, 'trouble with a snapshot; will be tried again')
+        this.deps.log.warn(
+          { snapshotId: item.id, err: error },
+          'trouble with a snapshot; will be tried again',
+        )
         if (!item.body.remove)
           this.deps.observe(item, {
             ...nothing,
@@ -187,7 +190,10 @@ export class SnapshotKeeper {
     await this.store().put(key, bytes)
     const index = { bucket: snapshotBucket, key, sha256, sizeBytes: bytes.length }
     await this.setNote(item.id, { taken: true, index, storedBytes })
-    this.deps.log.info({ snapshotId: item.id, blocks: snapshot.blocks.size, storedBytes }, 'snapshot complete')
+    this.deps.log.info(
+      { snapshotId: item.id, blocks: snapshot.blocks.size, storedBytes },
+      'snapshot complete',
+    )
     await this.settle(item)
   }
 

@@ -16,7 +16,10 @@ export class TgtSilent extends MalleeError {
 export class TgtRefused extends MalleeError {
   constructor(request: TgtRequest, code: number) {
     const what = `${request.operation} ${request.mode}`
-    super({ code: 'TargetDaemonRefused', publicMessage: `The target daemon refused ${what}: ${tgtAnswerText(code)}.` })
+    super({
+      code: 'TargetDaemonRefused',
+      publicMessage: `The target daemon refused ${what}: ${tgtAnswerText(code)}.`,
+    })
   }
 }
 

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process'
-import { open, readFile, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { endProcess, errorMessage, isAlive, MalleeError, readPidFile, writePidFile, type Log } from '@mallee/base'
+import {
+  endProcess,
+  errorMessage,
+  isAlive,
+  MalleeError,
+  readPidFile,
+  readProcessMark,
+  writePidFile,
+  type Log,
+  type ProcessMark,
+} from '@mallee/base'
+import { findDaemons, isTgtd } from './find-daemons.ts'
 import { TgtClient, TgtSilent } from './tgt-client.ts'
 
 const startMs = 10_000
@@ -19,7 +30,7 @@ export class TgtDaemon {
   private readonly options: {
     readonly runDir: string
     readonly listen: { readonly host: string; readonly port: number }
-    readonly within: () => readonly string[]
+    readonly within: () => Promise<readonly string[]>
     readonly log: Log
   }
   readonly client: TgtClient
@@ -36,8 +47,7 @@ export class TgtDaemon {
 
   /** Resolves when a daemon answers; whether it was started anew. */
   async ensure(): Promise<{ started: boolean }> {
-    const mark = await readPidFile(this.pidFile)
-    if (isAlive(mark) && (await isTgtd(mark.pid))) {
+    if (await this.living()) {
       try {
         await this.client.call({ mode: 'system', operation: 'show' })
         this.silences = 0
@@ -45,7 +55,10 @@ export class TgtDaemon {
       } catch (error) {
         if (!(error instanceof TgtSilent)) throw error
         this.silences += 1
-        this.options.log.warn({ reason: errorMessage(error), times: this.silences }, 'the target daemon is silent')
+        this.options.log.warn(
+          { reason: errorMessage(error), times: this.silences },
+          'the target daemon is silent',
+        )
         if (this.silences < silencesBeforeKill) throw error
         await this.kill()
       }
@@ -57,25 +70,36 @@ export class TgtDaemon {
 
   /** Ends it at once; it does not end by being asked while it has targets. */
   async kill(): Promise<void> {
-    const mark = await readPidFile(this.pidFile)
-    if (isAlive(mark) && (await isTgtd(mark.pid))) {
-      process.kill(mark.pid, 'SIGKILL')
-      await endProcess(mark, 0)
-    }
+    await endProcess(await this.living(), 0)
     await rm(this.pidFile, { force: true })
+  }
+
+  /** The one that we noted, or one that we started and did not get to note. */
+  private async living(): Promise<ProcessMark | null> {
+    const noted = await readPidFile(this.pidFile)
+    if (isAlive(noted) && (await isTgtd(noted.pid))) return noted
+    const [found, ...more] = await findDaemons(this.socketPrefix)
+    for (const pid of more) await endProcess(readProcessMark(pid), 0)
+    if (found === undefined) return null
+    this.options.log.warn({ pid: found }, 'a target daemon of ours was not noted')
+    return writePidFile(this.pidFile, found)
+  }
+
+  private get socketPrefix(): string {
+    return path.join(this.options.runDir, 'tgt')
   }
 
   private async start(): Promise<void> {
     const { runDir, listen, within, log } = this.options
     await rm(path.join(runDir, `tgt.${control}`), { force: true })
     await rm(path.join(runDir, `tgt.${control}.lock`), { force: true })
-    const [file, ...before] = [...within(), '/usr/sbin/tgtd']
+    const [file, ...before] = [...(await within()), '/usr/sbin/tgtd']
     const args = [...before, '-f', '-C', control, '--iscsi', `portal=${listen.host}:${listen.port}`]
     const output = await open(path.join(runDir, 'tgtd.log'), 'w', 0o640)
     const child = spawn(file!, args, {
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
-      env: { ...process.env, TGT_IPC_SOCKET: path.join(runDir, 'tgt') },
+      env: { ...process.env, TGT_IPC_SOCKET: this.socketPrefix },
       cwd: '/',
     })
     await output.close()
@@ -106,9 +130,4 @@ function notStarted(why: string | null): MalleeError {
     publicMessage: `The target daemon could not be started: ${what}.`,
     retryable: true,
   })
-}
-
-async function isTgtd(pid: number): Promise<boolean> {
-  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-  return text.includes('/usr/sbin/tgtd')
 }

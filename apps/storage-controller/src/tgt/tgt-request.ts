@@ -27,7 +27,8 @@ const driver = 'iscsi'
 export function encodeTgtRequest(request: TgtRequest): Buffer {
   const text = Object.entries(request.parameters ?? {})
     .map(([name, value]) => {
-      if (/[,\0\n]/.test(value)) throw new RangeError(`tgt cannot be told a ${name} with a comma, newline or zero`)
+      if (/[,\0\n]/.test(value))
+        throw new RangeError(`tgt cannot be told a ${name} with a comma, newline or zero`)
       return `${name}=${value}`
     })
     .join(',')
