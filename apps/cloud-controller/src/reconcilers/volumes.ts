@@ -6,7 +6,7 @@ import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import { getSnapshot } from '../store/snapshot-store.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
-import type { VolumeTable } from '../store/tables.ts'
+import type { VolumeAttachmentTable, VolumeTable } from '../store/tables.ts'
 import {
   attachmentOfVolume,
   completeModification,
@@ -114,15 +114,23 @@ async function followGrowth(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable)
   const modification = await getModification(tx.db, volume.id)
   if (modification?.state !== 'modifying') return
   const wanted = modification.target_size * GiB
-  if ((volume.observed_size_bytes ?? 0) < wanted || !(await guestKnows(tx.db, volume, wanted))) return
+  if ((volume.observed_size_bytes ?? 0) < wanted) return
+  const attachment = await attachmentOfVolume(tx.db, volume.id)
+  if (attachment && !(await guestKnows(tx.db, attachment, wanted))) {
+    tx.afterCommit(() => ctx.wakes.instance(attachment.instance_id)) // its item is to say how large it is now
+    return
+  }
   await completeModification(tx, volume.id, ctx.clock.now())
 }
 
-async function guestKnows(db: Reader, volume: VolumeTable, sizeBytes: number): Promise<boolean> {
-  const attachment = await attachmentOfVolume(db, volume.id)
-  const instance = attachment && (await getInstance(db, attachment.instance_id))
+async function guestKnows(
+  db: Reader,
+  attachment: VolumeAttachmentTable,
+  sizeBytes: number,
+): Promise<boolean> {
+  const instance = await getInstance(db, attachment.instance_id)
   const domain = instance && (await currentDomain(db, instance))
-  if (!attachment || domain?.observed_state !== 'running') return true
+  if (domain?.observed_state !== 'running') return true
   const all = JSON.parse(domain.volumes ?? '[]') as AttachedFacts[]
   const facts = all.find(({ attachmentId }) => attachmentId.startsWith(`${attachment.id}.`))
   return (facts?.sizeBytes ?? sizeBytes) >= sizeBytes

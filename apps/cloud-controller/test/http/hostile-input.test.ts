@@ -64,6 +64,10 @@ test('descriptions and templates have an end', async () => {
       Description: long,
     }),
   ).toBe('InvalidParameterValue')
+  const [volume, snapshot] = ['vol-0123456789abcdef0', 'snap-0123456789abcdef0']
+  expect(await code('CreateSnapshot', { VolumeId: volume, Description: long })).toBe('InvalidParameterValue')
+  const copy = { SourceRegion: 'us-east-1', SourceSnapshotId: snapshot }
+  expect(await code('CopySnapshot', { ...copy, Description: long })).toBe('InvalidParameterValue')
   const report = { 'InstanceId.1': id, Status: 'impaired', 'ReasonCode.1': 'other' }
   expect(await code('ReportInstanceStatus', { ...report, Description: 'D'.repeat(6000) })).toBe(
     'InvalidParameterValue',
@@ -72,6 +76,34 @@ test('descriptions and templates have an end', async () => {
   expect(
     await code('CreateLaunchTemplate', { LaunchTemplateName: 'fat', 'LaunchTemplateData.UserData': fat }),
   ).toBe('InvalidParameterValue')
+})
+
+test('sizes, ceilings and devices of volumes are what they can be', async () => {
+  const zone = { AvailabilityZone: 'us-east-1a' }
+  for (const size of [-1, 0, 16_385, 2 ** 31, 2 ** 53, '1e3', '0x10', 'NaN'])
+    expect(await code('CreateVolume', { ...zone, Size: size }), String(size)).toBe('InvalidParameterValue')
+  for (const iops of [-1, 0, 2 ** 31 - 1])
+    expect(await code('CreateVolume', { ...zone, Size: 10, VolumeType: 'io2', Iops: iops })).toBe(
+      'InvalidParameterValue',
+    )
+  for (const type of ['__proto__', 'constructor', 'toString', ''])
+    expect(await code('CreateVolume', { ...zone, Size: 1, VolumeType: type }), type).toBe(
+      'InvalidParameterValue',
+    )
+  const launch = { ImageId: 'ami-0123456789abcdef0', MinCount: 1, MaxCount: 1 }
+  for (const device of ['/dev/sdf"/>', '../sdf', '/dev/sd', '/dev/sdabc', 'D'.repeat(5000), '']) {
+    const mapping = { 'BlockDeviceMapping.1.DeviceName': device, 'BlockDeviceMapping.1.Ebs.VolumeSize': 1 }
+    expect(await code('RunInstances', { ...launch, ...mapping }), device).toBe('InvalidParameterValue')
+  }
+  const letters = [...'abcdefghijklmnopqrstuvwxyz']
+  const devices = ['b', 'c'].flatMap((first) => letters.map((second) => `/dev/sd${first}${second}`))
+  const many = devices.slice(0, 29).flatMap((device, index) => [
+    [`BlockDeviceMapping.${index + 1}.DeviceName`, device],
+    [`BlockDeviceMapping.${index + 1}.Ebs.VolumeSize`, 1],
+  ])
+  expect(await code('RunInstances', { ...launch, ...Object.fromEntries(many) })).toBe(
+    'InvalidBlockDeviceMapping',
+  )
 })
 
 test('what belongs to another spelling is refused and not dropped', async () => {

@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { digestOf, silentLog, systemClock } from '@mallee/base'
+import type { AttachedFacts, DomainFacts } from '@mallee/agent-contract'
+import { Ledger } from '@mallee/agent-kit'
+import { DomainKeeper } from './domain-keeper.ts'
+import { openSimulatedHypervisor } from './drivers/hypervisor/simulated/driver.ts'
+import { passing } from './node-error.ts'
+
+let dir: string
+let keeper: DomainKeeper
+let said: DomainFacts[]
+let later: (() => void)[]
+let look: () => Promise<AttachedFacts[] | undefined>
+
+beforeEach(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), 'mallee-domain-keeper-'))
+  ;[said, later] = [[], []]
+  const hypervisor = await openSimulatedHypervisor({ dir, vcpus: 1, memoryMiB: 1 })
+  await hypervisor.start('<domain><name>i-1</name></domain>')
+  const ledger = await Ledger.open({ dir: path.join(dir, 'ledger'), privateKey: 'key', log: silentLog })
+  const body = { instanceId: 'i-1', incarnation: 1, intent: 'run', rebootCount: 0, volumes: [] }
+  const item = { kind: 'domain', id: 'i-1/1', generation: 2, digest: digestOf(body), body }
+  await ledger.accept({ revision: 1, pollSeconds: 1, index: [item], bodies: [item] } as never)
+  await ledger.setNote('domain i-1/1', { startIntentAtMs: 1, startedAtMs: 1, rebootCount: 0 })
+  keeper = new DomainKeeper({
+    ...{ ledger, hypervisor, log: silentLog, accelerator: () => null },
+    ...{ network: {} as never, preparer: {} as never },
+    volumes: { look: () => look(), isUnsettled: () => false },
+    clock: {
+      ...systemClock,
+      after: (_delayMs, callback) => {
+        later.push(callback)
+        return () => {}
+      },
+    },
+    observe: (_item, facts) => void said.push(facts),
+  })
+})
+afterEach(async () => {
+  await keeper.stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+test('a guest whose volumes cannot be looked at is not said to have none; it is looked at again', async () => {
+  look = () => Promise.reject(passing('LibvirtAway', 'libvirtd: away'))
+  keeper.refresh('i-1')
+  await vi.waitFor(() => expect(later).toHaveLength(1), { timeout: 20_000 })
+  expect(said).toEqual([])
+  const held = { attachmentId: 'a.1', state: 'detaching' as const, message: null, sizeBytes: 1 }
+  look = () => Promise.resolve([held])
+  later[0]!()
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 20_000 })
+  expect(said[0]).toMatchObject({ state: 'running', volumes: [held] })
+})
+
+test('a guest that has no volumes says nothing of any', async () => {
+  look = () => Promise.resolve(undefined)
+  keeper.refresh('i-1')
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 20_000 })
+  expect(said[0]).not.toHaveProperty('volumes')
+})
