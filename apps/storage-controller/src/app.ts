@@ -17,7 +17,7 @@ import { FileDriver } from './drivers/file-driver.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
 import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
 import { LocalIndexes } from './snapshots/local-indexes.ts'
-import { walrusStore, type ObjectStore } from './snapshots/object-store.ts'
+import { walrusStore } from './snapshots/object-store.ts'
 import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 import { storageInventory } from './storage-inventory.ts'
 import { TgtDaemon } from './tgt/tgt-daemon.ts'
@@ -48,7 +48,10 @@ export async function startStorageController(
   const { client, exports, inventory, loop, snapshots, volumes } = parts
   await snapshots.open()
   const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
-  void keepCertificate({ identity, client, dir: config.dir, log, signal: stopping.signal })
+  void keepCertificate({
+    ...{ identity, client, dir: config.dir, log, signal: stopping.signal },
+    onRenewed: (renewed) => parts.store?.renewed(renewed),
+  })
   parts.refresh() // the ledger answers before the cloud does
   loop.start()
   const health = config.health ? await serveHealth(config.health, parts.fingerprint, log) : null
@@ -79,8 +82,7 @@ async function openParts(of: {
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
   const driver = await FileDriver.open(files)
   const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
-  const store: ObjectStore | null =
-    config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity: () => identity })
+  const store = config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity })
   const { host, port, advertise } = config.portal
   const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }

@@ -71,7 +71,7 @@ async function strayObjects({ agentId, store, snapshots, ledger }: Parts): Promi
 }
 
 async function remove(parts: Parts, kind: string, id: string): Promise<void> {
-  const { driver, exports, ledger, snapshots, store, agentId } = parts
+  const { driver, exports, ledger, snapshots, agentId } = parts
   switch (kind) {
     case 'volume-file':
       if (!volumeIdForm.test(id) || ledger.get('volume', id)) throw notRemovable(kind, id)
@@ -88,10 +88,19 @@ async function remove(parts: Parts, kind: string, id: string): Promise<void> {
       // An upload that is under way has blocks that no list names yet.
       if (!id.startsWith(`${agentId}/`) || snapshots.isUsed(id) || snapshots.isBusy)
         throw notRemovable(kind, id)
-      return store?.remove(id)
+      return removeObject(parts, id)
     default:
       throw notRemovable(kind, id)
   }
+}
+
+/** With a list goes what only it used. */
+async function removeObject({ snapshots, store, ledger }: Parts, key: string): Promise<void> {
+  const [, , kind, snapshotId] = key.split('/')
+  if (kind !== 'indexes' || snapshotId === undefined || !snapshotIdForm.test(snapshotId))
+    return store?.remove(key)
+  if (ledger.get('snapshot', snapshotId)) throw notRemovable('snapshot-object', key)
+  return snapshots.removeStray(snapshotId, key)
 }
 
 function notRemovable(kind: string, id: string): MalleeError {

@@ -4,20 +4,25 @@
  */
 export class BlockReferences {
   private readonly counts = new Map<string, number>()
+  private readonly counted = new Set<string>()
 
   has(key: string): boolean {
     return this.counts.has(key)
   }
 
-  add(keys: Iterable<string>): void {
+  /** Counts a snapshot's keys; once, however often it is said: its blocks never change. */
+  add(snapshotId: string, keys: Iterable<string>): void {
+    if (this.counted.has(snapshotId)) return
+    this.counted.add(snapshotId)
     for (const key of keys) this.counts.set(key, (this.counts.get(key) ?? 0) + 1)
   }
 
   /** Answers the keys that nobody uses any more. */
-  drop(keys: Iterable<string>): string[] {
+  drop(snapshotId: string, keys: Iterable<string>): string[] {
+    const own = this.counted.delete(snapshotId) ? 1 : 0
     const unused: string[] = []
     for (const key of keys) {
-      const left = (this.counts.get(key) ?? 0) - 1
+      const left = (this.counts.get(key) ?? 0) - own
       if (left > 0) this.counts.set(key, left)
       else {
         this.counts.delete(key)

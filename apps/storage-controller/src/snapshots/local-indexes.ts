@@ -31,8 +31,13 @@ export class LocalIndexes {
 
   async write(snapshotId: string, snapshot: SnapshotBlocks): Promise<{ bytes: Buffer; sha256: string }> {
     const encoded = await encodeIndex(snapshot)
-    await writeAtomically(this.file(snapshotId), encoded.bytes)
+    await this.writeBytes(snapshotId, encoded.bytes)
     return encoded
+  }
+
+  /** A list as it lies in walrus. */
+  writeBytes(snapshotId: string, bytes: Buffer): Promise<void> {
+    return writeAtomically(this.file(snapshotId), bytes)
   }
 
   async remove(snapshotId: string): Promise<void> {

@@ -21,20 +21,14 @@ export interface ObjectStore {
   close(): Promise<void>
 }
 
+export interface WalrusStore extends ObjectStore {
+  /** Shows a renewed certificate from the next connection on. */
+  renewed(identity: AgentIdentity): void
+}
+
 /** Walrus, with the storage controller's certificate: it lets storage controllers into that one bucket. */
-export function walrusStore(options: { url: string; identity: () => AgentIdentity }): ObjectStore {
-  const identity = options.identity()
-  const dispatcher = new Agent({
-    connect: {
-      ca: identity.authority,
-      cert: identity.certificate,
-      key: identity.key,
-      servername: walrusServerName,
-    },
-    connections: 8,
-    headersTimeout: headersMs,
-    bodyTimeout: headersMs,
-  })
+export function walrusStore(options: { url: string; identity: AgentIdentity }): WalrusStore {
+  let dispatcher = dispatcherFor(options.identity)
   const call = async (
     method: 'GET' | 'PUT' | 'DELETE',
     path: string,
@@ -94,8 +88,27 @@ export function walrusStore(options: { url: string; identity: () => AgentIdentit
         if (token === null) return keys
       }
     },
+    renewed(identity) {
+      const old = dispatcher
+      dispatcher = dispatcherFor(identity)
+      void old.close()
+    },
     close: () => dispatcher.destroy(),
   }
+}
+
+function dispatcherFor(identity: AgentIdentity): Agent {
+  return new Agent({
+    connect: {
+      ca: identity.authority,
+      cert: identity.certificate,
+      key: identity.key,
+      servername: walrusServerName,
+    },
+    connections: 8,
+    headersTimeout: headersMs,
+    bodyTimeout: headersMs,
+  })
 }
 
 /** Our own keys hold nothing that XML would have to escape. */

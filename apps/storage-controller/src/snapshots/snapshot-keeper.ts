@@ -2,7 +2,7 @@ import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
-import { BlockReferences, blockKeys } from './block-references.ts'
+import { CountedIndexes } from './counted-indexes.ts'
 import type { LocalIndexes } from './local-indexes.ts'
 import { snapshotBucket, type ObjectStore } from './object-store.ts'
 import { decodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
@@ -44,7 +44,9 @@ export class SnapshotKeeper {
     readonly log: Log
     readonly observe: (item: Item, facts: SnapshotFacts) => void
   }
-  private readonly references = new BlockReferences()
+  private readonly indexes: CountedIndexes
+  /** Nothing is remembered of an earlier life, though there may have been one. */
+  private isNew = false
   private running: Promise<void> | null = null
   private taking: Promise<void> = Promise.resolve()
   private again = false
@@ -53,20 +55,23 @@ export class SnapshotKeeper {
 
   constructor(deps: SnapshotKeeper['deps']) {
     this.deps = deps
+    this.indexes = new CountedIndexes(deps.indexes, deps.log)
   }
 
   /** Counts what is stored; before anything is taken or removed. */
   async open(): Promise<void> {
-    for (const id of await this.deps.indexes.list()) {
-      const snapshot = await this.deps.indexes.read(id)
-      if (snapshot) this.references.add(blockKeys(snapshot.prefix, snapshot.blocks.values()))
-    }
+    const { ledger } = this.deps
+    await this.indexes.open()
+    this.isNew = ledger.revision === 0 && ledger.noteNames('snapshot ').length === 0
+    for (const { id } of ledger.list('snapshot'))
+      if (this.note(id).index && !(await this.indexes.has(id))) this.indexes.miss(id)
   }
 
   refresh(): void {
     if (this.stopping.signal.aborted) return
+    this.doubt()
     // Taken at once, whatever is on its way to walrus.
-    this.taking = this.taking.then(() => this.takeAll()).catch(() => {})
+    this.take()
     if (this.running) {
       this.again = true
       return
@@ -92,7 +97,13 @@ export class SnapshotKeeper {
 
   /** Of this controller's, whether any snapshot uses the object. */
   isUsed(key: string): boolean {
-    return this.references.has(key)
+    return this.indexes.isUsed(key)
+  }
+
+  /** What is left of a snapshot that no item names: its list, and with that what only it used. */
+  async removeStray(snapshotId: string, indexKey: string): Promise<void> {
+    await this.store().remove(indexKey)
+    await this.dropBlocks(snapshotId)
   }
 
   /** Whether blocks may be on their way that no list names yet. */
@@ -100,11 +111,37 @@ export class SnapshotKeeper {
     return this.running !== null
   }
 
+  /**
+   * After a start without any memory (a restored backup), a snapshot of the first set may have been taken long ago; taken
+   * again it would hold another moment, and overwrite what walrus has. Walrus is asked first.
+   */
+  private doubt(): void {
+    const { ledger, store } = this.deps
+    if (!this.isNew || ledger.revision === 0) return
+    this.isNew = false
+    if (store) for (const { id } of ledger.list('snapshot')) this.indexes.miss(id)
+  }
+
+  private async recoverAll(): Promise<void> {
+    for (const item of this.deps.ledger.list('snapshot')) {
+      if (!this.indexes.isLacking(item.id)) continue
+      const index = await this.indexes.recover(item.id, this.indexKeyOf(item), this.store())
+      if (index && !this.note(item.id).index) await this.setNote(item.id, { taken: true, index })
+    }
+  }
+
+  /** One after the other: two at once would make one file. */
+  private take(): Promise<void> {
+    this.taking = this.taking.then(() => this.takeAll()).catch(() => {})
+    return this.taking
+  }
+
   private async takeAll(): Promise<void> {
     for (const item of this.deps.ledger.list('snapshot')) {
       if (this.stopping.signal.aborted) return
       const { remove, copyOf, volumeId } = item.body
       if (remove || copyOf || this.note(item.id).taken || this.note(item.id).failure !== undefined) continue
+      if (this.indexes.isLacking(item.id)) continue
       try {
         if ((await this.deps.driver.volumeSize(volumeId)) === null) {
           await this.fail(item, `The volume ${volumeId} is not here.`)
@@ -123,7 +160,13 @@ export class SnapshotKeeper {
   }
 
   private async work(): Promise<void> {
-    let troubled = false
+    let troubled = await this.recoverAll().then(
+      () => false,
+      (error: unknown) => {
+        this.deps.log.warn({ reason: errorMessage(error) }, 'lists of snapshots are not here yet')
+        return true
+      },
+    )
     for (const item of this.deps.ledger.list('snapshot')) {
       if (this.stopping.signal.aborted) return
       try {
@@ -160,16 +203,22 @@ export class SnapshotKeeper {
       })
     }
     if (item.body.copyOf) return this.copy(item, item.body.copyOf)
-    if (!note.taken) return
+    if (!note.taken) {
+      await this.take()
+      if (!this.note(item.id).taken && this.note(item.id).failure === undefined) throw notTaken()
+      return this.settle(item)
+    }
     await this.upload(item)
   }
 
   private async upload(item: Item): Promise<void> {
     const { driver } = this.deps
+    if (!(await driver.hasSnapshot(item.id)))
+      return this.fail(item, 'What was kept of the volume for the snapshot is lost.')
     const { snapshot, storedBytes } = await uploadSnapshot({
       driver,
       store: this.store(),
-      references: this.references,
+      references: this.indexes.references,
       snapshotId: item.id,
       volumeBytes: item.body.sizeBytes,
       prefix: this.prefixOf(item),
@@ -184,9 +233,8 @@ export class SnapshotKeeper {
 
   /** Its blocks are there: now the list, and then the word. */
   private async complete(item: Item, snapshot: SnapshotBlocks, storedBytes: number): Promise<void> {
-    const { bytes, sha256 } = await this.deps.indexes.write(item.id, snapshot)
-    this.references.add(blockKeys(snapshot.prefix, snapshot.blocks.values()))
-    const key = `${this.deps.agentId}/${item.body.accountId}/indexes/${item.id}`
+    const { bytes, sha256 } = await this.indexes.keep(item.id, snapshot)
+    const key = this.indexKeyOf(item)
     await this.store().put(key, bytes)
     const index = { bucket: snapshotBucket, key, sha256, sizeBytes: bytes.length }
     await this.setNote(item.id, { taken: true, index, storedBytes })
@@ -208,7 +256,7 @@ export class SnapshotKeeper {
     if (original.prefix !== prefix) {
       for (const digest of new Set(original.blocks.values())) {
         this.stopping.signal.throwIfAborted()
-        if (this.references.has(`${prefix}/${digest}`)) continue
+        if (this.indexes.references.has(`${prefix}/${digest}`)) continue
         const block = await store.get(`${original.prefix}/${digest}`, source.bucket)
         if (!block) return this.fail(item, 'A block of the snapshot that it is a copy of is not in walrus.')
         await store.put(`${prefix}/${digest}`, block)
@@ -219,25 +267,29 @@ export class SnapshotKeeper {
   }
 
   private async remove(item: Item): Promise<void> {
-    const { driver, indexes } = this.deps
+    const { driver, store } = this.deps
     await driver.removeSnapshot(item.id)
-    const snapshot = await indexes.read(item.id)
-    if (snapshot) {
-      const store = this.store()
-      await store.remove(`${this.deps.agentId}/${item.body.accountId}/indexes/${item.id}`)
-      // Off the list before the blocks: what dies here leaves blocks that nobody uses, and the inventory finds them.
-      await indexes.remove(item.id)
-      const keys = blockKeys(snapshot.prefix, snapshot.blocks.values())
-      for (const key of this.references.drop(keys)) await store.remove(key)
-    }
+    if (this.indexes.isLacking(item.id)) throw notCounted()
+    if (await this.indexes.has(item.id)) {
+      await this.store().remove(this.indexKeyOf(item))
+      await this.dropBlocks(item.id)
+    } else if (store && this.note(item.id).index) await store.remove(this.indexKeyOf(item))
     await this.setNote(item.id, {})
     this.deps.log.info({ snapshotId: item.id }, 'snapshot removed')
     this.deps.observe(item, { ...nothing, state: 'gone' })
   }
 
+  /** Off the list before the blocks: what dies here leaves blocks that nobody uses, and the inventory finds them. */
+  private async dropBlocks(snapshotId: string): Promise<void> {
+    const snapshot = await this.indexes.read(snapshotId)
+    if (!snapshot) return
+    if (!this.indexes.isWhole) throw notCounted()
+    for (const key of await this.indexes.drop(snapshotId, snapshot)) await this.store().remove(key)
+  }
+
   /** The newest complete snapshot of the volume, or the one that the volume was made of, if its files are here. */
   private async snapshotBefore(item: Item) {
-    const { driver, indexes, ledger } = this.deps
+    const { driver, ledger } = this.deps
     const volume = ledger.get('volume', item.body.volumeId)?.body
     const complete = ledger
       .list('snapshot')
@@ -245,7 +297,7 @@ export class SnapshotKeeper {
       .map(({ id }) => id)
     for (const snapshotId of [...complete.toReversed(), volume?.source?.snapshotId ?? '']) {
       if (snapshotId === '' || !(await driver.hasSnapshot(snapshotId))) continue
-      const list = await indexes.read(snapshotId)
+      const list = await this.indexes.read(snapshotId)
       if (list && list.prefix === this.prefixOf(item)) return { snapshotId, list }
     }
     return null
@@ -270,10 +322,17 @@ export class SnapshotKeeper {
     this.deps.observe(item, { ...nothing, state: 'failed', message: failure })
   }
 
+  /** Not of a snapshot whose list is here: were its item to come back, it must not be taken again. */
   private async dropNotes(): Promise<void> {
-    for (const name of this.deps.ledger.noteNames('snapshot '))
-      if (!this.deps.ledger.get('snapshot', name.slice('snapshot '.length)))
-        await this.deps.ledger.setNote(name, undefined)
+    for (const name of this.deps.ledger.noteNames('snapshot ')) {
+      const id = name.slice('snapshot '.length)
+      if (this.deps.ledger.get('snapshot', id) || (await this.indexes.has(id))) continue
+      await this.deps.ledger.setNote(name, undefined)
+    }
+  }
+
+  private indexKeyOf(item: Item): string {
+    return `${this.deps.agentId}/${item.body.accountId}/indexes/${item.id}`
   }
 
   private prefixOf(item: Item): string {
@@ -296,4 +355,20 @@ export class SnapshotKeeper {
   private setNote(id: string, note: SnapshotNote): Promise<void> {
     return this.deps.ledger.setNote(`snapshot ${id}`, note)
   }
+}
+
+function notTaken(): MalleeError {
+  return new MalleeError({
+    code: 'NotTaken',
+    publicMessage: 'The snapshot could not be taken yet.',
+    retryable: true,
+  })
+}
+
+function notCounted(): MalleeError {
+  return new MalleeError({
+    code: 'NotCounted',
+    publicMessage: 'What snapshots use of the stored blocks is not known yet.',
+    retryable: true,
+  })
 }

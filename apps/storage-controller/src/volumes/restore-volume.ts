@@ -1,10 +1,12 @@
 import { MalleeError } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
 import type { BlockDriver } from '../drivers/block-driver.ts'
+import { noRoom, reserveBytes } from './room.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import { blockBytes, decodeBlock, decodeIndex } from '../snapshots/snapshot-index.ts'
 
 const together = 4
+const roomEvery = together * 16
 
 /**
  * A volume out of walrus, block by block, each checked before it is written. It is there under its name when it is whole,
@@ -23,11 +25,14 @@ export async function restoreVolume(options: {
   const bytes = await store.get(index.key, index.bucket)
   if (!bytes) throw missing('The index of the snapshot is not in walrus.')
   const { blocks, prefix } = await decodeIndex(bytes, index.sha256)
+  // Refused before the first byte: filling the disk would take it from the volumes that are in use.
+  await requireRoom(driver, blocks.size * blockBytes)
   const target = await driver.openForRestore(options.volumeId, options.sizeBytes)
   try {
     const entries = [...blocks]
     for (let at = 0; at < entries.length; at += together) {
       signal.throwIfAborted()
+      if (at % roomEvery === 0) await requireRoom(driver, 0) // others write meanwhile
       await Promise.all(
         entries.slice(at, at + together).map(async ([number, digest]) => {
           const stored = await store.get(`${prefix}/${digest}`, index.bucket)
@@ -42,6 +47,11 @@ export async function restoreVolume(options: {
     await target.abandon().catch(() => {}) // the reason counts
     throw error
   }
+}
+
+async function requireRoom(driver: BlockDriver, bytes: number): Promise<void> {
+  const { freeBytes } = await driver.space()
+  if (freeBytes < bytes + reserveBytes) throw noRoom()
 }
 
 function missing(sentence: string): MalleeError {

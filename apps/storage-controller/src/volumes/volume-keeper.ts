@@ -4,6 +4,7 @@ import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import { restoreVolume } from './restore-volume.ts'
+import { noRoom, reserveBytes } from './room.ts'
 
 type Item = DesiredItem<'volume'>
 
@@ -15,8 +16,6 @@ interface VolumeNote {
 }
 
 const againMs = 1_000
-/** With less room than this nothing new is begun: what is there may still have to grow. */
-const reserveBytes = 256 * 1024 * 1024
 
 /** Brings each volume to what its item says: there, as large as it should be, or gone. One worker for each volume. */
 export class VolumeKeeper {
@@ -102,7 +101,7 @@ export class VolumeKeeper {
     const { id, body } = item
     try {
       const { freeBytes } = await driver.space()
-      if (freeBytes < reserveBytes) throw full()
+      if (freeBytes < reserveBytes) throw noRoom()
       const source = body.source
       if (source === null) await driver.createVolume(id, body.sizeBytes, null)
       else if (await driver.hasSnapshot(source.snapshotId))
@@ -112,8 +111,16 @@ export class VolumeKeeper {
       log.info({ volumeId: id, sizeBytes: body.sizeBytes, source: source?.snapshotId ?? null }, 'volume made')
       this.deps.onChange()
     } catch (error) {
-      if (this.stopping.signal.aborted || (error instanceof MalleeError && error.retryable)) throw error
-      const failure = isFull(error) ? full().message : errorMessage(error)
+      if (this.stopping.signal.aborted) throw error
+      const reason = isFull(error) ? noRoom() : error
+      // What is not known to be final may pass: walrus is away, the file system was mounted anew.
+      if (!(reason instanceof MalleeError) || reason.retryable) {
+        const message =
+          reason instanceof MalleeError ? errorMessage(reason) : 'The volume could not be made yet.'
+        this.say(item, 'creating', message)
+        throw error
+      }
+      const failure = errorMessage(reason)
       await driver.removeVolume(id)
       await this.setNote(id, { failure })
       log.error({ volumeId: id, err: error }, 'a volume could not be made')
@@ -174,7 +181,8 @@ export class VolumeKeeper {
   }
 
   private say(item: Item, state: VolumeFacts['state'], message: string | null): void {
-    this.deps.observe(item, { state, message, sizeBytes: item.body.sizeBytes, hydratedPercent: 100 })
+    const hydratedPercent = state === 'creating' ? 0 : 100
+    this.deps.observe(item, { state, message, sizeBytes: item.body.sizeBytes, hydratedPercent })
   }
 
   private later(id: string): void {
@@ -199,11 +207,4 @@ export class VolumeKeeper {
 
 function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? '')
-}
-
-function full(): MalleeError {
-  return new MalleeError({
-    code: 'StorageFull',
-    publicMessage: 'The storage controller has no room for the volume.',
-  })
 }
