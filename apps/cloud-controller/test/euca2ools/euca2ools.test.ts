@@ -71,6 +71,7 @@ describe('on a cloud with something of everything', () => {
 describe('on a cloud with volumes', () => {
   for (const { name, steps } of volumeCommands)
     test(name, async () => {
+      await storage.settle() // which is how it is heard of again
       for (const step of steps) {
         await stored.play(step)
         await storage.settle()
