@@ -10,6 +10,7 @@ const adminsOwn: Readonly<Record<string, readonly string[]>> = {
     'scrubBytesPerSecond',
     'smallObjectBytes',
     'store',
+    'workers',
   ],
 }
 

@@ -1,36 +1,52 @@
 import path from 'node:path'
-import { fastify, type FastifyInstance } from 'fastify'
 import { systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import { obtainIdentity, type AgentIdentity, type Cloud } from '@mallee/agent-kit'
-import { Metrics, SharedListener, startHealthServer, type Readiness, type Service } from '@mallee/service-kit'
+import {
+  Metrics,
+  startHealthServer,
+  type DoorTls,
+  type FiguresSource,
+  type Readiness,
+  type Service,
+} from '@mallee/service-kit'
 import { Background } from './background.ts'
 import { WalrusAgent } from './agent/walrus-agent.ts'
-import type { WalrusConfig } from './config.ts'
+import { workerCount, type WalrusConfig } from './config.ts'
 import type { BlobKeeper } from './drivers/blob-keeper.ts'
+import type { FolderClaim } from './drivers/folder-claim.ts'
 import type { MasterKeys } from './encryption/master-keys.ts'
-import { S3Door } from './http/s3-door.ts'
+import { closeGraceMs, openDoor, type DoorDependencies } from './http/open-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
+import { isBlob } from './index/blob-rows.ts'
 import type { Index } from './index/tables.ts'
 import { walrusReadiness } from './metrics/walrus-figures.ts'
-import { createHttpServer } from './listener.ts'
+import type { ObjectSource } from './objects/open-object.ts'
 import { openStorage, type StorageDependencies } from './open-storage.ts'
+import { LateOthers } from './workers/late-others.ts'
+import { WorkerGroup } from './workers/worker-group.ts'
 
 export { walrusSchema, type WalrusConfig } from './config.ts'
 
 export { registerWalrusGauges, walrusFigures } from './metrics/walrus-figures.ts'
 
-/** Longest wait for downloads and uploads under way when walrus stops. */
-const closeGraceMs = 5_000
+/** The port, and whoever serves what comes there. */
+export interface Serving {
+  listen(options: WalrusConfig['listen']): Promise<string>
+  useTls(tls: DoorTls): void
+  /** Answers under way are finished, for at most `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
 
-/** Walrus without its socket: a door that can be injected into, and its agent. */
+/** Walrus without its socket, and its agent. */
 export interface Walrus {
-  readonly door: FastifyInstance
-  readonly listener: SharedListener
+  readonly listener: Serving
   readonly index: Index
   readonly blobs: BlobKeeper
   readonly masterKeys: MasterKeys
   readonly background: Background
-  readonly metrics: Metrics
+  readonly metrics: FiguresSource
+  /** Where there are workers, their processes by number. */
+  workerPids(): ReadonlyMap<number, number>
   /** What stands in the way of serving. */
   ready(): Promise<Readiness>
   /** Becomes an agent: by the identity it has, or by waiting for its join token. */
@@ -47,7 +63,9 @@ export interface WalrusDependencies extends StorageDependencies {
 export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies): Promise<Walrus> {
   const { log } = deps
   const clock = deps.clock ?? systemClock
-  const { index, blobs, masterKeys, figures, giveUpFolder } = await openStorage(config, deps, clock)
+  const others = workerCount(config) > 1 ? new LateOthers() : undefined
+  const storage = await openStorage(config, { ...deps, ...(others ? { others } : {}) }, clock)
+  const { index, blobs, masterKeys, figures, claim } = storage
   const keys = new AccessKeys()
   const source = { index, blobs, masterKeys }
   const background = new Background({
@@ -57,33 +75,26 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   })
   let agent: WalrusAgent | null = null
   const images = () => agent?.images() ?? []
-  const s3 = new S3Door({
-    ...source,
-    keys,
-    nodeReads: { ...source, log, images },
-    region: config.region,
-    modernBuckets: config.modernBuckets ?? false,
-    webhooks: new Set(Object.keys(config.webhooks ?? {})),
-    wakeEvents: () => background.events.wake(),
-    accessLog: background.accessLog,
-    clock,
-    random: systemRandom,
-    log,
-    figures,
-  })
-  const { door, listener } = await openDoor(s3, keys)
+  const about = { ...{ config, source, clock, log }, wakeEvents: () => background.events.wake() }
+  const group = others ? startGroup(others, claim, about) : null
+  const { accessLog } = background
+  const listener: Serving = group ?? (await servingHere({ ...about, keys, images, figures, accessLog }))
   const stopping = new AbortController()
   background.start()
 
+  const { metrics } = figures
   return {
-    door,
     listener,
     index,
     blobs,
     masterKeys,
     background,
-    metrics: figures.metrics,
-    ready: () => walrusReadiness({ index, keys }),
+    metrics: group?.figuresWith(metrics) ?? metrics,
+    workerPids: () => group?.pids() ?? new Map(),
+    ready: async () => ({
+      ...(await walrusReadiness({ index, keys })),
+      ...(group ? { workers: group.problem() } : {}),
+    }),
     async join() {
       const identity = await obtainIdentity(config, { log, clock, signal: stopping.signal })
       if (!identity) return
@@ -94,6 +105,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
         identity,
         ...source,
         keys,
+        spread: async (beliefs) => group?.believe(beliefs),
         clock,
         log,
         onRenewed: (renewed) => listener.useTls(tlsOf(renewed)),
@@ -105,12 +117,11 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       // No new requests, then the agent, then the index: whatever was answered is committed by now.
       stopping.abort()
       await listener.close(closeGraceMs)
-      await door.close()
       await background.stop()
       await agent?.stop()
       await blobs.settled()
       await index.close()
-      await giveUpFolder()
+      await claim.giveUp()
     },
   }
 }
@@ -121,32 +132,39 @@ const tlsOf = (identity: AgentIdentity) => ({
   ca: identity.authority,
 })
 
-/** Every request goes to one place, whatever its path: S3's keys are no routes, and its bodies are nobody's to parse. */
-async function openDoor(s3: S3Door, keys: AccessKeys) {
-  let listener: SharedListener | null = null
-  const door = fastify({
-    exposeHeadRoutes: false,
-    rewriteUrl: () => '/',
-    serverFactory: (handler) => {
-      const server = createHttpServer(handler as never)
-      listener = new SharedListener(server)
-      return server as never
-    },
-  }) as unknown as FastifyInstance
-  door.all('/', {
-    onRequest: async (request, reply) => {
-      const known = request.method === 'GET' || request.method === 'HEAD'
-      if (known && request.originalUrl === '/healthz') return reply.send({ healthy: true })
-      if (known && request.originalUrl === '/readyz')
-        return reply.code(keys.known ? 200 : 503).send({ ready: keys.known })
-      return s3.serve(request, reply)
-    },
-    handler: () => {
-      throw new Error('every request is answered before it comes here')
-    },
+/** Workers, of which none runs before they are to listen. */
+function startGroup(
+  others: LateOthers,
+  claim: FolderClaim,
+  about: Pick<DoorDependencies, 'config' | 'source' | 'clock' | 'log' | 'wakeEvents'>,
+): WorkerGroup {
+  const { source, ...more } = about
+  const group = new WorkerGroup({
+    ...{ ...more, claim },
+    count: workerCount(about.config),
+    sweep: (tag) => sweepAfter(source, tag, about.log),
+    forget: (ids) => source.blobs.forget(ids),
   })
-  await door.ready()
-  return { door, listener: listener as unknown as SharedListener }
+  others.become(group)
+  return group
+}
+
+/** One process for everything. */
+async function servingHere(deps: DoorDependencies): Promise<Serving> {
+  const { door, listener } = await openDoor(deps)
+  return {
+    listen: (options) => listener.listen(options),
+    useTls: (tls) => listener.useTls(tls),
+    async close(graceMs) {
+      await listener.close(graceMs)
+      await door.close()
+    },
+  }
+}
+
+async function sweepAfter({ index, blobs }: ObjectSource, tag: string, log: Log): Promise<void> {
+  const swept = await blobs.sweepAfter(tag, (id) => index.read((db) => isBlob(db, id)))
+  if (swept > 0) log.info({ swept }, 'removed what a worker had begun')
 }
 
 /** Runs walrus on its port. It listens before it has joined, and says that it is not ready. */

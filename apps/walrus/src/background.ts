@@ -7,7 +7,8 @@ import type { ObjectSource } from './objects/open-object.ts'
 import { Scrubber } from './scrub/scrubber.ts'
 
 const eventsEveryMs = 30 * secondMs
-const logsEveryMs = 5 * minuteMs
+/** How often access logs are put into their buckets. */
+export const logsEveryMs = 5 * minuteMs
 
 /** A terabyte in a day and a half, at a hundredth of what a disk can read. */
 const scrubBytesPerSecond = 8 * 1024 * 1024

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { storeSchema, type S3StoreConfig } from './drivers/open-driver.ts'
 import { healthListenSchema, type HealthListen } from '@mallee/service-kit'
 
@@ -30,7 +31,12 @@ export interface WalrusConfig {
   readonly smallObjectBytes?: number
   /** How fast all bytes are read again to find damage; 0 turns it off. */
   readonly scrubBytesPerSecond?: number
+  /** Processes that serve S3; `auto`: one for each processor. With 1, which is the default, this very process does. */
+  readonly workers?: number | 'auto'
 }
+
+export const workerCount = ({ workers = 1 }: WalrusConfig): number =>
+  workers === 'auto' ? availableParallelism() : workers
 
 const text = { type: 'string', minLength: 1 }
 
@@ -67,6 +73,7 @@ export const walrusSchema = {
     store: storeSchema,
     smallObjectBytes: { type: 'integer', minimum: 0, maximum: 1_048_576 },
     scrubBytesPerSecond: { type: 'integer', minimum: 0 },
+    workers: { anyOf: [{ type: 'integer', minimum: 1, maximum: 64 }, { const: 'auto' }] },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
 }

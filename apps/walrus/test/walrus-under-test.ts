@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -162,11 +162,12 @@ export class WalrusUnderTest {
     path: string
     headers?: Record<string, string>
     body?: Uint8Array | string
+    agent?: Agent
   }): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const outgoing = httpRequest(
         `${this.url}${options.path}`,
-        { method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false },
+        { method: options.method ?? 'GET', headers: options.headers ?? {}, agent: options.agent ?? false },
         (incoming) => {
           const chunks: Buffer[] = []
           incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -199,6 +200,7 @@ export class WalrusUnderTest {
     as?: AccessKeyItem
     service?: string
     now?: Date
+    agent?: Agent
   }): Promise<Reply> {
     const [rawPath = '/', rawQuery = ''] = options.path.split('?', 2)
     const headers: Record<string, string> = {

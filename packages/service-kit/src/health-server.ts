@@ -22,6 +22,9 @@ export const healthListenSchema = {
 /** What stands in the way by name; all null means ready. */
 export type Readiness = Readonly<Record<string, string | null>>
 
+/** Figures of one process, or of several as one. */
+export type FiguresSource = Pick<Metrics, 'text' | 'contentType'>
+
 export interface HealthServer {
   /** `http://host:port` */
   readonly address: string
@@ -31,7 +34,7 @@ export interface HealthServer {
 /** `/metrics`, `/healthz` and `/readyz` on a port of their own: no names, no secrets, no changes. */
 export async function startHealthServer(options: {
   listen: HealthListen
-  metrics: Metrics
+  metrics: FiguresSource
   ready: () => Promise<Readiness>
   log: Log
 }): Promise<HealthServer> {
@@ -64,7 +67,7 @@ export async function startHealthServer(options: {
 }
 
 async function answer(
-  options: { metrics: Metrics; ready: () => Promise<Readiness> },
+  options: { metrics: FiguresSource; ready: () => Promise<Readiness> },
   url: string,
   method: string,
   response: ServerResponse,

@@ -4,11 +4,12 @@ export { parseConfig, readConfig } from './config.ts'
 export { createSharedPort } from './shared-port.ts'
 export { runService, type Service } from './lifeline.ts'
 export { SharedListener, type DoorTls } from './shared-listener.ts'
-export { Metrics, stopwatch } from './metrics.ts'
+export { countedBy, Metrics, stopwatch, sumOfMetrics, type MetricsSnapshot } from './metrics.ts'
 export {
   healthListenSchema,
   isReadiness,
   startHealthServer,
+  type FiguresSource,
   type HealthListen,
   type HealthServer,
   type Readiness,

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /**
  * The figures of one daemon, as Prometheus reads them. A registry is an argument like any other: two daemons in one
@@ -58,6 +58,11 @@ export class Metrics {
     return this
   }
 
+  /** As another process may be told them. */
+  async snapshot(): Promise<MetricsSnapshot> {
+    return (await this.registry.getMetricsAsJSON()) as unknown as MetricsSnapshot
+  }
+
   text(): Promise<string> {
     return this.registry.metrics()
   }
@@ -65,6 +70,20 @@ export class Metrics {
   get contentType(): string {
     return this.registry.contentType
   }
+}
+
+/** The figures of a process at one moment, as plain data. */
+export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[]
+
+/** Several processes as one: what they count is summed, and of the rest what prom-client says of each figure. */
+export const sumOfMetrics = (snapshots: readonly MetricsSnapshot[]): Promise<string> =>
+  AggregatorRegistry.aggregate(snapshots as unknown as object[]).metrics()
+
+/** What several processes counted, for one that goes on without them. */
+export async function countedBy(snapshots: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
+  const counted = snapshots.map((all) => all.filter(({ type }) => type === 'counter' || type === 'histogram'))
+  const sum = AggregatorRegistry.aggregate(counted as unknown as object[])
+  return (await sum.getMetricsAsJSON()) as unknown as MetricsSnapshot
 }
 
 const prefix = 'mallee_'

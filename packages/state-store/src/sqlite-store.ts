@@ -24,6 +24,8 @@ export async function openSqliteStore<DB>(options: {
   file: string
   migrations: readonly Migration[]
   onCommit?: CommitObserver
+  /** Other processes write too: who waits for one of them goes on serving meanwhile. */
+  shared?: boolean
 }): Promise<StateStore<DB>> {
   mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 })
   const writerHandle = openHandle(options.file)
@@ -31,6 +33,7 @@ export async function openSqliteStore<DB>(options: {
   await sql`begin immediate`.execute(migrator)
   await migrate(migrator, options.migrations)
   await sql`commit`.execute(migrator)
+  if (options.shared) writerHandle.pragma('busy_timeout = 0')
   const kyselyOn = (handle: Database.Database) =>
     new Kysely<DB>({ dialect: new SqliteDialect({ database: cachedStatements(handle) }) })
   const writer = kyselyOn(writerHandle)
@@ -62,6 +65,10 @@ interface Waiting {
 
 /** At most this many transactions share one commit, so that the first of them does not wait long. */
 const maxShared = 64
+
+/** How long another process may keep the writer's lock, and how often it is asked for. */
+const busyMs = 10_000
+const askAgainMs = 1
 
 class SqliteStore<DB> implements StateStore<DB> {
   readonly engine = 'sqlite'
@@ -123,7 +130,7 @@ class SqliteStore<DB> implements StateStore<DB> {
     const wakes: (() => void)[] = []
     const aborts: (() => void)[] = []
     try {
-      await sql`begin immediate`.execute(this.writer)
+      await this.begin()
       for (const entry of batch) answers.push(await this.runOne(entry, wakes, aborts))
       const startedMs = performance.now()
       await sql`commit`.execute(this.writer)
@@ -136,6 +143,20 @@ class SqliteStore<DB> implements StateStore<DB> {
     }
     for (const answer of answers) answer()
     for (const wake of wakes) wake()
+  }
+
+  /** SQLite's own waiting for another process would hold up everything; where it does not wait, this does. */
+  private async begin(): Promise<void> {
+    for (const untilMs = performance.now() + busyMs; ;) {
+      try {
+        await sql`begin immediate`.execute(this.writer)
+        return
+      } catch (error) {
+        const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true
+        if (!busy || performance.now() > untilMs) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs))
+    }
   }
 
   private async runOne(entry: Waiting, wakes: (() => void)[], aborts: (() => void)[]): Promise<() => void> {

@@ -1,7 +1,14 @@
 import { s3Error } from '@mallee/s3-api'
 
 /** First parts of paths at the front door that are not buckets. */
-const reserved: ReadonlySet<string> = new Set(['services', 'latest', 'agent', 'healthz', 'readyz', 'mallee-ebs'])
+const reserved: ReadonlySet<string> = new Set([
+  'services',
+  'latest',
+  'agent',
+  'healthz',
+  'readyz',
+  'mallee-ebs',
+])
 const reservedPrefixes = ['xn--', 'sthree-', 'amzn-s3-demo-']
 const reservedSuffixes = ['-s3alias', '--ols-s3', '.mrap', '--x-s3', '--table-s3']
 

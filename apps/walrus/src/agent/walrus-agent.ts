@@ -17,6 +17,7 @@ import { ImageInspector } from '../images/image-inspector.ts'
 import { ImageMaker } from '../images/image-maker.ts'
 import { ManifestReader } from '../images/manifest-reader.ts'
 import type { Index } from '../index/tables.ts'
+import type { Beliefs } from '../workers/messages.ts'
 import { walrusInventory } from './walrus-inventory.ts'
 
 const fingerprintEveryMs = 15_000
@@ -32,6 +33,8 @@ export interface WalrusAgentOptions {
   readonly blobs: BlobKeeper
   readonly masterKeys: MasterKeys
   readonly keys: AccessKeys
+  /** Tells whoever else judges requests; resolves when all act by it. */
+  readonly spread: (beliefs: Beliefs) => Promise<void>
   readonly clock: Clock
   readonly log: Log
   /** In tests: a cloud without a socket. */
@@ -137,20 +140,24 @@ export class WalrusAgent {
   }
 
   private refresh(): void {
-    const keys = this.ledger.list('access-key')
-    this.options.keys.replace(this.ledger.revision > 0 ? keys : null)
-    for (const item of keys) {
-      this.loop.observe({
-        kind: 'access-key',
-        id: item.id,
-        generation: item.generation,
-        facts: { applied: true },
-      })
-    }
+    void this.believe()
     this.inspector.refresh()
     this.maker.refresh()
     this.manifests.refresh()
     this.inventory.refresh()
+  }
+
+  /** Says of a key that it is applied when it is so wherever a request may come. */
+  private async believe(): Promise<void> {
+    const { ledger } = this
+    const items = ledger.list('access-key')
+    const keys = ledger.revision > 0 ? items : null
+    this.options.keys.replace(keys)
+    await this.options.spread({ keys, images: this.images() })
+    for (const { kind, id, generation } of items) {
+      if (ledger.get('access-key', id)?.generation !== generation) continue // another word came meanwhile
+      this.loop.observe({ kind, id, generation, facts: { applied: true } })
+    }
   }
 
   private async look(): Promise<void> {

@@ -1,10 +1,30 @@
 import { errorMessage, systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import type { Blob, BlobDriver, BlobWriter, ReadHow, Space } from './blob-driver.ts'
+import { tagOf } from './blob-id.ts'
 import { isSmall, smallBytesOf, SmallFirstWriter } from './small-bytes.ts'
 
 /** How old a figure of the free space may be, and from where on: less could be gone in that time. */
 const spaceMs = 250
 const plentyBytes = 1024 ** 3
+
+/** Other processes that read and write the same bytes, where there are any. */
+export interface OtherProcesses {
+  /**
+   * Calls `gone` of each blob when none of them reads it any more. No row names it by now, so that whoever does not read
+   * it will not begin to.
+   */
+  letGo(ids: readonly string[], gone: (id: string) => void): void
+  /** Whether one of them, which lives, may be writing it. */
+  mayWrite(id: string): boolean
+}
+
+/** The process that removes bytes, for one that only reads and writes them. */
+export interface BlobOwner {
+  /** No row names them any more. */
+  forget(ids: readonly string[]): void
+  /** Nobody here reads them, or will. */
+  released(ids: readonly string[]): void
+}
 
 /**
  * Bytes leave the disk after the index has forgotten them, and not while somebody still reads them: a download that
@@ -19,7 +39,11 @@ export class BlobKeeper {
   private lastSpace: { readonly atMs: number; readonly space: Space } | null = null
   private readonly pins = new Map<string, number>()
   private readonly doomed = new Set<string>()
+  /** Forgotten, and perhaps still read by another process. */
+  private readonly leaving = new Set<string>()
   private readonly removals = new Set<Promise<void>>()
+  private readonly others: OtherProcesses | null
+  private readonly owner: BlobOwner | null
 
   constructor(options: {
     driver: BlobDriver
@@ -29,7 +53,11 @@ export class BlobKeeper {
     /** Blobs up to this size are kept in the index; none where it is not said. */
     smallBytes?: number
     clock?: Clock
+    others?: OtherProcesses
+    owner?: BlobOwner
   }) {
+    this.others = options.others ?? null
+    this.owner = options.owner ?? null
     this.smallBytes = options.smallBytes ?? 0
     this.clock = options.clock ?? systemClock
     this.onBytes = options.onBytes ?? { written() {}, read() {} }
@@ -107,17 +135,19 @@ export class BlobKeeper {
     return this.driver.changedAtMs(id)
   }
 
-  listUnfinished(): Promise<{ id: string; changedAtMs: number }[]> {
-    return this.driver.listUnfinished()
+  async listUnfinished(): Promise<{ id: string; changedAtMs: number }[]> {
+    const found = await this.driver.listUnfinished()
+    return found.filter(({ id }) => this.others?.mayWrite(id) !== true)
   }
 
-  removeUnfinished(id: string): Promise<void> {
-    return this.driver.removeUnfinished(id)
+  async removeUnfinished(id: string): Promise<void> {
+    if (this.others?.mayWrite(id)) throw new TypeError('not the id of something unfinished')
+    await this.driver.removeUnfinished(id)
   }
 
   /** Whether somebody still reads it. */
   isHeld(id: string): boolean {
-    return this.pins.has(id)
+    return this.pins.has(id) || this.leaving.has(id)
   }
 
   /** Removes bytes of which the caller knows that no row names them and nobody reads them; unlike `forget` it rejects. */
@@ -138,11 +168,35 @@ export class BlobKeeper {
 
   /** Removes bytes that no row names any more. */
   forget(ids: readonly string[]): void {
+    const large = ids.filter((id) => !isSmall(id)) // the others are gone with their rows
+    if (large.length === 0) return
+    if (this.owner) return this.owner.forget(large)
+    if (!this.others) return this.forgetHere(large)
+    for (const id of large) this.leaving.add(id)
+    this.others.letGo(large, (id) => {
+      this.leaving.delete(id)
+      this.forgetHere([id])
+    })
+  }
+
+  /** The same, where no other process reads them. */
+  forgetHere(ids: readonly string[]): void {
     for (const id of ids) {
-      if (isSmall(id)) continue // gone with its row
       if (this.pins.has(id)) this.doomed.add(id)
       else this.remove(id)
     }
+  }
+
+  /** Removes what a worker that has died left behind: what it was writing, and what it had not named yet. */
+  async sweepAfter(tag: string, isKnown: (id: string) => Promise<boolean>): Promise<number> {
+    const unfinished = (await this.listUnfinished()).filter(({ id }) => tagOf(id) === tag)
+    for (const { id } of unfinished) await this.removeUnfinished(id)
+    const unnamed: string[] = []
+    for await (const id of this.driver.list()) {
+      if (tagOf(id) === tag && !this.isHeld(id) && !(await isKnown(id))) unnamed.push(id)
+    }
+    this.forget(unnamed) // somebody may still read what is named no more
+    return unfinished.length + unnamed.length
   }
 
   /** Removes every blob that `isKnown` does not know; run before anything is received. Answers how many went. */
@@ -169,6 +223,7 @@ export class BlobKeeper {
   }
 
   private remove(id: string): void {
+    if (this.owner) return this.owner.released([id])
     const removal = this.driver
       .remove(id)
       .catch((error: unknown) => {

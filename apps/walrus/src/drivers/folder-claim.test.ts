@@ -17,13 +17,11 @@ it('gives a folder to one at a time', async () => {
         return Promise.resolve()
       },
     }
-    const giveUp = await claimFolder(dir, quick)
+    const { giveUp } = await claimFolder(dir, quick)
     await expect(claimFolder(dir, quick)).rejects.toMatchObject({ code: 'DataFolderInUse' })
     expect(waitedMs).toBeGreaterThan(1000)
     await giveUp()
-    await (
-      await claimFolder(dir, quick)
-    )()
+    await (await claimFolder(dir, quick)).giveUp()
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

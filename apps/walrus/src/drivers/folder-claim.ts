@@ -3,15 +3,21 @@ import { realpath } from 'node:fs/promises'
 import { MalleeError, type Clock } from '@mallee/base'
 import { claimName } from '@mallee/service-kit'
 
+export interface FolderClaim {
+  /** What is sent to a process that is to hold it too: the socket itself, since a server would listen there anew. */
+  readonly handle: unknown
+  readonly giveUp: () => Promise<void>
+}
+
 const retryMs = 100
 const patienceMs = 10_000
 
 /**
  * One walrus for one data folder: the sweep at start would take another's fresh bytes for nobody's. The claim is a name
- * that goes with the process that holds it. Waits for one that is just ending; throws `DataFolderInUse`. Answers how to
- * give the claim up.
+ * that goes with the last process that holds it: it can be handed to others. Waits for one that is just ending; throws
+ * `DataFolderInUse`.
  */
-export async function claimFolder(dir: string, clock: Clock): Promise<() => Promise<void>> {
+export async function claimFolder(dir: string, clock: Clock): Promise<FolderClaim> {
   const digest = createHash('sha256')
     .update(await realpath(dir))
     .digest('hex')
@@ -19,10 +25,8 @@ export async function claimFolder(dir: string, clock: Clock): Promise<() => Prom
   for (;;) {
     const server = await claimName(`mallee-walrus-${digest.slice(0, 40)}`)
     if (server) {
-      return () =>
-        new Promise((resolve) => {
-          server.close(() => resolve())
-        })
+      const giveUp = () => new Promise<void>((resolve) => void server.close(() => resolve()))
+      return { handle: (server as unknown as { _handle: unknown })._handle, giveUp }
     }
     if (clock.now() >= until) {
       throw new MalleeError({

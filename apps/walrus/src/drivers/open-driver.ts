@@ -60,7 +60,20 @@ export async function openDriver(
       publicMessage: `The bytes of this walrus are kept by the driver ${mark.kind}; they do not move to ${kind} by themselves.`,
     })
   if (!store) return PosixBlobs.open(dataDir)
-  return S3Blobs.open({
+  return S3Blobs.open({ ...(await reach(store)), owner: mark.owner, clock })
+}
+
+/** What another process of this walrus has opened, for one of its workers. */
+export async function joinDriver(
+  dataDir: string,
+  store: S3StoreConfig | undefined,
+  options: { tag: string; clock: Clock },
+): Promise<BlobDriver> {
+  return store ? S3Blobs.join({ ...(await reach(store)), ...options }) : PosixBlobs.join(dataDir, options.tag)
+}
+
+async function reach(store: S3StoreConfig) {
+  return {
     settings: {
       endpoint: store.endpoint,
       bucket: store.bucket,
@@ -70,9 +83,7 @@ export async function openDriver(
       ...(store.caFile === undefined ? {} : { ca: await readFile(store.caFile, 'utf8') }),
     },
     prefix: store.prefix ?? 'mallee',
-    owner: mark.owner,
-    clock,
-  })
+  }
 }
 
 async function markOf(dataDir: string, kind: StoreMark['kind']): Promise<StoreMark> {

@@ -21,10 +21,8 @@ export async function insertBlob(tx: Tx, blob: StoredBlob): Promise<void> {
   })
 }
 
-export async function loadBlob(db: Reader, id: string): Promise<StoredBlob> {
-  const row = await rowOf<BlobTable>(db, 'select * from blob where id = ?', [id])
-  if (!row) throw new Error(`the index has no bytes ${id}`)
-  return storedBlob(row)
+export async function isBlob(db: Reader, id: string): Promise<boolean> {
+  return (await rowOf(db, 'select 1 from blob where id = ?', [id])) !== null
 }
 
 export function storedBlob(row: BlobTable): StoredBlob {

@@ -1,5 +1,4 @@
 import { endOfPrefix, lowerBound, type KeyCursor } from './walk-keys.ts'
-import { smallIds } from '../drivers/small-bytes.ts'
 import { rowOf, rowsOf } from './statements.ts'
 import type { BlobTable, ObjectTable, Reader, SegmentTable } from './tables.ts'
 
@@ -12,27 +11,27 @@ export function segmentsOf(db: Reader, objectId: string): Promise<readonly Segme
   return rowsOf<SegmentTable>(db, 'select * from segment where object_id = ? order by position', [objectId])
 }
 
-/** A segment, with its bytes where they are in the index. */
+/** A segment, with what is needed to read it; null where it is empty. */
 export interface ReadySegment extends SegmentTable {
-  readonly small: BlobTable | null
+  readonly blob: BlobTable | null
 }
 
-// Bounds in the text and not as parameters: SQLite plans a statement anew when a parameter of a range changes.
-const isSmallId = `>= '${smallIds.from}' and segment.blob_id < '${smallIds.to}'`
-
-/** By one statement, so that what it finds was there at one moment. */
+/**
+ * By one statement, so that what it finds was there at one moment: whoever reads on while the object is deleted finds no
+ * rows later. Four bytes for each MiB.
+ */
 export async function readySegmentsOf(db: Reader, objectId: string): Promise<ReadySegment[]> {
-  const rows = await rowsOf<SegmentTable & BlobTable & { segment_size: number; small: string | null }>(
+  const rows = await rowsOf<SegmentTable & BlobTable & { segment_size: number; found: string | null }>(
     db,
-    `select segment.object_id, segment.position, segment.blob_id, segment.size as segment_size, blob.id as small, blob.size,
+    `select segment.object_id, segment.position, segment.blob_id, segment.size as segment_size, blob.id as found, blob.size,
       blob.block_crcs, blob.cipher, blob.block_tags, blob.bytes
-      from segment left join blob on blob.id = segment.blob_id and segment.blob_id ${isSmallId}
+      from segment left join blob on blob.id = segment.blob_id
       where segment.object_id = ? order by segment.position`,
     [objectId],
   )
-  return rows.map(({ object_id, position, blob_id, segment_size, small, ...blob }) => ({
+  return rows.map(({ object_id, position, blob_id, segment_size, found, ...blob }) => ({
     ...{ object_id, position, blob_id, size: segment_size },
-    small: small === null ? null : { ...blob, id: small },
+    blob: found === null ? null : { ...blob, id: found },
   }))
 }
 

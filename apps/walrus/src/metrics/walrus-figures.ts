@@ -33,6 +33,19 @@ export function walrusFigures(metrics: Metrics): WalrusFigures {
   }
 }
 
+/** A worker's, which tell besides how requests are spread over the workers. */
+export function workerFigures(metrics: Metrics, number: number): WalrusFigures {
+  const figures = walrusFigures(metrics)
+  const served = metrics.counter('s3_worker_requests_total', 'Requests that each worker answered.', [
+    'worker',
+  ])
+  const request: WalrusFigures['request'] = (about) => {
+    served.inc({ worker: String(number) })
+    figures.request(about)
+  }
+  return { ...figures, request }
+}
+
 /** Figures that are looked up when a monitor asks. */
 export function registerWalrusGauges(metrics: Metrics, sources: { index: Index; blobs: BlobKeeper }): void {
   const { index, blobs } = sources

@@ -2,9 +2,10 @@ import { errorMessage, MalleeError, type Log } from '@mallee/base'
 import type { ReadHow } from '../drivers/blob-driver.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { ObjectStream } from '../http/send-blocks.ts'
+import { isSmall } from '../drivers/small-bytes.ts'
 import { readBlob } from '../encryption/encrypted-blobs.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
-import { loadBlob, storedBlob, type StoredBlob } from '../index/blob-rows.ts'
+import { storedBlob } from '../index/blob-rows.ts'
 import { findObject, readySegmentsOf, type ReadySegment } from '../index/object-rows.ts'
 import type { Index, ObjectTable, Reader, SegmentTable } from '../index/tables.ts'
 
@@ -45,7 +46,7 @@ export async function openRow(
     const segments = await index.read((db) => readySegmentsOf(db, row.id))
     // Replaced since its row was read, it has no segments any more; looking again finds what is there now.
     if (segments.reduce((sum, segment) => sum + segment.size, 0) !== row.size) continue
-    const ids = segments.flatMap((segment) => (segment.small ? [] : (segment.blob_id ?? [])))
+    const ids = segments.flatMap(({ blob }) => (blob && !isSmall(blob.id) ? blob.id : []))
     if (ids.length === 0) return opened(deps, row, segments, () => {})
     const release = blobs.pin(ids)
     // Replaced between reading and pinning, its bytes may be gone already.
@@ -73,10 +74,9 @@ function opened(
     release,
     bytes,
     async bytesNow(start, end, key = null) {
-      if (segments.some((segment) => !segment.small)) return null
-      const [only] = segments
-      if (segments.length === 1 && only?.small?.cipher === null)
-        return deps.blobs.readSmall(storedBlob(only.small), start, end)
+      if (segments.some(({ blob }) => !blob || !isSmall(blob.id))) return null
+      const only = segments.length === 1 ? segments[0]?.blob : null
+      if (only?.cipher === null) return deps.blobs.readSmall(storedBlob(only), start, end)
       const pieces: Buffer[] = []
       for await (const piece of bytes(start, end, key)) pieces.push(piece)
       return Buffer.concat(pieces)
@@ -85,7 +85,7 @@ function opened(
 }
 
 async function* readSegments(
-  { index, blobs, masterKeys }: ObjectSource,
+  { blobs, masterKeys }: ObjectSource,
   segments: readonly ReadySegment[],
   { start, end }: { start: number; end: number },
   key: Buffer | null,
@@ -96,10 +96,8 @@ async function* readSegments(
     const from = Math.max(start - at, 0)
     const to = Math.min(end - at, segment.size)
     at += segment.size
-    if (from >= to || segment.blob_id === null) continue
-    const { blob_id: blobId, small } = segment
-    const blob: StoredBlob = small ? storedBlob(small) : await index.read((db) => loadBlob(db, blobId))
-    yield* readBlob(blobs, masterKeys, blob, { start: from, end: to }, key, how)
+    if (from >= to || segment.blob === null) continue
+    yield* readBlob(blobs, masterKeys, storedBlob(segment.blob), { start: from, end: to }, key, how)
   }
 }
 

@@ -49,7 +49,7 @@ export async function checkState(
     )
   } finally {
     await storage.index.close()
-    await storage.giveUpFolder()
+    await storage.claim.giveUp()
   }
   return verdict
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { MalleeError, newToken, systemRandom, type Random } from '@mallee/base'
+import { MalleeError, systemRandom, type Random } from '@mallee/base'
 import {
   blockBytes,
   type Blob,
@@ -11,6 +11,7 @@ import {
   type Space,
 } from '../blob-driver.ts'
 import { isIntact } from '../block-sums.ts'
+import { newBlobId } from '../blob-id.ts'
 import { BlockPool } from './block-pool.ts'
 import { PosixWriter } from './posix-writer.ts'
 
@@ -29,18 +30,20 @@ export class PosixBlobs implements BlobDriver {
   readonly name = 'posix'
   private readonly dir: string
   private readonly random: Random
+  private readonly tag: string
   private readonly pool = new BlockPool(mostIdleBlocks)
   /** Being written at this moment. */
   private readonly writing = new Set<string>()
 
-  private constructor(dir: string, random: Random) {
+  private constructor(dir: string, random: Random, tag: string) {
     this.dir = dir
     this.random = random
+    this.tag = tag
   }
 
   /** What an earlier life was still receiving is thrown away: nobody was told that it had arrived. */
   static async open(dir: string, random: Random = systemRandom): Promise<PosixBlobs> {
-    const blobs = new PosixBlobs(dir, random)
+    const blobs = new PosixBlobs(dir, random, '')
     await rm(path.join(dir, 'incoming'), { recursive: true, force: true })
     await mkdir(path.join(dir, 'incoming'), { recursive: true, mode: 0o700 })
     await mkdir(path.join(dir, 'blobs'), { recursive: true, mode: 0o700 })
@@ -53,8 +56,13 @@ export class PosixBlobs implements BlobDriver {
     return blobs
   }
 
+  /** A folder that another process of this walrus has opened; `tag` ends the names of what is written here. */
+  static join(dir: string, tag: string): PosixBlobs {
+    return new PosixBlobs(dir, systemRandom, tag)
+  }
+
   async create(): Promise<BlobWriter> {
-    const id = newToken('', 32, this.random).toLowerCase()
+    const id = newBlobId(this.random, this.tag)
     const temporary = path.join(this.dir, 'incoming', id)
     this.writing.add(id)
     try {

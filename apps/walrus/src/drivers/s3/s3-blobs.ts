@@ -1,5 +1,6 @@
-import { MalleeError, newToken, systemRandom, type Clock, type Random } from '@mallee/base'
+import { MalleeError, systemRandom, type Clock, type Random } from '@mallee/base'
 import { blockBytes, type Blob, type BlobDriver, type BlobWriter, type Space } from '../blob-driver.ts'
+import { newBlobId } from '../blob-id.ts'
 import { isIntact } from '../block-sums.ts'
 import { RemoteBucket, type RemoteSettings } from './remote-bucket.ts'
 import { S3Writer } from './s3-writer.ts'
@@ -14,13 +15,15 @@ export class S3Blobs implements BlobDriver {
   private readonly remote: RemoteBucket
   private readonly prefix: string
   private readonly random: Random
+  private readonly tag: string
   /** Being written at this moment. */
   private readonly writing = new Set<string>()
 
-  private constructor(options: { remote: RemoteBucket; prefix: string; random: Random }) {
+  private constructor(options: { remote: RemoteBucket; prefix: string; random: Random; tag: string }) {
     this.remote = options.remote
     this.prefix = options.prefix
     this.random = options.random
+    this.tag = options.tag
   }
 
   /** `owner` is this walrus' own mark. Throws MalleeError `StoreInUse` where the prefix is another's, `StoreUnavailable`. */
@@ -38,13 +41,21 @@ export class S3Blobs implements BlobDriver {
       remote,
       prefix: `${prefix}/blobs/`,
       random: options.random ?? systemRandom,
+      tag: '',
     })
     for (const { id } of await blobs.listUnfinished()) await blobs.removeUnfinished(id)
     return blobs
   }
 
+  /** A prefix that another process of this walrus has opened; `tag` ends the names of what is written here. */
+  static join(options: { settings: RemoteSettings; prefix: string; tag: string; clock: Clock }): S3Blobs {
+    const remote = new RemoteBucket(options.settings, options.clock)
+    const prefix = `${options.prefix.replace(/\/+$/, '')}/blobs/`
+    return new S3Blobs({ remote, prefix, random: systemRandom, tag: options.tag })
+  }
+
   create(): Promise<BlobWriter> {
-    const id = newToken('', 32, this.random).toLowerCase()
+    const id = newBlobId(this.random, this.tag)
     this.writing.add(id)
     const onClosed = () => this.writing.delete(id)
     return Promise.resolve(new S3Writer({ id, key: this.keyOf(id), remote: this.remote, onClosed }))

@@ -1,0 +1,40 @@
+/** What walrus' first process and its workers say to each other. */
+import type { DesiredItem } from '@mallee/agent-contract'
+import type { DoorTls, MetricsSnapshot } from '@mallee/service-kit'
+import type { WalrusConfig } from '../config.ts'
+
+/** What a worker must know to judge requests; all that it learns of the cloud. */
+export interface Beliefs {
+  /** Null until a first set has come. */
+  readonly keys: readonly DesiredItem<'access-key'>[] | null
+  readonly images: readonly DesiredItem<'image-object'>[]
+}
+
+/** With the first comes the claim of the data folder, which lasts as long as anybody holds it. */
+export type ToWorker =
+  | {
+      readonly say: 'begin'
+      readonly config: WalrusConfig
+      readonly number: number
+      readonly tag: string
+      readonly beliefs: Beliefs
+      readonly tls: DoorTls | null
+    }
+  /** Answered by `believed` with the same count. */
+  | { readonly say: 'believe'; readonly count: number; readonly beliefs: Beliefs }
+  | { readonly say: 'tls'; readonly tls: DoorTls }
+  /** Of blobs that no row names any more: each is to be `released` as soon as nobody reads it. */
+  | { readonly say: 'let go'; readonly ids: readonly string[] }
+  | { readonly say: 'count' }
+  | { readonly say: 'stop' }
+
+export type ToFirst =
+  /** It listens to what is said, and has not opened anything. */
+  | { readonly say: 'here' }
+  | { readonly say: 'serving'; readonly address: string }
+  | { readonly say: 'believed'; readonly count: number }
+  | { readonly say: 'released'; readonly ids: readonly string[] }
+  /** Blobs that no row names any more. */
+  | { readonly say: 'forget'; readonly ids: readonly string[] }
+  | { readonly say: 'counted'; readonly figures: MetricsSnapshot }
+  | { readonly say: 'events wait' }
