@@ -100,6 +100,7 @@ async function openParts(of: {
     ...shared,
     observe: observed('volume'),
     isServed: (volumeId) => exports.serves(volumeId),
+    servedBytes: (volumeId) => exports.servedBytes(volumeId),
     onChange: () => exports.refresh(),
   })
   const snapshots = new SnapshotKeeper({ ...shared, agentId, observe: observed('snapshot') })

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { endProcess, readPidFile, silentLog, systemClock } from '@mallee/base'
+import { endProcess, readPidFile, silentLog, systemClock, type Clock } from '@mallee/base'
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
@@ -56,6 +56,9 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
+type Around = <T extends object>(part: T, name: string) => T
+const alone: Around = (part) => part
+
 type Facts = { volume: VolumeFacts; export: ExportFacts; snapshot: SnapshotFacts }
 
 /**
@@ -75,6 +78,9 @@ export class StorageWorld {
   snapshots!: SnapshotKeeper
   private readonly items = new Map<string, { kind: string; id: string; body: object; generation: number }>()
   private revision = 0
+  /** Put around everything that has an effect, so that a test may let the process die between two of them. */
+  private around: Around = alone
+  private clock: Clock = systemClock
 
   private constructor(dir: string, port: number, store: MemoryStore) {
     this.dir = dir
@@ -82,8 +88,10 @@ export class StorageWorld {
     this.store = store
   }
 
-  static async start(store = new MemoryStore()): Promise<StorageWorld> {
+  static async start(store = new MemoryStore(), around = alone, clock = systemClock): Promise<StorageWorld> {
     const world = new StorageWorld(await mkdtemp('/tmp/mlst-'), await freePort(), store)
+    world.around = around
+    world.clock = clock
     await world.open()
     return world
   }
@@ -99,14 +107,17 @@ export class StorageWorld {
       runDir: this.runDir,
       log: silentLog,
     })
-    this.ledger = await Ledger.open({ dir: path.join(this.dir, 'ledger'), privateKey: 'x', log: silentLog })
-    this.driver = await FileDriver.open(files)
+    const ledger = await Ledger.open({ dir: path.join(this.dir, 'ledger'), privateKey: 'x', log: silentLog })
+    this.ledger = this.around(ledger, 'ledger')
+    this.driver = this.around(await FileDriver.open(files), 'driver')
     const listen = { host: '127.0.0.1', port: this.port }
     this.daemon = new TgtDaemon({ runDir: this.runDir, listen, within: () => files.within(), log: silentLog })
-    const indexes = await LocalIndexes.open(path.join(this.dir, 'indexes'))
+    Object.assign(this.daemon, { client: this.around(this.daemon.client, 'targets') })
+    const indexes = this.around(await LocalIndexes.open(path.join(this.dir, 'indexes')), 'indexes')
+    const store = this.around(this.store, 'walrus')
     const observe = (item: DesiredItem, facts: unknown) =>
       void this.said.set(`${item.kind} ${item.id}`, facts)
-    const shared = { ledger: this.ledger, driver: this.driver, clock: systemClock, log: silentLog, observe }
+    const shared = { ledger: this.ledger, driver: this.driver, clock: this.clock, log: silentLog, observe }
     this.exports = new ExportKeeper({
       ...shared,
       daemon: this.daemon,
@@ -115,11 +126,12 @@ export class StorageWorld {
     })
     this.volumes = new VolumeKeeper({
       ...shared,
-      store: this.store,
+      store,
       isServed: (id) => this.exports.serves(id),
+      servedBytes: (id) => this.exports.servedBytes(id),
       onChange: () => this.exports.refresh(),
     })
-    this.snapshots = new SnapshotKeeper({ ...shared, agentId: 'agent-1', store: this.store, indexes })
+    this.snapshots = new SnapshotKeeper({ ...shared, agentId: 'agent-1', store, indexes })
     await this.snapshots.open()
     this.refresh()
   }

@@ -85,6 +85,15 @@ export class ExportKeeper {
     return this.listed === null || this.listed.some(({ units }) => units.some((unit) => unit.path === path))
   }
 
+  /** The size that initiators see; null where none can: a target shows the size that its volume had when it was made. */
+  servedBytes(volumeId: string): number | null {
+    const path = this.deps.driver.exportedPath(volumeId)
+    const sizes = this.targets
+      .filter(({ units }) => units.some((unit) => unit.path === path))
+      .map(({ iqn }) => this.madeBytes.get(iqn) ?? 0)
+    return sizes.length === 0 ? null : Math.min(...sizes)
+  }
+
   get targets(): readonly TgtTarget[] {
     return this.listed ?? []
   }
@@ -95,7 +104,7 @@ export class ExportKeeper {
     if (this.deps.ledger.list('export').some((item) => item.body.iqn === iqn))
       throw new Error(`${iqn} is an export of the set`)
     const target = (await client.targets()).find((found) => found.iqn === iqn)
-    if (target) await removeTarget(client, target)
+    if (target) await removeTarget(client, target, null)
     this.refresh()
   }
 
@@ -154,6 +163,7 @@ export class ExportKeeper {
         await removeTarget(
           client,
           targets.find(({ tid }) => tid === step.tid)!,
+          entry.item.chapUser,
         )
       if (step.step === 'remove') this.deps.log.info(about, 'target removed')
       if (step.step === 'make' || step.step === 'remake') {
@@ -234,8 +244,11 @@ async function makeTarget(client: TgtClient, tid: number, item: ExportItem, path
   })
 }
 
-/** Nobody new, then everybody out: whoever is logged in is cut. */
-async function removeTarget(client: TgtClient, target: TgtTarget): Promise<void> {
+/**
+ * Nobody new, then everybody out: whoever is logged in is cut. The target goes last: as long as it is there somebody comes
+ * back for it, and no secret stays behind.
+ */
+async function removeTarget(client: TgtClient, target: TgtTarget, user: string | null): Promise<void> {
   const { tid } = target
   for (const initiator of target.initiators)
     await client.call({
@@ -244,9 +257,10 @@ async function removeTarget(client: TgtClient, target: TgtTarget): Promise<void>
       tid,
       parameters: { [initiator.startsWith('iqn.') ? 'initiator-name' : 'initiator-address']: initiator },
     })
-  await client.call({ mode: 'target', operation: 'delete', tid, force: true })
   const users = await client.accounts()
-  for (const user of target.accounts)
-    if (users.includes(user))
-      await client.call({ mode: 'account', operation: 'delete', parameters: { user } })
+  // One that was made and not bound yet is not among the target's.
+  for (const name of new Set([...target.accounts, ...(user === null ? [] : [user])]))
+    if (users.includes(name))
+      await client.call({ mode: 'account', operation: 'delete', parameters: { user: name } })
+  await client.call({ mode: 'target', operation: 'delete', tid, force: true })
 }

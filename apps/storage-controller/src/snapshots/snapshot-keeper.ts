@@ -1,4 +1,4 @@
-import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
+import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
@@ -79,6 +79,10 @@ export class SnapshotKeeper {
     this.cancel()
     this.running = this.taking
       .then(() => this.work())
+      .catch((error: unknown) => {
+        this.deps.log.warn({ err: error }, 'trouble with snapshots; will be tried again')
+        this.cancel = this.deps.clock.after(againMs, () => this.refresh())
+      })
       .finally(() => {
         this.running = null
         if (this.again) {
@@ -352,8 +356,9 @@ export class SnapshotKeeper {
     return this.deps.ledger.note<SnapshotNote>(`snapshot ${id}`) ?? {}
   }
 
-  private setNote(id: string, note: SnapshotNote): Promise<void> {
-    return this.deps.ledger.setNote(`snapshot ${id}`, note)
+  private async setNote(id: string, note: SnapshotNote): Promise<void> {
+    if (canonicalJson(note) !== canonicalJson(this.deps.ledger.note(`snapshot ${id}`)))
+      await this.deps.ledger.setNote(`snapshot ${id}`, note)
   }
 }
 

@@ -1,4 +1,4 @@
-import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
+import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, VolumeFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
@@ -28,6 +28,8 @@ export class VolumeKeeper {
     readonly observe: (item: Item, facts: VolumeFacts) => void
     /** Whether a target serves the volume, or might. */
     readonly isServed: (volumeId: string) => boolean
+    /** The size that initiators see; null where none can. */
+    readonly servedBytes: (volumeId: string) => number | null
     /** The volume is there, larger, or gone. */
     readonly onChange: () => void
   }
@@ -93,7 +95,9 @@ export class VolumeKeeper {
     else if (!made) await this.setNote(id, { made: true })
     const now = await this.deps.driver.volumeSize(id)
     if (now === null || this.note(id).failure !== undefined) return this.refresh(id)
-    this.deps.observe(item, { state: 'available', message: null, sizeBytes: now, hydratedPercent: 100 })
+    // Grown is what its initiator can see grown: the guest is told as soon as this is said.
+    const sizeBytes = Math.min(now, this.deps.servedBytes(id) ?? now)
+    this.deps.observe(item, { state: 'available', message: null, sizeBytes, hydratedPercent: 100 })
   }
 
   private async make(item: Item): Promise<void> {
@@ -174,9 +178,10 @@ export class VolumeKeeper {
     }
     const was = await driver.volumeSize(item.id)
     await driver.removeVolume(item.id)
-    if (was !== null) log.info({ volumeId: item.id }, 'volume removed')
     await this.setNote(item.id, {})
     this.say(item, 'gone', null)
+    if (was === null) return
+    log.info({ volumeId: item.id }, 'volume removed')
     this.deps.onChange()
   }
 
@@ -200,8 +205,9 @@ export class VolumeKeeper {
     return this.deps.ledger.note<VolumeNote>(`volume ${id}`) ?? {}
   }
 
-  private setNote(id: string, note: VolumeNote): Promise<void> {
-    return this.deps.ledger.setNote(`volume ${id}`, note)
+  private async setNote(id: string, note: VolumeNote): Promise<void> {
+    if (canonicalJson(note) !== canonicalJson(this.deps.ledger.note(`volume ${id}`)))
+      await this.deps.ledger.setNote(`volume ${id}`, note)
   }
 }
 
