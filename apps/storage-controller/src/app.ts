@@ -13,13 +13,17 @@ import {
 } from '@mallee/agent-kit'
 import { Metrics, startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
 import type { StorageControllerConfig } from './config.ts'
+import type { BlockDriver } from './drivers/block-driver.ts'
 import { FileDriver } from './drivers/file-driver.ts'
+import { SimulatedDriver } from './drivers/simulated-driver.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
-import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
+import { openVolumeFileSystem } from './host/file-system.ts'
 import { LocalIndexes } from './snapshots/local-indexes.ts'
 import { walrusStore } from './snapshots/object-store.ts'
 import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 import { storageInventory } from './storage-inventory.ts'
+import { SimulatedDaemon } from './tgt/simulated-daemon.ts'
+import type { TargetDaemon } from './tgt/target-daemon.ts'
 import { TgtDaemon } from './tgt/tgt-daemon.ts'
 import { VolumeKeeper } from './volumes/volume-keeper.ts'
 
@@ -43,8 +47,7 @@ export async function startStorageController(
   if (!identity) throw new Error('stopped before it could join')
   const runDir = config.runDir ?? path.join(config.dir, 'run')
   await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
-  const parts = await openParts({ config, identity, files, runDir, log })
+  const parts = await openParts({ config, identity, runDir, log })
   const { client, exports, inventory, loop, snapshots, volumes } = parts
   await snapshots.open()
   const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
@@ -72,19 +75,16 @@ export async function startStorageController(
 async function openParts(of: {
   config: StorageControllerConfig
   identity: AgentIdentity
-  files: VolumeFileSystem
   runDir: string
   log: Log
 }) {
-  const { config, identity, files, runDir, log } = of
+  const { config, identity, runDir, log } = of
   const { agentId, authority, key, certificate } = identity
   const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: key, log })
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
-  const driver = await FileDriver.open(files)
+  const { driver, daemon } = await openBackend(config, runDir, log)
   const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
   const store = config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity })
-  const { host, port, advertise } = config.portal
-  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }
   const observed = <K extends 'volume' | 'export' | 'snapshot'>(kind: K) => {
     return (item: { id: string; generation: number }, facts: unknown) =>
@@ -92,7 +92,7 @@ async function openParts(of: {
   }
   const exports: ExportKeeper = new ExportKeeper({
     ...{ ledger, driver, daemon, clock: systemClock, log },
-    portal: { host: advertise ?? null, port },
+    portal: { host: config.portal.advertise ?? null, port: config.portal.port },
     observe: observed('export'),
     onChange: () => volumes.refreshAll(),
   })
@@ -139,7 +139,20 @@ async function openParts(of: {
   }
 }
 
-async function takeFingerprint(driver: FileDriver, exports: ExportKeeper): Promise<StorageFingerprint> {
+/** What holds the volumes, and what serves them. */
+async function openBackend(
+  config: StorageControllerConfig,
+  runDir: string,
+  log: Log,
+): Promise<{ driver: BlockDriver; daemon: TargetDaemon }> {
+  if (config.driver === 'simulated') return { driver: new SimulatedDriver(), daemon: new SimulatedDaemon() }
+  const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
+  const { host, port } = config.portal
+  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
+  return { driver: await FileDriver.open(files), daemon }
+}
+
+async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Promise<StorageFingerprint> {
   const { totalBytes, freeBytes } = await driver.space()
   const problems = exports.problem === null ? [] : [exports.problem]
   return {

@@ -5,6 +5,8 @@ export interface StorageControllerConfig {
   /** Identity and ledger of the agent. */
   readonly dir: string
   readonly dataDir: string
+  /** `file`: volumes are files that tgt serves. `simulated`: in memory, reached by nobody; for trials of the cloud. */
+  readonly driver: 'file' | 'simulated'
   readonly cloudUrl: string
   readonly joinTokenFile: string
   readonly name: string
@@ -33,6 +35,7 @@ export const storageControllerSchema = {
   properties: {
     dir: text,
     dataDir: text,
+    driver: { enum: ['file', 'simulated'], default: 'file' },
     cloudUrl: { type: 'string', pattern: '^https://' },
     walrusUrl: { type: 'string', pattern: '^https://' },
     joinTokenFile: text,

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock, type Clock } from '@mallee/base'
 import type { TgtClient } from '../src/tgt/tgt-client.ts'
-import { StorageWorld, whyNoTargets } from './storage-world.ts'
+import { hurried, StorageWorld, whyNoTargets } from './storage-world.ts'
 
 /**
  * A storage controller that dies before its first effect, before its second, and so on through a whole life of a volume;
@@ -56,12 +55,6 @@ class Dying {
         }
       },
     })
-}
-
-/** What is tried again is tried soon. */
-const hurried: Clock = {
-  ...systemClock,
-  after: (delayMs, callback) => systemClock.after(delayMs / 20, callback),
 }
 
 let world: StorageWorld

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blockBytes } from '../src/snapshots/snapshot-index.ts'
 import { storageInventory } from '../src/storage-inventory.ts'
-import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
+import { hurried, MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = whyNoTargets()
 const MiB = 1024 ** 2
@@ -79,7 +79,7 @@ const strays = async () =>
 
 describe.skipIf(missing !== null)('snapshots through bad days', () => {
   beforeAll(async () => {
-    world = await StorageWorld.start(store)
+    world = await StorageWorld.start(store, undefined, hurried)
   }, 60_000)
   afterAll(() => world?.stop(), 60_000)
 
@@ -148,10 +148,11 @@ describe.skipIf(missing !== null)('snapshots through bad days', () => {
   test('one whose bytes were lost on the way to walrus fails, and says so', async () => {
     const id = await newVolume()
     await write(id, randomBytes(blockBytes))
-    store.failures = 1
+    store.failures = Infinity
     const snap = newId('snap')
     await world.want('snapshot', snap, snapshotItem(snap, id))
     await until(() => world.facts('snapshot', snap)?.message === 'away')
+    store.failures = 0
     await world.driver.removeSnapshot(snap)
     await until(() => world.facts('snapshot', snap)?.state === 'failed')
     expect(world.facts('snapshot', snap)!.message).toContain('lost')

@@ -56,6 +56,12 @@ export class MemoryStore implements ObjectStore {
   }
 }
 
+/** What is tried again is tried soon. */
+export const hurried: Clock = {
+  ...systemClock,
+  after: (delayMs, callback) => systemClock.after(delayMs / 20, callback),
+}
+
 type Around = <T extends object>(part: T, name: string) => T
 const alone: Around = (part) => part
 

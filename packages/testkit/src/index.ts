@@ -10,5 +10,6 @@ export { worldItems, type NetworkDriverUnderTest } from '../contracts/network-dr
 export { CloudClient, type Guest } from './cloud-client.ts'
 export { TestHost, until, type Outcome } from './test-host.ts'
 export { describeHypervisorDriver, type HypervisorWorld } from '../contracts/hypervisor.ts'
+export { describeBlockDriver, type BlockDriverUnderTest, type BlockWorld } from '../contracts/block.ts'
 export { TestMachine } from './test-machine.ts'
 export { Chapters } from './story.ts'

@@ -3,8 +3,7 @@ import type { DesiredItem, ExportFacts, ExportItem, Portal } from '@mallee/agent
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import type { TgtTarget } from '../tgt/read-targets.ts'
-import type { TgtClient } from '../tgt/tgt-client.ts'
-import type { TgtDaemon } from '../tgt/tgt-daemon.ts'
+import type { TargetDaemon, Targets } from '../tgt/target-daemon.ts'
 import { planExports, type ExportStep, type WantedExport } from './plan-exports.ts'
 
 type Item = DesiredItem<'export'>
@@ -23,7 +22,7 @@ export class ExportKeeper {
   private readonly deps: {
     readonly ledger: Ledger
     readonly driver: BlockDriver
-    readonly daemon: TgtDaemon
+    readonly daemon: TargetDaemon
     readonly portal: Portal
     readonly clock: Clock
     readonly log: Log
@@ -217,7 +216,7 @@ const noteName = (id: string) => `export ${id}`
 const tidsNote = 'target numbers'
 
 /** Nobody is let in before the password is asked for: the initiator's name, which opens it, comes last. */
-async function makeTarget(client: TgtClient, tid: number, item: ExportItem, path: string): Promise<void> {
+async function makeTarget(client: Targets, tid: number, item: ExportItem, path: string): Promise<void> {
   const unit = { mode: 'logicalUnit', tid, lun: lunOfVolume } as const
   await client.call({ mode: 'target', operation: 'new', tid, parameters: { targetname: item.iqn } })
   await client.call({ ...unit, operation: 'new', parameters: { path, bstype: 'rdwr' } })
@@ -248,7 +247,7 @@ async function makeTarget(client: TgtClient, tid: number, item: ExportItem, path
  * Nobody new, then everybody out: whoever is logged in is cut. The target goes last: as long as it is there somebody comes
  * back for it, and no secret stays behind.
  */
-async function removeTarget(client: TgtClient, target: TgtTarget, user: string | null): Promise<void> {
+async function removeTarget(client: Targets, target: TgtTarget, user: string | null): Promise<void> {
   const { tid } = target
   for (const initiator of target.initiators)
     await client.call({

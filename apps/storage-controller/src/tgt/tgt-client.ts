@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net'
 import { MalleeError } from '@mallee/base'
 import { readTargets, type TgtTarget } from './read-targets.ts'
+import type { Targets } from './target-daemon.ts'
 import { decodeTgtAnswer, encodeTgtRequest, tgtAnswerText, type TgtRequest } from './tgt-request.ts'
 
 /** Answers take a millisecond; a daemon that needs longer hangs. */
@@ -24,7 +25,7 @@ export class TgtRefused extends MalleeError {
 }
 
 /** tgt over its control socket: every call bounded, no program started, no password on any command line. */
-export class TgtClient {
+export class TgtClient implements Targets {
   private readonly socketPath: string
 
   constructor(socketPath: string) {

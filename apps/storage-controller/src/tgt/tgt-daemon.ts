@@ -13,6 +13,7 @@ import {
   type ProcessMark,
 } from '@mallee/base'
 import { findDaemons, isTgtd } from './find-daemons.ts'
+import type { TargetDaemon } from './target-daemon.ts'
 import { TgtClient, TgtSilent } from './tgt-client.ts'
 
 const startMs = 10_000
@@ -26,7 +27,7 @@ const silencesBeforeKill = 2
  * where it died or does not answer. QEMU's initiators wait meanwhile and go on by themselves; tgt keeps no state, so
  * whoever has targets makes them again (`onStarted`).
  */
-export class TgtDaemon {
+export class TgtDaemon implements TargetDaemon {
   private readonly options: {
     readonly runDir: string
     readonly listen: { readonly host: string; readonly port: number }
