@@ -4,6 +4,7 @@ import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { images } from './image-chapters.ts'
+import { volumes } from './volume-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
 /**
@@ -25,6 +26,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'the documented edit to legacy IDE boots from IDE',
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
+  ...Object.keys(volumes),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -50,7 +52,13 @@ try {
   })
   if (up) {
     const client = await CloudClient.connect(host, { tls })
-    for (const [name, work] of Object.entries({ ...opening, ...customising, ...images, ...closing }))
+    for (const [name, work] of Object.entries({
+      ...opening,
+      ...customising,
+      ...images,
+      ...volumes,
+      ...closing,
+    }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))
   }
   if (story.failed > 0)

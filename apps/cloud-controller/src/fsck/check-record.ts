@@ -26,7 +26,9 @@ function checkEvents(rows: RecordRows, ctx: CheckContext): Finding[] {
   const launched = new Set<string>()
   const found: Finding[] = []
   for (const launch of rows.launches) {
-    for (const id of JSON.parse(launch.resources) as string[]) {
+    const resources = JSON.parse(launch.resources) as string[]
+    // The volumes that a launch made may be deleted, and forgotten at once.
+    for (const id of resources.filter((resource) => resource.startsWith('i-'))) {
       launched.add(id)
       if (instances.has(id) || launch.at < ctx.nowMs - ctx.terminatedVisibleMs) continue
       const what = 'was launched and acknowledged, and the record has nothing of it'
@@ -35,7 +37,9 @@ function checkEvents(rows: RecordRows, ctx: CheckContext): Finding[] {
   }
   const remedy = 'Please report this: an action wrote rows without its event.'
   for (const instance of rows.instances) {
-    const recent = instance.launched_at >= ctx.nowMs - ctx.terminatedVisibleMs
+    // What was stopped was launched anew since, as EC2 counts it.
+    const restarted = instance.root_device_type === 'ebs' && instance.incarnation > 1
+    const recent = !restarted && instance.launched_at >= ctx.nowMs - ctx.terminatedVisibleMs
     if (recent && !launched.has(instance.id))
       found.push(finding('I8.launch-without-event', instance.id, 'has no event of its launch', remedy))
     const reached = rows.reachedStates.get(instance.id)
