@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { assert } from '@mallee/base'
 import { Chapters, CloudClient, TestHost, TestMachine, until, type Guest } from '@mallee/testkit'
 import { gone, launch, reachable, type Json, type Story } from './launches.ts'
+import { attach, bootableImage, detach, newVolume } from './volume-chapters.ts'
 
 /**
  * A cloud of two machines: the second joins by one line, with its own libvirtd and its own network, as a production node
@@ -54,6 +55,42 @@ const chapters: Readonly<Record<string, () => Promise<void>>> = {
     const listed = await machine.must('virsh', ['list', '--name'])
     assert(listed.trim() === there.id, `the second machine's own libvirtd shows: ${listed}`)
     assert((await story.client.inGuest(there.publicIp, 'hostname')).startsWith('ip-172-31-'), 'no name')
+  },
+
+  async 'a volume goes from a guest here to a guest there, and so does an instance that boots from one'() {
+    const id = await newVolume(story, '--size', '1')
+    const text = 'dd bs=512 count=1 2>/dev/null'
+    const first = await attach(story, id, here)
+    await story.client.inGuest(here.publicIp, `echo carried | ${text} of=${first} conv=sync; sync`)
+    await detach(story, id)
+    const second = await attach(story, id, there)
+    const read = await story.client.inGuest(there.publicIp, `${text} if=${second} | head -1`)
+    assert(read === 'carried', `the guest there reads ${read}`)
+    await detach(story, id)
+    await story.client.aws('ec2', 'delete-volume', '--volume-id', id)
+
+    const imageId = await bootableImage(story)
+    const [bootedId] = (await launch(story, '--image-id', imageId)) as [string]
+    const [guest] = await reachable(story, [bootedId])
+    await story.client.inGuest(guest!.publicIp, 'echo carried > /root/file; sync')
+    const runsHere = async () =>
+      (await machine.must('virsh', ['list', '--name'])).includes(bootedId) ? 'second' : 'node'
+    const before = await runsHere()
+    await until('it runs on the other machine', 120, async () => {
+      await story.client.aws('ec2', 'stop-instances', '--instance-ids', bootedId)
+      await until(
+        'it is stopped',
+        60,
+        async () => (await story.client.guests(bootedId))[0]!.state === 'stopped',
+      )
+      await story.client.aws('ec2', 'start-instances', '--instance-ids', bootedId)
+      await until('it runs', 60, async () => (await story.client.guests(bootedId))[0]!.state === 'running')
+      return (await runsHere()) !== before
+    })
+    const [moved] = await reachable(story, [bootedId])
+    const kept = await story.client.inGuest(moved!.publicIp, 'cat /root/file')
+    assert(kept === 'carried', `on the other machine it reads ${kept}`)
+    await gone(story, [bootedId])
   },
 
   async 'guest reboots while its node controller restarts: it never leaves running'() {
