@@ -27,6 +27,13 @@ export const volumeLifecycle = defineLifecycle({
       to: 'error',
       doc: 'It cannot be made.',
     },
+    lost: {
+      family: 'observed',
+      from: ['available'],
+      already: ['error', 'in-use'],
+      to: 'error',
+      doc: 'Its storage controller said that its bytes are lost.',
+    },
     attachAsked: {
       family: 'asked',
       from: ['available'],

@@ -40,6 +40,11 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
   const nowMs = ctx.clock.now()
   if (volume.state === 'deleting' || volume.state === 'deleted') return remove(ctx, tx, volume)
   if (volume.state === 'error') return drop(ctx, tx, volume)
+  if (volume.state === 'available' && volume.observed_state === 'failed') {
+    const reason = volume.observed_message ?? 'The volume is lost.'
+    await transitionVolume(tx, volume, 'lost', { nowMs, reason })
+    return
+  }
   if (volume.state === 'creating') {
     const attachment = await attachmentOfVolume(tx.db, volume.id)
     if (volume.observed_state === 'failed') {

@@ -15,7 +15,11 @@ interface StatusRow {
 
 /** `impaired` where its storage controller does not answer: what it holds cannot be reached now, and is not lost. */
 const stateOf = ({ volume, away }: StatusRow) =>
-  volume.state === 'creating' ? 'insufficient-data' : away || volume.state === 'error' ? 'impaired' : 'ok'
+  volume.state === 'creating'
+    ? 'insufficient-data'
+    : away || volume.state === 'error' || volume.observed_state === 'failed'
+      ? 'impaired'
+      : 'ok'
 
 const none = () => []
 
