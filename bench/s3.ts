@@ -14,8 +14,8 @@ import { wrk } from './s3/wrk.ts'
 
 const rounds = Number(process.env['MALLEE_ROUNDS'] ?? 5)
 const seconds = Number(process.env['MALLEE_SECONDS'] ?? 3)
-/** Only these chapters, where named: get, put, loop, list, memory. */
-const chapters = (process.env['MALLEE_CHAPTERS'] ?? 'get,put,loop,list,memory').split(',')
+/** Only these chapters, where named. */
+const chapters = (process.env['MALLEE_CHAPTERS'] ?? 'get,put,loop,workers,list,memory').split(',')
 const connections = 16
 const mebibyte = 1024 ** 2
 const keys = 100_000
@@ -41,6 +41,7 @@ export async function s3Bench(): Promise<void> {
     if (chapters.includes('get')) await getChapter(dir, walrus)
     if (chapters.includes('put')) await putChapter(dir, walrus)
     if (chapters.includes('loop')) await loopChapter(walrus)
+    if (chapters.includes('workers')) await workersChapter(dir)
     if (chapters.includes('list')) await listChapter(walrus)
     if (chapters.includes('memory')) await memoryChapter(dir, walrus)
   } finally {
@@ -155,6 +156,49 @@ async function loopChapter(walrus: WalrusProcess): Promise<void> {
     )
   }
   line(figureLine('  walrus', 'MiB/s', figures(rates)))
+}
+
+/** One process against two workers and the one that hands them connections, each in turn. */
+async function workersChapter(dir: string): Promise<void> {
+  const walruses = await Promise.all(
+    [1, 2].map((workers) => WalrusProcess.prepare(path.join(dir, `workers-${workers}`), { workers })),
+  )
+  try {
+    const found = walruses.map(() => ({ put: [] as number[], get: [] as number[], large: [] as number[] }))
+    const count = 2000
+    for (const walrus of walruses) {
+      await walrus.start()
+      await call(walrus, 'PUT', '/bench')
+      await put(walrus, { prefix: 'large-', count: 32, sizeBytes: mebibyte, connections: 4 })
+    }
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const [index, walrus] of walruses.entries()) {
+        const order = { prefix: `small-${round}-`, count, sizeBytes: 4096, connections }
+        found[index]!.put.push(count / (await put(walrus, order)).seconds)
+        for (const [of, names] of [
+          ['get', Array.from({ length: count }, (_value, at) => `small-${round}-${at}`)],
+          ['large', Array.from({ length: 32 }, (_value, at) => `large-${at}`)],
+        ] as const) {
+          const paths = names.map((name) => presigned(walrus, `/bench/${name}`))
+          const load = await wrk(dir, { port: walrus.port, paths, connections, seconds })
+          found[index]![of].push(load.perSecond)
+        }
+      }
+    }
+    for (const [name, of] of [
+      ['PUT of 4 KiB', 'put'],
+      ['GET of 4 KiB', 'get'],
+      ['GET of 1 MiB', 'large'],
+    ] as const) {
+      const [one, two] = found.map((all) => figures(all[of].slice(1)))
+      tell(`${name}, ${connections} connections`, 'a second', {
+        ['one process']: one!,
+        ['two workers']: two!,
+      })
+    }
+  } finally {
+    for (const walrus of walruses) await walrus.stop()
+  }
 }
 
 async function listChapter(walrus: WalrusProcess): Promise<void> {

@@ -35,12 +35,24 @@ export interface S3DecodeRequest {
   body?: Uint8Array | string | undefined
 }
 
+interface Plan {
+  readonly input: StructShape | undefined
+  /** Members that are in the address, the query or the headers. */
+  readonly bound: readonly (readonly [string, MemberModel])[]
+  readonly needsBody: boolean
+}
+
+const isBound = ([, , traits]: MemberModel): boolean =>
+  (traits?.label ?? traits?.queryKey ?? traits?.header ?? traits?.prefix) !== undefined
+
 const malformed = (): AwsError => s3Error('MalformedXML')
 const malformedXml: DecodeErrors = { missing: malformed, unknown: malformed, badValue: malformed }
 
 export class S3Decoder {
   readonly #model: ServiceModel
   readonly #openEnums: ReadonlySet<string>
+  /** What the model says of each operation, once it was asked for. */
+  readonly #plans = new Map<string, Plan>()
 
   constructor(model: ServiceModel, options: { openEnums?: ReadonlySet<string> } = {}) {
     this.#model = model
@@ -49,20 +61,30 @@ export class S3Decoder {
 
   /** Whether the request's body is a document to decode (read it whole) rather than object bytes (stream it) or nothing. */
   needsBody(operation: string): boolean {
-    const input = this.#inputOf(operation)
-    return Object.values(input?.members ?? {}).some((member) => this.#isDocument(member))
+    return this.#planOf(operation).needsBody
   }
 
   /** Throws InvalidArgument and MissingRequestParameter for parameters and headers, MalformedXML for the body. */
   decode(request: S3DecodeRequest): Record<string, unknown> {
-    const input = this.#inputOf(request.operation)
+    const { input, bound, needsBody } = this.#planOf(request.operation)
     const out: Record<string, unknown> = {}
-    for (const [key, member] of Object.entries(input?.members ?? {})) {
+    for (const [key, member] of bound) {
       const value = this.#bound(key, member, request)
       if (value !== undefined) out[key] = value
     }
-    if (input && this.needsBody(request.operation)) this.#body(input, request, out)
+    if (input && needsBody) this.#body(input, request, out)
     return out
+  }
+
+  #planOf(operation: string): Plan {
+    const known = this.#plans.get(operation)
+    if (known) return known
+    const input = this.#inputOf(operation)
+    const members = Object.entries(input?.members ?? {})
+    const needsBody = members.some(([, member]) => this.#isDocument(member))
+    const plan: Plan = { input, bound: members.filter(([, member]) => isBound(member)), needsBody }
+    this.#plans.set(operation, plan)
+    return plan
   }
 
   #inputOf(operation: string): StructShape | undefined {
@@ -70,10 +92,9 @@ export class S3Decoder {
     return name === undefined ? undefined : structNamed(this.#model, name)
   }
 
-  #isDocument([shape, , traits]: MemberModel): boolean {
-    const bound = traits?.label ?? traits?.queryKey ?? traits?.header ?? traits?.prefix
-    if (bound !== undefined) return false
-    const { kind } = shapeNamed(this.#model, shape)
+  #isDocument(member: MemberModel): boolean {
+    if (isBound(member)) return false
+    const { kind } = shapeNamed(this.#model, member[0])
     return kind !== 'blob' && kind !== 'streamingBlob'
   }
 
@@ -212,10 +233,17 @@ function elementName(key: string, [, element]: MemberModel): string {
   return name.slice(name.indexOf(':') + 1)
 }
 
+/** As node:http has them; names are those of the model, and few. */
+const lowerCase = new Map<string, string>()
+
 function headerOf(headers: HeaderValues, name: string): string | undefined {
-  const value = headers[name.toLowerCase()]
-  return value === undefined || typeof value === 'string' ? value : value.join(', ')
+  let lower = lowerCase.get(name)
+  if (lower === undefined) lowerCase.set(name, (lower = name.toLowerCase()))
+  return textOf(headers[lower])
 }
+
+const textOf = (value: HeaderValues[string]): string | undefined =>
+  value === undefined || typeof value === 'string' ? value : value.join(', ')
 
 /** `aws-chunked` is how the body was sent, not how the object is encoded. */
 function withoutFraming(text: string): string | undefined {
@@ -229,6 +257,6 @@ function prefixed(headers: HeaderValues, prefix: string): Record<string, string>
   const found = Object.keys(headers).filter((name) => name.startsWith(prefix.toLowerCase()))
   if (found.length === 0) return undefined
   const out = Object.create(null) as Record<string, string>
-  for (const name of found) out[name.slice(prefix.length)] = headerOf(headers, name) ?? ''
+  for (const name of found) out[name.slice(prefix.length)] = textOf(headers[name]) ?? ''
   return out
 }

@@ -17,6 +17,14 @@ export interface S3Response {
   body: string | undefined
 }
 
+/** What the model says of an output, once it was asked for. */
+interface Plan {
+  readonly shape: StructShape
+  readonly bound: readonly (readonly [string, MemberModel])[]
+  readonly payload: readonly [string, MemberModel] | undefined
+  readonly hasBody: boolean
+}
+
 type Values = Readonly<Record<string, unknown>>
 
 const xmlHead = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -24,6 +32,7 @@ const xmlHead = '<?xml version="1.0" encoding="UTF-8"?>\n'
 export class S3Encoder {
   readonly #model: ServiceModel
   readonly #xml: XmlEncoder
+  readonly #plans = new Map<string, Plan>()
 
   constructor(model: ServiceModel) {
     this.#model = model
@@ -36,18 +45,33 @@ export class S3Encoder {
     if (!found) throw new Error(`${this.#model.service} has no operation ${operation}`)
     const status = found.http?.[2] ?? 200
     if (found.out === undefined) return { status, headers: {}, body: undefined }
-    const shape = structNamed(this.#model, found.out)
+    const plan = this.#planOf(found.out)
     const response: S3Response = { status, headers: {}, body: undefined }
-    for (const [key, member] of Object.entries(shape.members)) {
+    for (const [key, member] of plan.bound) {
       const value = (output as Values)[key]
       if (value !== undefined && value !== null) this.#bind(member, value, response)
     }
-    const body = this.#body(found.out, shape, output as Values)
+    const body = this.#body(found.out, plan, output as Values)
     if (body !== undefined) {
       response.body = body.text
       response.headers['Content-Type'] ??= body.type
     }
     return response
+  }
+
+  #planOf(structName: string): Plan {
+    const known = this.#plans.get(structName)
+    if (known) return known
+    const shape = structNamed(this.#model, structName)
+    const members = Object.entries(shape.members)
+    const plan: Plan = {
+      shape,
+      bound: members.filter(([, [, , traits]]) => isBound(traits)),
+      payload: members.find(([, [, , traits]]) => traits?.payload),
+      hasBody: members.some(([, [, , traits]]) => !isBound(traits)),
+    }
+    this.#plans.set(structName, plan)
+    return plan
   }
 
   #bind([shapeName, , traits]: MemberModel, value: unknown, response: S3Response): void {
@@ -73,8 +97,8 @@ export class S3Encoder {
     return scalarText(shape.kind === 'timestamp' ? { ...shape, kind: 'httpDate' } : shape, value)
   }
 
-  #body(structName: string, shape: StructShape, output: Values): { text: string; type: string } | undefined {
-    const payload = Object.entries(shape.members).find(([, [, , traits]]) => traits?.payload)
+  #body(structName: string, plan: Plan, output: Values): { text: string; type: string } | undefined {
+    const { shape, payload, hasBody } = plan
     if (payload) {
       const [key, [payloadShape, element]] = payload
       const target = shapeNamed(this.#model, payloadShape)
@@ -85,8 +109,7 @@ export class S3Encoder {
       const tag = element === undefined || element === 0 ? (target.root ?? payloadShape) : element
       return this.#document(tag, payloadShape, value as Values, { emptyLists: false })
     }
-    const inBody = Object.entries(shape.members).filter(([, [, , traits]]) => !isBound(traits))
-    if (inBody.length === 0) return undefined
+    if (!hasBody) return undefined
     if (structName === 'GetBucketLocationOutput') return location(output, this.#model.xmlNamespace)
     return this.#document(shape.root ?? structName, structName, output, { emptyLists: true })
   }

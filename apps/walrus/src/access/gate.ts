@@ -2,7 +2,7 @@ import { evaluate, type ContextValue, type Principal } from '@mallee/iam-policy'
 import { s3Error } from '@mallee/s3-api'
 import { anonymous, type Caller } from '../identity/caller.ts'
 import { ownershipOf, type Bucket, type Grant } from '../index/bucket-settings.ts'
-import { findObject } from '../index/object-rows.ts'
+import { findObject, findWithBytes, type FoundObject } from '../index/object-rows.ts'
 import type { Index, ObjectTable } from '../index/tables.ts'
 import { findVersion } from '../index/version-rows.ts'
 import { tagsOf } from '../objects/object-tags.ts'
@@ -34,7 +34,7 @@ export class Gate {
   /** Condition keys of the request itself; made only where a policy asks. */
   private readonly facts: () => Readonly<Record<string, ContextValue>>
 
-  private current: ObjectTable | null = null
+  private current: FoundObject | null = null
 
   constructor(options: {
     caller: Caller
@@ -136,18 +136,19 @@ export class Gate {
   }
 
   /** What the key held when it was judged, once: who reads it next reads what was allowed, and need not look again. */
-  takeCurrent(bucket: Bucket, key: string): ObjectTable | null {
+  takeCurrent(bucket: Bucket, key: string): FoundObject | null {
     const { current } = this
     this.current = null
-    return current?.bucket === bucket.name && current.key === key ? current : null
+    return current?.row.bucket === bucket.name && current.row.key === key ? current : null
   }
 
-  private async rowOf({ bucket, key, versionId }: Asked): Promise<ObjectTable | null> {
+  private async rowOf({ action, bucket, key, versionId }: Asked): Promise<ObjectTable | null> {
     if (key === undefined) return null
-    if (versionId === undefined) {
-      this.current = await this.index.read((db) => findObject(db, bucket.name, key))
-      return this.current
+    if (versionId === undefined && action === 's3:GetObject') {
+      this.current = await this.index.read((db) => findWithBytes(db, bucket.name, key))
+      return this.current?.row ?? null
     }
+    if (versionId === undefined) return this.index.read((db) => findObject(db, bucket.name, key))
     return (await this.index.read((db) => findVersion(db, bucket.name, key, versionId)))?.row ?? null
   }
 }

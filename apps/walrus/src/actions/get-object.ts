@@ -68,8 +68,10 @@ export async function openVersion(
   const object = await openRow(
     context,
     async (db) =>
-      (versionId === undefined ? context.gate.takeCurrent(context.bucket, key) : null) ??
-      (await requireVersion(db, context.bucket, key, versionId)).row,
+      (versionId === undefined ? context.gate.takeCurrent(context.bucket, key) : null) ?? {
+        row: (await requireVersion(db, context.bucket, key, versionId)).row,
+        segments: null,
+      },
   )
   if (!object) throw new Error('a version is found, or refused by name')
   return object

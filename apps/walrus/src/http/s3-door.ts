@@ -1,5 +1,5 @@
 import { AwsError, parseForm, SigningKeyCache } from '@mallee/aws-protocol'
-import { newUuid } from '@mallee/base'
+import { newUuid, type Log } from '@mallee/base'
 import {
   bucketOfHost,
   isWebsiteHost,
@@ -55,7 +55,7 @@ export class S3Door {
 
   async serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const visit = this.visit(request)
-    const { raw, requestId, log } = visit
+    const { raw, requestId } = visit
     const seconds = stopwatch()
     const said = (fields: object) => ({
       operation: visit.operation,
@@ -68,7 +68,7 @@ export class S3Door {
       settleBody(raw, reply, visit.continued)
       reply.headers(this.corsOf(visit))
       const status = answer.status ?? response.status
-      log.info(said({ status }), 'answered')
+      this.deps.log.info({ ...visit.about, ...said({ status }) }, 'answered')
       this.deps.figures.request({ operation: visit.operation, code: 'Success', seconds: seconds() })
       this.deps.accessLog.note(visit, { status, errorCode: null })
       return sendAnswer(reply, { requestId, answer, response, isHead: raw.method === 'HEAD' })
@@ -76,8 +76,8 @@ export class S3Door {
       const error = thrown instanceof AwsError ? thrown : toS3Error(thrown)
       const fields = said({ status: error.status, code: error.code })
       if (error.status >= 500 && error.code !== 'NotImplemented')
-        log.error({ ...fields, err: thrown }, 'failed')
-      else log.info({ ...fields, reason: error.message }, 'refused')
+        visit.log.error({ ...fields, err: thrown }, 'failed')
+      else visit.log.info({ ...fields, reason: error.message }, 'refused')
       this.deps.figures.request({ operation: visit.operation, code: error.code, seconds: seconds() })
       settleBody(raw, reply, visit.continued)
       reply.headers(this.corsOf(visit))
@@ -90,10 +90,16 @@ export class S3Door {
     const requestId = newUuid(this.deps.random)
     const raw = rawRequest(request)
     const cause = causeOf(raw.headers['x-mallee-cause'])
+    const about = { request_id: requestId, ...(cause ? { cause_request_id: cause } : {}) }
+    const { log } = this.deps
+    let own: Log | null = null
     return {
       raw,
       requestId,
-      log: this.deps.log.child({ request_id: requestId, ...(cause ? { cause_request_id: cause } : {}) }),
+      about,
+      get log() {
+        return (own ??= log.child(about))
+      },
       startedMs: this.deps.clock.now(),
       operation: '',
       continued: false,

@@ -1,7 +1,7 @@
 import type { Clock, Log, Random } from '@mallee/base'
 import { noSuchBucket, s3Error, type S3Address } from '@mallee/s3-api'
 import { Gate } from '../access/gate.ts'
-import type { BucketContext, S3Context } from '../actions/s3-context.ts'
+import type { BucketContext } from '../actions/s3-context.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
@@ -37,6 +37,9 @@ export interface S3DoorDependencies {
 export interface Visit {
   raw: RawRequest
   readonly requestId: string
+  /** What every line about it says. */
+  readonly about: Readonly<Record<string, string>>
+  /** Of this request alone; made when it is first asked for. */
   readonly log: Log
   readonly startedMs: number
   operation: string
@@ -69,7 +72,7 @@ export function contextOf(deps: S3DoorDependencies, visit: Visit, body: BodyByte
     index,
     facts: () => requestFacts(visit.raw, authenticated, clock.now()),
   })
-  const context: S3Context = {
+  return {
     caller: authenticated.caller,
     accounts: keys,
     gate,
@@ -82,11 +85,13 @@ export function contextOf(deps: S3DoorDependencies, visit: Visit, body: BodyByte
     modernBuckets,
     webhooks,
     wakeEvents,
-    log: visit.log,
+    get log() {
+      return visit.log
+    },
     requestId: visit.requestId,
     sourceIp: visit.origin.ip,
     body,
+    // An action that is about no bucket has a context that says so by its type.
+    bucket: visit.bucket as Bucket,
   }
-  // An action that is about no bucket has a context that says so by its type.
-  return { ...context, bucket: visit.bucket as Bucket }
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { findObject } from './object-rows.ts'
+import { given, rowOf } from './statements.ts'
 import { lowerBound, endOfPrefix, type KeyCursor } from './walk-keys.ts'
 import type { ObjectTable, PastTable, Reader } from './tables.ts'
 
@@ -24,26 +25,21 @@ export async function findVersion(
 ): Promise<Version | null> {
   const current = await findObject(db, bucket, key)
   if (current?.version_id === versionId) return { row: current, marker: false, place: 'object' }
-  const past = await db
-    .selectFrom('past')
-    .selectAll()
-    .where('bucket', '=', bucket)
-    .where('key', '=', key)
-    .where('version_id', '=', versionId)
-    .executeTakeFirst()
+  const past = await rowOf<PastTable>(
+    db,
+    `select * from past where bucket = ${given} and key = ${given} and version_id = ${given}`,
+    [bucket, key, versionId],
+  )
   return past ? inPast(past) : null
 }
 
 /** The newest version that is not what the key holds now: where that is nothing, it is a delete marker. */
 export async function newestPast(db: Reader, bucket: string, key: string): Promise<Version | null> {
-  const past = await db
-    .selectFrom('past')
-    .selectAll()
-    .where('bucket', '=', bucket)
-    .where('key', '=', key)
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const past = await rowOf<PastTable>(
+    db,
+    `select * from past where bucket = ${given} and key = ${given} order by seq desc limit 1`,
+    [bucket, key],
+  )
   return past ? inPast(past) : null
 }
 

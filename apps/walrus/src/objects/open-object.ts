@@ -6,7 +6,7 @@ import { isSmall } from '../drivers/small-bytes.ts'
 import { readBlob } from '../encryption/encrypted-blobs.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import { storedBlob } from '../index/blob-rows.ts'
-import { findObject, readySegmentsOf, type ReadySegment } from '../index/object-rows.ts'
+import { findWithBytes, readySegmentsOf, type FoundObject, type ReadySegment } from '../index/object-rows.ts'
 import type { Index, ObjectTable, Reader, SegmentTable } from '../index/tables.ts'
 
 /** An object whose bytes stay until `release`, whatever happens to its key meanwhile. */
@@ -28,7 +28,7 @@ export interface ObjectSource {
 
 /** What a key holds now; null where there is nothing. */
 export function openObject(deps: ObjectSource, bucket: string, key: string): Promise<OpenObject | null> {
-  return openRow(deps, (db) => findObject(db, bucket, key))
+  return openRow(deps, (db) => findWithBytes(db, bucket, key))
 }
 
 /** A row that is replaced each time that it is looked at is a row whose pieces are missing. */
@@ -37,13 +37,14 @@ const mostLooks = 100
 /** Pins the bytes of the row that `find` finds. */
 export async function openRow(
   deps: ObjectSource,
-  find: (db: Reader) => Promise<ObjectTable | null>,
+  find: (db: Reader) => Promise<FoundObject | null>,
 ): Promise<OpenObject | null> {
   const { index, blobs } = deps
   for (let look = 0; look < mostLooks; look += 1) {
-    const row = await index.read(find)
-    if (!row) return null
-    const segments = await index.read((db) => readySegmentsOf(db, row.id))
+    const found = await index.read(find)
+    if (!found) return null
+    const { row } = found
+    const segments = found.segments ?? (await index.read((db) => readySegmentsOf(db, row.id)))
     // Replaced since its row was read, it has no segments any more; looking again finds what is there now.
     if (segments.reduce((sum, segment) => sum + segment.size, 0) !== row.size) continue
     const ids = segments.flatMap(({ blob }) => (blob && !isSmall(blob.id) ? blob.id : []))
@@ -51,7 +52,7 @@ export async function openRow(
     const release = blobs.pin(ids)
     // Replaced between reading and pinning, its bytes may be gone already.
     const now = await index.read(find)
-    if (now?.id === row.id) return opened(deps, row, segments, release)
+    if (now?.row.id === row.id) return opened(deps, row, segments, release)
     release()
   }
   throw new MalleeError({

@@ -8,7 +8,7 @@ const gatherBytes = 1024 * 1024
 /** What is written is brought to the disk from here on, so that the last fsync finds little left to do. */
 const syncEveryBytes = 8 * 1024 * 1024
 
-/** One blob on its way to disk: data, fsync, rename, fsync of the folder; only then may the index speak of it. */
+/** One blob on its way to disk: bytes and name, each with its fsync; only then may the index speak of it. */
 export class PosixWriter implements BlobWriter {
   private readonly id: string
   private readonly handle: FileHandle
@@ -17,6 +17,8 @@ export class PosixWriter implements BlobWriter {
   private readonly onClosed: () => void
   private gathered: Buffer[] = []
   private gatheredBytes = 0
+  /** What is on its way to the kernel; more is gathered meanwhile. */
+  private flushing: Promise<void> = Promise.resolve()
   private sizeBytes = 0
   private readonly sums = new BlockSums()
   private unsyncedBytes = 0
@@ -45,7 +47,10 @@ export class PosixWriter implements BlobWriter {
     this.gathered.push(chunk)
     this.gatheredBytes += chunk.length
     this.sizeBytes += chunk.length
-    if (this.gatheredBytes >= gatherBytes) await this.flush()
+    if (this.gatheredBytes < gatherBytes) return
+    await this.flushing
+    this.flushing = this.flush()
+    this.flushing.catch(() => {}) // said to the next who waits for it
   }
 
   async finish(): Promise<Blob | null> {
@@ -53,18 +58,15 @@ export class PosixWriter implements BlobWriter {
       await this.discard()
       return null
     }
+    await this.flushing
     await this.flush()
     await this.syncing
     if (this.syncError !== null) throw this.syncError
-    await this.handle.datasync()
+    // The name may be there before the bytes are: nothing speaks of it yet, and a start removes what nothing speaks of.
+    const done = await Promise.allSettled([this.handle.datasync(), this.name()])
+    const failed = done.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
     await this.handle.close()
-    await rename(this.temporary, this.file)
-    const folder = await open(path.dirname(this.file), 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
     this.state = 'finished'
     this.onClosed()
     return { id: this.id, sizeBytes: this.sizeBytes, blockCrcs: this.sums.finish() }
@@ -74,6 +76,7 @@ export class PosixWriter implements BlobWriter {
     if (this.state !== 'open') return
     this.state = 'discarded'
     this.gathered = []
+    await this.flushing.catch(() => {})
     await this.syncing
     await this.handle.close().catch(() => {}) // finish() may have closed it before its rename failed
     for (const file of [this.temporary, this.file]) {
@@ -82,6 +85,16 @@ export class PosixWriter implements BlobWriter {
       })
     }
     this.onClosed()
+  }
+
+  private async name(): Promise<void> {
+    await rename(this.temporary, this.file)
+    const folder = await open(path.dirname(this.file), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
   }
 
   private async flush(): Promise<void> {
