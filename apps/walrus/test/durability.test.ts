@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { open, readdir, writeFile } from 'node:fs/promises'
@@ -78,6 +79,29 @@ describe('damage', () => {
     const sound = await test.signed({ path: `/${Bucket}/k`, headers: { range: 'bytes=0-2097151' } })
     expect(sound.body.equals(data.subarray(0, 2_097_152))).toBe(true)
     expect(errors.some((message) => message.includes('Block 2'))).toBe(true)
+  })
+
+  it('of the first block that is asked for is an error that is answered, and the connection stays', async () => {
+    const data = randomBytes(3 * 1024 * 1024)
+    await test.sdk().send(new PutObjectCommand({ Bucket, Key: 'k', Body: data }))
+    const handle = await open(await blobFile(), 'r+')
+    await handle.write(Buffer.from([data[1_500_000]! ^ 1]), 0, 1, 1_500_000)
+    await handle.close()
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const range = 'bytes=1048576-'
+    const damaged = await test.signed({ path: `/${Bucket}/k`, headers: { range }, agent })
+    expect([damaged.status, damaged.code, damaged.headers.connection]).toEqual([
+      500,
+      'InternalError',
+      'keep-alive',
+    ])
+    expect(damaged.headers['content-range']).toBe(undefined)
+    const sound = await test.signed({ path: `/${Bucket}/k`, headers: { range: 'bytes=0-9' }, agent })
+    expect(sound.body.equals(data.subarray(0, 10))).toBe(true)
+    agent.destroy()
+    // Nothing holds it any more: its bytes go with it.
+    await test.signed({ method: 'DELETE', path: `/${Bucket}/k` })
+    expect(await test.files()).toEqual([])
   })
 })
 

@@ -46,6 +46,41 @@ const policy = (...Statement: object[]) =>
 const arn = () => `arn:aws:s3:::${Bucket}/*`
 const them = { AWS: mallory.accountId }
 
+it('who may read an object learns of its tags and locks only what it may ask for', async () => {
+  const locked = `${Bucket}-locked`
+  await s3.send(new CreateBucketCommand({ Bucket: locked, ObjectLockEnabledForBucket: true }))
+  const { VersionId } = await s3.send(
+    new PutObjectCommand({
+      ...{ Bucket: locked, Key: 'k', Body: 'x', Tagging: 'a=b' },
+      ...{ ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: new Date(Date.now() + 9e10) },
+      ObjectLockLegalHoldStatus: 'ON',
+    }),
+  )
+  const told = ['x-amz-tagging-count', 'x-amz-object-lock-mode', 'x-amz-object-lock-legal-hold']
+  const seen = async (path: string, method = 'GET', as = mallory) => {
+    const { status, headers } = await test.signed({ method, path, as })
+    expect(status).toBe(200)
+    return told.filter((name) => headers[name] !== undefined)
+  }
+  const latest = `/${locked}/k`
+  const version = `${latest}?versionId=${VersionId}`
+  const may = (...Action: string[]) => {
+    const Statement = [{ Effect: 'Allow', Principal: them, Action, Resource: `arn:aws:s3:::${locked}/*` }]
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+    return s3.send(new PutBucketPolicyCommand({ Bucket: locked, Policy }))
+  }
+  const read = ['s3:GetObject', 's3:GetObjectVersion']
+  await may(...read)
+  expect([await seen(latest), await seen(version), await seen(latest, 'HEAD')]).toEqual([[], [], []])
+  for (const method of ['GET', 'HEAD']) expect(await seen(latest, method, alice)).toEqual(told)
+  await may(...read, 's3:GetObjectTagging')
+  expect([await seen(latest), await seen(version)]).toEqual([told.slice(0, 1), []])
+  await may(...read, 's3:GetObjectVersionTagging', 's3:GetObjectRetention')
+  expect([await seen(latest), await seen(version)]).toEqual([told.slice(1, 2), told.slice(0, 2)])
+  await may(...read, 's3:GetObjectLegalHold')
+  expect(await seen(latest)).toEqual(told.slice(2))
+})
+
 it('who may write by the bucket’s list locks and tags nothing', async () => {
   await s3.send(new PutBucketAclCommand({ Bucket, ACL: 'public-read-write' }))
   const put = (headers: Record<string, string>) =>

@@ -2,6 +2,7 @@ import { s3Error, type S3 } from '@mallee/s3-api'
 import { customerKeyMembers, keyForReading, sseAnswer } from '../encryption/sse-request.ts'
 import { anonymous } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
+import type { ObjectTable } from '../index/tables.ts'
 import { expirationHeader } from '../lifecycle/lifecycle-rules.ts'
 import { parseRange, type ByteRange } from '../objects/byte-range.ts'
 import { checksumMembers } from '../objects/checksums.ts'
@@ -46,12 +47,14 @@ async function read(context: BucketContext, input: ReadInput, withBytes: boolean
   try {
     const { row } = object
     const key = keyForReading(row.sse, input)
-    const answer = describe(object, input, bucket)
+    const described = describe(object, input, bucket)
+    const more = described.status === 304 ? {} : await shownTo(context, row, input.VersionId)
+    const answer = { ...described, output: { ...described.output, ...more } }
     if (!withBytes || answer.status === 304) return answer
     const { start, end } = answer.range
     const bytes = await object.bytesNow(start, end, key)
     if (bytes) return { ...answer, bytes }
-    const stream = streamObject(object, answer.range, context.log, key)
+    const stream = await streamObject(object, answer.range, context.log, key)
     streaming = true
     return { ...answer, stream }
   } finally {
@@ -75,6 +78,23 @@ export async function openVersion(
   )
   if (!object) throw new Error('a version is found, or refused by name')
   return object
+}
+
+/** What is told only to who may ask for it by itself: how many tags there are, and locks. */
+async function shownTo(
+  { gate, bucket }: BucketContext,
+  row: ObjectTable,
+  versionId: string | undefined,
+): Promise<object> {
+  const may = (action: string) => gate.allows({ action, bucket, key: row.key, versionId })
+  const tags = tagsOf(row)
+  const { ObjectLockLegalHoldStatus: hold, ...retention } = lockAnswer(row)
+  const ofTags = versionId === undefined ? 's3:GetObjectTagging' : 's3:GetObjectVersionTagging'
+  return {
+    ...(tags.length > 0 && (await may(ofTags)) ? { TagCount: tags.length } : {}),
+    ...(retention.ObjectLockMode && (await may('s3:GetObjectRetention')) ? retention : {}),
+    ...(hold && (await may('s3:GetObjectLegalHold')) ? { ObjectLockLegalHoldStatus: hold } : {}),
+  }
 }
 
 /** Everything but the bytes: the same for GET and HEAD. */
@@ -113,10 +133,8 @@ export function describe(
       ...overrides(input),
       Metadata: metadataOf(row),
       ...(part && row.upload_id !== null ? { PartsCount: object.segments.length } : {}),
-      ...(tags.length > 0 ? { TagCount: tags.length } : {}),
       ...(expiration === undefined ? {} : { Expiration: expiration }),
       ...sseAnswer(row.sse, input),
-      ...lockAnswer(row),
       ...(input.ChecksumMode === 'ENABLED' && range === null
         ? { ...checksumMembers(row), ...(row.checksum_type ? { ChecksumType: row.checksum_type } : {}) }
         : {}),

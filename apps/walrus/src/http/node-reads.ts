@@ -46,7 +46,7 @@ export async function readForNode(
       owner,
     )
     if (raw.method === 'HEAD') return answer
-    const stream = streamObject(object, answer.range, deps.log)
+    const stream = await streamObject(object, answer.range, deps.log)
     streaming = true
     return { ...answer, stream }
   } finally {

@@ -3,7 +3,8 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** Bytes on their way to a client, block by block. */
 export interface ObjectStream {
-  /** A block is good until the next one is asked for. */
+  readonly first: IteratorResult<Buffer, void>
+  /** What follows it. A block is good until the next one is asked for. */
   readonly blocks: AsyncGenerator<Buffer, void, void>
   /** Called once, however it ends. */
   release(): void
@@ -17,7 +18,7 @@ export function sendBlocks(reply: FastifyReply, status: number, stream: ObjectSt
   try {
     writeHead(reply, status)
   } catch (error) {
-    stream.release()
+    void stream.blocks.return().finally(() => stream.release())
     throw error
   }
   void pump(reply.raw, stream)
@@ -36,13 +37,15 @@ function writeHead(reply: FastifyReply, status: number): void {
   reply.hijack()
 }
 
-async function pump(response: ServerResponse, { blocks, release }: ObjectStream): Promise<void> {
+async function pump(response: ServerResponse, { first, blocks, release }: ObjectStream): Promise<void> {
   try {
-    for await (const block of blocks) if (!(await isTaken(response, block))) return
+    for (let next = first; !next.done; next = await blocks.next())
+      if (!(await isTaken(response, next.value))) return
     response.end()
   } catch {
     response.destroy() // whoever gives the blocks has said why; a cut answer is no whole one
   } finally {
+    await blocks.return().catch(() => {})
     release()
   }
 }

@@ -76,7 +76,7 @@ async function document(
       bucket,
     )
     if (raw.method === 'HEAD' || answer.status === 304) return answer
-    const stream = streamObject(object, answer.range, context.log)
+    const stream = await streamObject(object, answer.range, context.log)
     streaming = true
     return { ...answer, stream }
   } finally {

@@ -1,6 +1,5 @@
-import { sql } from 'kysely'
 import { findObject } from './object-rows.ts'
-import { given, rowOf } from './statements.ts'
+import { given, rowOf, rowsOf } from './statements.ts'
 import { lowerBound, endOfPrefix, type KeyCursor } from './walk-keys.ts'
 import type { ObjectTable, PastTable, Reader } from './tables.ts'
 
@@ -50,7 +49,16 @@ export interface ListedVersion extends ObjectTable {
   latest: number
 }
 
-/** Versions and delete markers of a bucket by key, newest first, from the cursor on. Their `id` is their `seq`. */
+const columns = `bucket, key, id as object_id, size, etag, modified_at, headers, metadata, checksum_name, checksum_value,
+  checksum_type, upload_id, version_id, seq, owner_account, owner_id, owner_name, acl, tags, lock_mode, lock_until,
+  legal_hold, sse, cast(seq as text) as id`
+/** Of a past version: nothing stands before it. */
+const alone = `not exists (select 1 from object where object.bucket = past.bucket and object.key = past.key)`
+
+/**
+ * Versions and delete markers of a bucket by key, newest first, from the cursor on. Their `id` is their `seq`. By one
+ * statement: between two, a version could move from one table to the other and be shown twice, or not at all.
+ */
 export async function scanVersions(
   db: Reader,
   bucket: string,
@@ -60,44 +68,35 @@ export async function scanVersions(
 ): Promise<ListedVersion[]> {
   const from = lowerBound(prefix, cursor)
   const end = endOfPrefix(prefix)
-  const key = sql`bucket = ${bucket} and ${end === null ? sql`true` : sql`key < ${end}`}`
-  const bound =
-    from.id === undefined
-      ? sql`${from.inclusive ? sql`key >= ${from.key}` : sql`key > ${from.key}`}`
-      : sql`(key >= ${from.key} and (key > ${from.key} or seq < ${Number(from.id)}))`
-  const part = (
-    table: string,
-    marker: string,
-    latest: string,
-  ) => sql`select bucket, key, cast(seq as text) as id, id as object_id, size, etag, modified_at,
-    headers, metadata, checksum_name, checksum_value, checksum_type, upload_id, version_id, seq, owner_account, owner_id,
-    owner_name, acl, tags, lock_mode, lock_until, legal_hold, sse, ${sql.raw(marker)} as marker, ${sql.raw(latest)} as latest
-    from ${sql.table(table)} where ${key} and ${bound}`
+  const first = from.inclusive || from.id !== undefined ? '>=' : '>'
+  const within = `bucket = ${given} and key ${first} ${given} ${end === null ? '' : `and key < ${given}`}
+    ${from.id === undefined ? '' : `and (key > ${given} or seq < ?)`}`
+  const bounds = [
+    ...[bucket, from.key, ...(end === null ? [] : [end])],
+    ...(from.id === undefined ? [] : [from.key, Number(from.id)]),
+    limit,
+  ]
   // A page is looked for in each table by itself: a sort over the union would read all that is behind the page.
-  const [current, past] = await Promise.all([
-    sql<ListedVersion>`${part('object', '0', '1')} order by key limit ${limit}`.execute(db),
-    sql<ListedVersion>`${part('past', 'marker', '0')} order by key, seq desc limit ${limit}`.execute(db),
-  ])
-  const merged = [...current.rows, ...past.rows]
-  merged.sort(
+  const found = await rowsOf<ListedVersion>(
+    db,
+    `select * from (select ${columns}, 0 as marker, 1 as latest from object where ${within} order by key limit ?)
+      union all select * from (select ${columns}, marker, marker = 1 and ${alone} as latest from past where ${within}
+      order by key, seq desc limit ?)`,
+    [...bounds, ...bounds],
+  )
+  const merged = found.toSorted(
     (a, b) => Buffer.compare(Buffer.from(a.key, 'utf8'), Buffer.from(b.key, 'utf8')) || b.seq - a.seq,
   )
   const page = merged.slice(0, limit)
-  await markLatest(db, bucket, page, cursor)
+  markLatest(page, cursor)
   return page
 }
 
 /** The first version of a key is its latest, unless the page begins in the middle of that key. */
-async function markLatest(
-  db: Reader,
-  bucket: string,
-  page: ListedVersion[],
-  cursor: KeyCursor,
-): Promise<void> {
+function markLatest(page: ListedVersion[], cursor: KeyCursor): void {
   let before = cursor.id === undefined ? null : cursor.key
   for (const row of page) {
-    if (row.key !== before && row.marker === 1)
-      row.latest = (await findObject(db, bucket, row.key)) === null ? 1 : 0
+    if (row.key === before) row.latest = 0
     before = row.key
   }
 }

@@ -102,13 +102,16 @@ async function* readSegments(
   }
 }
 
-/** The bytes as a stream for a client; releases the object when it ends, however it does. */
-export function streamObject(
+/**
+ * The bytes as a stream for a client, of which the first block has been read and checked: what is wrong with that one is
+ * still an error that can be answered. The stream releases the object when it ends, however it does.
+ */
+export async function streamObject(
   object: OpenObject,
   range: { start: number; end: number },
   log: Log,
   key: Buffer | null = null,
-): ObjectStream {
+): Promise<ObjectStream> {
   async function* logged() {
     try {
       yield* object.bytes(range.start, range.end, key, { reuse: true })
@@ -117,5 +120,6 @@ export function streamObject(
       throw error
     }
   }
-  return { blocks: logged(), release: object.release }
+  const blocks = logged()
+  return { first: await blocks.next(), blocks, release: object.release }
 }
