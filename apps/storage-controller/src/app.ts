@@ -17,7 +17,8 @@ import type { BlockDriver } from './drivers/block-driver.ts'
 import { FileDriver } from './drivers/file-driver.ts'
 import { SimulatedDriver } from './drivers/simulated-driver.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
-import { openVolumeFileSystem } from './host/file-system.ts'
+import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
+import { LazyRestores } from './restore/lazy-restores.ts'
 import { LocalIndexes } from './snapshots/local-indexes.ts'
 import { walrusStore } from './snapshots/object-store.ts'
 import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
@@ -48,8 +49,9 @@ export async function startStorageController(
   const runDir = config.runDir ?? path.join(config.dir, 'run')
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const parts = await openParts({ config, identity, runDir, log })
-  const { client, exports, inventory, loop, snapshots, volumes } = parts
+  const { client, exports, inventory, lazy, loop, snapshots, volumes } = parts
   await snapshots.open()
+  await lazy?.open()
   const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
   void keepCertificate({
     ...{ identity, client, dir: config.dir, log, signal: stopping.signal },
@@ -65,6 +67,7 @@ export async function startStorageController(
       await health?.close()
       stopping.abort()
       await loop.stop()
+      await lazy?.stop()
       await Promise.all([volumes.stop(), exports.stop(), snapshots.stop(), inventory.stop()])
       await parts.store?.close()
       await client.close()
@@ -82,7 +85,7 @@ async function openParts(of: {
   const { agentId, authority, key, certificate } = identity
   const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: key, log })
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
-  const { driver, daemon } = await openBackend(config, runDir, log)
+  const { driver, daemon, files } = await openBackend(config, runDir, log)
   const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
   const store = config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }
@@ -90,24 +93,43 @@ async function openParts(of: {
     return (item: { id: string; generation: number }, facts: unknown) =>
       loop.observe({ kind, id: item.id, generation: item.generation, facts } as never)
   }
+  const lazy: LazyRestores | null =
+    files && store
+      ? new LazyRestores({
+          ...{ files, store, runDir, clock: systemClock, log },
+          daemonPid: () => daemon.pid(),
+          lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
+          hold: (volumeId, list) => snapshots.hold(volumeId, list),
+          release: (volumeId, list) => snapshots.release(volumeId, list),
+          onChange: (volumeId) => {
+            volumes.refresh(volumeId)
+            exports.refresh()
+            if (!lazy?.has(volumeId)) snapshots.refresh()
+          },
+        })
+      : null
   const exports: ExportKeeper = new ExportKeeper({
+    lazy,
     ...{ ledger, driver, daemon, clock: systemClock, log },
     portal: { host: config.portal.advertise ?? null, port: config.portal.port },
     observe: observed('export'),
     onChange: () => volumes.refreshAll(),
   })
   const volumes: VolumeKeeper = new VolumeKeeper({
-    ...shared,
+    ...{ ...shared, lazy },
     observe: observed('volume'),
     isServed: (volumeId) => exports.serves(volumeId),
     servedBytes: (volumeId) => exports.servedBytes(volumeId),
     onChange: () => exports.refresh(),
   })
-  const snapshots = new SnapshotKeeper({ ...shared, agentId, observe: observed('snapshot') })
+  const snapshots = new SnapshotKeeper({
+    ...{ ...shared, agentId, observe: observed('snapshot') },
+    isComing: (volumeId) => lazy?.has(volumeId) ?? false,
+  })
   let fingerprint = await takeFingerprint(driver, exports)
   const inventory = new InventoryKeeper({
     ledger,
-    source: storageInventory({ agentId, ledger, driver, exports, snapshots, indexes, store }),
+    source: storageInventory({ agentId, ledger, driver, exports, snapshots, indexes, store, lazy }),
     send: (blob) => client.inventory(blob),
     clock: systemClock,
     log,
@@ -134,7 +156,7 @@ async function openParts(of: {
     }
   }
   return {
-    ...{ client, exports, inventory, loop, refresh, refingerprint, snapshots, store, volumes },
+    ...{ client, exports, inventory, lazy, loop, refresh, refingerprint, snapshots, store, volumes },
     fingerprint: () => fingerprint,
   }
 }
@@ -144,12 +166,13 @@ async function openBackend(
   config: StorageControllerConfig,
   runDir: string,
   log: Log,
-): Promise<{ driver: BlockDriver; daemon: TargetDaemon }> {
-  if (config.driver === 'simulated') return { driver: new SimulatedDriver(), daemon: new SimulatedDaemon() }
+): Promise<{ driver: BlockDriver; daemon: TargetDaemon; files: VolumeFileSystem | null }> {
+  if (config.driver === 'simulated')
+    return { driver: new SimulatedDriver(), daemon: new SimulatedDaemon(), files: null }
   const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
   const { host, port } = config.portal
   const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
-  return { driver: await FileDriver.open(files), daemon }
+  return { driver: await FileDriver.open(files), daemon, files }
 }
 
 async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Promise<StorageFingerprint> {

@@ -4,6 +4,7 @@ import { MalleeError } from '@mallee/base'
 import type { BlockDriver } from './drivers/block-driver.ts'
 import { snapshotIdForm, volumeIdForm } from './drivers/block-driver.ts'
 import type { ExportKeeper } from './exports/export-keeper.ts'
+import type { LazyRestores } from './restore/lazy-restores.ts'
 import type { LocalIndexes } from './snapshots/local-indexes.ts'
 import type { ObjectStore } from './snapshots/object-store.ts'
 import type { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
@@ -16,6 +17,7 @@ interface Parts {
   readonly snapshots: SnapshotKeeper
   readonly indexes: LocalIndexes
   readonly store: ObjectStore | null
+  readonly lazy: Pick<LazyRestores, 'drop'> | null
 }
 
 /** What this storage controller really holds, with the owner that its set names; what nobody owns it removes on request. */
@@ -76,6 +78,7 @@ async function remove(parts: Parts, kind: string, id: string): Promise<void> {
     case 'volume-file':
       if (!volumeIdForm.test(id) || ledger.get('volume', id)) throw notRemovable(kind, id)
       if (exports.serves(id)) throw notRemovable(kind, id)
+      await parts.lazy?.drop(id)
       return driver.removeVolume(id)
     case 'snapshot-file':
       if (!snapshotIdForm.test(id) || ledger.get('snapshot', id)) throw notRemovable(kind, id)

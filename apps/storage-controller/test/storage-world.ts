@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { endProcess, readPidFile, silentLog, systemClock, type Clock } from '@mallee/base'
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
@@ -8,6 +8,7 @@ import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
 import { ExportKeeper } from '../src/exports/export-keeper.ts'
 import { openVolumeFileSystem } from '../src/host/file-system.ts'
+import { LazyRestores } from '../src/restore/lazy-restores.ts'
 import { LocalIndexes } from '../src/snapshots/local-indexes.ts'
 import type { ObjectStore } from '../src/snapshots/object-store.ts'
 import { SnapshotKeeper } from '../src/snapshots/snapshot-keeper.ts'
@@ -82,6 +83,9 @@ export class StorageWorld {
   exports!: ExportKeeper
   volumes!: VolumeKeeper
   snapshots!: SnapshotKeeper
+  lazy!: LazyRestores
+  /** Restores come first, and the volume when it is whole. */
+  isEager = true
   private readonly items = new Map<string, { kind: string; id: string; body: object; generation: number }>()
   private revision = 0
   /** Put around everything that has an effect, so that a test may let the process die between two of them. */
@@ -124,21 +128,34 @@ export class StorageWorld {
     const observe = (item: DesiredItem, facts: unknown) =>
       void this.said.set(`${item.kind} ${item.id}`, facts)
     const shared = { ledger: this.ledger, driver: this.driver, clock: this.clock, log: silentLog, observe }
+    this.lazy = new LazyRestores({
+      ...{ files, store: this.store, runDir: this.runDir, clock: this.clock, log: silentLog },
+      daemonPid: () => this.daemon.pid(),
+      lookIfServed: (id) => this.exports.lookIfServed(id),
+      hold: (id, list) => this.snapshots.hold(id, list),
+      release: (id, list) => this.snapshots.release(id, list),
+      onChange: () => this.refresh(),
+    })
+    const lazy = this.isEager ? null : this.lazy
     this.exports = new ExportKeeper({
-      ...shared,
+      ...{ ...shared, lazy },
       daemon: this.daemon,
       portal: listen,
       onChange: () => this.volumes.refreshAll(),
     })
     this.volumes = new VolumeKeeper({
-      ...shared,
+      ...{ ...shared, lazy },
       store,
       isServed: (id) => this.exports.serves(id),
       servedBytes: (id) => this.exports.servedBytes(id),
       onChange: () => this.exports.refresh(),
     })
-    this.snapshots = new SnapshotKeeper({ ...shared, agentId: 'agent-1', store, indexes })
+    this.snapshots = new SnapshotKeeper({
+      ...{ ...shared, agentId: 'agent-1', store, indexes },
+      isComing: (id) => this.lazy.has(id),
+    })
     await this.snapshots.open()
+    await this.lazy.open()
     this.refresh()
   }
 
@@ -171,6 +188,7 @@ export class StorageWorld {
 
   /** The end of the process; what outlives it goes on. */
   async drop(): Promise<void> {
+    await this.lazy.stop()
     await Promise.all([this.volumes.stop(), this.exports.stop(), this.snapshots.stop()])
     this.said.clear()
   }
@@ -178,6 +196,8 @@ export class StorageWorld {
   async stop(): Promise<void> {
     await this.drop()
     await this.daemon.kill()
+    for (const name of await readdir(this.runDir))
+      if (name.startsWith('restore-')) await endProcess(await readPidFile(path.join(this.runDir, name)), 2000)
     await endProcess(await readPidFile(path.join(this.runDir, 'holder.pid')), 0)
     await rm(this.dir, { recursive: true, force: true })
   }

@@ -2,9 +2,10 @@ import { errorMessage, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ExportFacts, ExportItem, Portal } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
+import type { LazyRestores } from '../restore/lazy-restores.ts'
 import type { TgtTarget } from '../tgt/read-targets.ts'
 import type { TargetDaemon, Targets } from '../tgt/target-daemon.ts'
-import { planExports, type ExportStep, type WantedExport } from './plan-exports.ts'
+import { planExports, volumeOfPath, type ExportStep, type WantedExport } from './plan-exports.ts'
 
 type Item = DesiredItem<'export'>
 
@@ -24,6 +25,7 @@ export class ExportKeeper {
     readonly driver: BlockDriver
     readonly daemon: TargetDaemon
     readonly portal: Portal
+    readonly lazy: Pick<LazyRestores, 'pathOf' | 'isPaused'> | null
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: ExportFacts) => void
@@ -80,15 +82,21 @@ export class ExportKeeper {
 
   /** Whether a target serves the volume, or might; true while nothing is known. */
   serves(volumeId: string): boolean {
-    const path = this.deps.driver.exportedPath(volumeId)
-    return this.listed === null || this.listed.some(({ units }) => units.some((unit) => unit.path === path))
+    return this.listed === null || this.listed.some((target) => isOf(target, volumeId))
+  }
+
+  /** The same as of a look that begins now. */
+  async lookIfServed(volumeId: string): Promise<boolean> {
+    await this.running
+    this.refresh()
+    await this.running
+    return this.problem !== null || this.serves(volumeId)
   }
 
   /** The size that initiators see; null where none can: a target shows the size that its volume had when it was made. */
   servedBytes(volumeId: string): number | null {
-    const path = this.deps.driver.exportedPath(volumeId)
     const sizes = this.targets
-      .filter(({ units }) => units.some((unit) => unit.path === path))
+      .filter((target) => isOf(target, volumeId))
       .map(({ iqn }) => this.madeBytes.get(iqn) ?? 0)
     return sizes.length === 0 ? null : Math.min(...sizes)
   }
@@ -139,11 +147,14 @@ export class ExportKeeper {
   }
 
   private async wanted(items: readonly Item[]): Promise<WantedExport[]> {
-    const { driver } = this.deps
+    const { driver, lazy } = this.deps
     const wanted: WantedExport[] = []
     for (const { id, body } of items) {
       const volumeBytes = await driver.volumeSize(body.volumeId)
-      wanted.push({ id, item: body, volumeBytes, path: driver.exportedPath(body.volumeId) })
+      wanted.push({
+        ...{ id, item: body, volumeBytes, isPaused: lazy?.isPaused(body.volumeId) ?? false },
+        path: lazy?.pathOf(body.volumeId) ?? driver.exportedPath(body.volumeId),
+      })
     }
     return wanted
   }
@@ -158,7 +169,7 @@ export class ExportKeeper {
     const entry = wanted.find(({ id }) => id === step.id)!
     const about = { attachmentId: step.id, volumeId: entry.item.volumeId }
     try {
-      if (step.step === 'remove' || step.step === 'remake')
+      if (step.step === 'remove' || step.step === 'remake' || step.step === 'pause')
         await removeTarget(
           client,
           targets.find(({ tid }) => tid === step.tid)!,
@@ -169,7 +180,7 @@ export class ExportKeeper {
         await this.make(entry)
         this.deps.log.info(about, 'target made')
       }
-      return step.step === 'remove' || step.step === 'make' || step.step === 'remake'
+      return step.step === 'remove' || step.step === 'make' || step.step === 'remake' || step.step === 'pause'
     } catch (error) {
       const message = errorMessage(error)
       this.deps.log.warn({ ...about, reason: message }, 'a step of an export failed')
@@ -212,6 +223,8 @@ export class ExportKeeper {
   }
 }
 
+const isOf = ({ units }: TgtTarget, volumeId: string) =>
+  units.some(({ path }) => path !== null && volumeOfPath(path) === volumeId)
 const noteName = (id: string) => `export ${id}`
 const tidsNote = 'target numbers'
 

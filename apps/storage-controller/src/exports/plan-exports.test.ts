@@ -3,16 +3,25 @@ import type { TgtTarget } from '../tgt/read-targets.ts'
 import { planExports, type WantedExport } from './plan-exports.ts'
 
 const path = '/volumes/vol-1.raw'
+const whole = '/lazy/vol-1.whole'
 const MiB = 1024 ** 2
 
-function wanted(id: string, changes: { withdraw?: boolean; volumeBytes?: number | null } = {}): WantedExport {
+interface Changes {
+  readonly withdraw?: boolean
+  readonly volumeBytes?: number | null
+  readonly path?: string
+  readonly isPaused?: boolean
+}
+
+function wanted(id: string, changes: Changes = {}): WantedExport {
   return {
     id,
     item: {
       ...{ attachmentId: id, volumeId: 'vol-1', iqn: `iqn.x:${id}`, initiatorIqn: 'iqn.x:node' },
       ...{ chapUser: `user${id}`, chapSecret: 'secret', withdraw: changes.withdraw ?? false },
     },
-    path,
+    path: changes.path ?? path,
+    isPaused: changes.isPaused ?? false,
     volumeBytes: changes.volumeBytes === undefined ? MiB : changes.volumeBytes,
   }
 }
@@ -61,4 +70,14 @@ test('the next waits until a withdrawn one is gone, and not until it was told to
 
 test('one that nobody’s item names keeps others out', () => {
   expect(plan([wanted('a')], [target('stranger', 7)])).toEqual(['wait'])
+})
+
+test('while its file changes places nobody has it open, and nobody else gets it meanwhile', () => {
+  const served = target('a', 1, { units: [{ lun: 1, path: whole, serial: 'vol-1' }] })
+  const made: [string, number][] = [['iqn.x:a', MiB]]
+  const both = (changes: Changes) => [wanted('a', changes), wanted('b', changes)]
+  expect(plan(both({ isPaused: true, path: whole }), [served], made)).toEqual(['pause', 'wait'])
+  expect(plan(both({ isPaused: true, path: whole }), [], made)).toEqual(['hold', 'wait'])
+  expect(plan(both({}), [served], made)).toEqual(['remake', 'wait'])
+  expect(plan([wanted('a', { withdraw: true, isPaused: true })], [served], made)).toEqual(['remove'])
 })

@@ -2,6 +2,7 @@ import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '
 import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
+import { blockKeys } from './block-references.ts'
 import { CountedIndexes } from './counted-indexes.ts'
 import type { LocalIndexes } from './local-indexes.ts'
 import { snapshotBucket, type ObjectStore } from './object-store.ts'
@@ -40,6 +41,8 @@ export class SnapshotKeeper {
     readonly driver: BlockDriver
     readonly store: ObjectStore | null
     readonly indexes: LocalIndexes
+    /** Whether blocks of the volume are still to come: then its files do not hold the moment yet. */
+    readonly isComing: (volumeId: string) => boolean
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: SnapshotFacts) => void
@@ -104,6 +107,19 @@ export class SnapshotKeeper {
     return this.indexes.isUsed(key)
   }
 
+  /** Blocks that a volume still reads, whatever becomes of the snapshot. */
+  hold(volumeId: string, { prefix, blocks }: SnapshotBlocks): void {
+    if (prefix.startsWith(`${this.deps.agentId}/`))
+      this.indexes.references.add(volumeId, blockKeys(prefix, blocks.values()))
+  }
+
+  /** Those that nobody else uses go, or are found by the inventory. */
+  async release(volumeId: string, { prefix, blocks }: SnapshotBlocks): Promise<void> {
+    if (!prefix.startsWith(`${this.deps.agentId}/`) || !this.indexes.isWhole) return
+    for (const key of this.indexes.references.drop(volumeId, blockKeys(prefix, blocks.values())))
+      await this.store().remove(key)
+  }
+
   /** What is left of a snapshot that no item names: its list, and with that what only it used. */
   async removeStray(snapshotId: string, indexKey: string): Promise<void> {
     await this.store().remove(indexKey)
@@ -145,7 +161,7 @@ export class SnapshotKeeper {
       if (this.stopping.signal.aborted) return
       const { remove, copyOf, volumeId } = item.body
       if (remove || copyOf || this.note(item.id).taken || this.note(item.id).failure !== undefined) continue
-      if (this.indexes.isLacking(item.id)) continue
+      if (this.indexes.isLacking(item.id) || this.deps.isComing(volumeId)) continue
       try {
         if ((await this.deps.driver.volumeSize(volumeId)) === null) {
           await this.fail(item, `The volume ${volumeId} is not here.`)
@@ -209,6 +225,7 @@ export class SnapshotKeeper {
     if (item.body.copyOf) return this.copy(item, item.body.copyOf)
     if (!note.taken) {
       await this.take()
+      if (this.deps.isComing(item.body.volumeId)) throw stillComing()
       if (!this.note(item.id).taken && this.note(item.id).failure === undefined) throw notTaken()
       return this.settle(item)
     }
@@ -366,6 +383,14 @@ function notTaken(): MalleeError {
   return new MalleeError({
     code: 'NotTaken',
     publicMessage: 'The snapshot could not be taken yet.',
+    retryable: true,
+  })
+}
+
+function stillComing(): MalleeError {
+  return new MalleeError({
+    code: 'StillComing',
+    publicMessage: 'The volume is still being restored; its snapshot is taken when it is whole.',
     retryable: true,
   })
 }

@@ -17,6 +17,10 @@ export class SimulatedDaemon implements TargetDaemon {
   async ensure(): Promise<{ started: boolean }> {
     return { started: false }
   }
+
+  async pid(): Promise<number | null> {
+    return null
+  }
 }
 
 class SimulatedTargets implements Targets {

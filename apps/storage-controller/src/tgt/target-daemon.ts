@@ -15,4 +15,6 @@ export interface TargetDaemon {
   readonly client: Targets
   /** Resolves when it answers; whether it was started anew, and knows nothing. */
   ensure(): Promise<{ started: boolean }>
+  /** Of a process that sees files as it does; null while there is none. */
+  pid(): Promise<number | null>
 }

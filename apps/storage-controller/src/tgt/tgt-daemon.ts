@@ -75,6 +75,11 @@ export class TgtDaemon implements TargetDaemon {
     await rm(this.pidFile, { force: true })
   }
 
+  /** Null while there is none. */
+  async pid(): Promise<number | null> {
+    return (await this.living())?.pid ?? null
+  }
+
   /** The one that we noted, or one that we started and did not get to note. */
   private async living(): Promise<ProcessMark | null> {
     const noted = await readPidFile(this.pidFile)

@@ -3,6 +3,8 @@ import type { DesiredItem, VolumeFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
+import type { LazyRestores } from '../restore/lazy-restores.ts'
+import { blockBytes, decodeIndex } from '../snapshots/snapshot-index.ts'
 import { restoreVolume } from './restore-volume.ts'
 import { noRoom, reserveBytes } from './room.ts'
 
@@ -23,6 +25,8 @@ export class VolumeKeeper {
     readonly ledger: Ledger
     readonly driver: BlockDriver
     readonly store: ObjectStore | null
+    /** Null: a restore comes first, and the volume when it is whole. */
+    readonly lazy: LazyRestores | null
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: VolumeFacts) => void
@@ -91,13 +95,16 @@ export class VolumeKeeper {
     const size = await this.deps.driver.volumeSize(id)
     if (size === null && made) return this.say(item, 'failed', 'The file of the volume is lost.')
     if (size === null) await this.make(item)
-    else if (size < body.sizeBytes) await this.grow(item, size)
+    // One that still comes grows when it is whole.
+    else if (size < body.sizeBytes && !this.deps.lazy?.has(id)) await this.grow(item, size)
     else if (!made) await this.setNote(id, { made: true })
     const now = await this.deps.driver.volumeSize(id)
     if (now === null || this.note(id).failure !== undefined) return this.refresh(id)
     // Grown is what its initiator can see grown: the guest is told as soon as this is said.
     const sizeBytes = Math.min(now, this.deps.servedBytes(id) ?? now)
-    this.deps.observe(item, { state: 'available', message: null, sizeBytes, hydratedPercent: 100 })
+    const message = this.deps.lazy?.message(id) ?? null
+    const hydratedPercent = this.deps.lazy?.percent(id) ?? 100
+    this.deps.observe(item, { state: 'available', message, sizeBytes, hydratedPercent })
   }
 
   private async make(item: Item): Promise<void> {
@@ -139,6 +146,7 @@ export class VolumeKeeper {
         code: 'NoWalrus',
         publicMessage: 'This storage controller has no walrus to restore from.',
       })
+    if (await this.beginLazily(item, store)) return
     await restoreVolume({
       driver,
       store,
@@ -154,6 +162,20 @@ export class VolumeKeeper {
           hydratedPercent: percent,
         }),
     })
+  }
+
+  /** There at once, its bytes as they are asked for; false where that cannot be had here. */
+  private async beginLazily({ id, body }: Item, store: ObjectStore): Promise<boolean> {
+    const { driver, lazy } = this.deps
+    if (!lazy || !(await lazy.isPossible())) return false
+    const { index } = body.source!
+    const bytes = await store.get(index.key, index.bucket)
+    if (!bytes) return false // which says so
+    const { blocks } = await decodeIndex(bytes, index.sha256)
+    const { freeBytes } = await driver.space()
+    if (freeBytes < blocks.size * blockBytes + reserveBytes) throw noRoom()
+    await lazy.begin({ volumeId: id, sizeBytes: body.sizeBytes, index, bytes })
+    return true
   }
 
   private async grow(item: Item, size: number): Promise<void> {
@@ -177,6 +199,7 @@ export class VolumeKeeper {
       return
     }
     const was = await driver.volumeSize(item.id)
+    await this.deps.lazy?.drop(item.id)
     await driver.removeVolume(item.id)
     await this.setNote(item.id, {})
     this.say(item, 'gone', null)
