@@ -6,6 +6,7 @@ import { isSmall } from '../drivers/small-bytes.ts'
 import { allBlobIds, dropUnnamedBlobs, unnamedBlobIds } from '../index/blob-rows.ts'
 import { imageNote } from '../images/image-inspector.ts'
 import { findObject } from '../index/object-rows.ts'
+import { wrongUsage } from '../index/usage-rows.ts'
 import { damagedBlobs } from '../index/scrub-rows.ts'
 import type { Index } from '../index/tables.ts'
 
@@ -25,9 +26,10 @@ export function walrusInventory(deps: Dependencies): InventorySource {
       const results = await Promise.allSettled([bytes(deps), images(deps)])
       return {
         entries: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
-        problems: results.flatMap((result) =>
-          result.status === 'rejected' ? [errorMessage(result.reason)] : [],
-        ),
+        problems: [
+          ...results.flatMap((result) => (result.status === 'rejected' ? [errorMessage(result.reason)] : [])),
+          ...(await wrongUsage((work) => deps.index.read(work))),
+        ],
       }
     },
     remove: (removal) => remove(deps, removal),

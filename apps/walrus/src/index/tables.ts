@@ -131,6 +131,20 @@ export interface DamageTable {
   reason: string
 }
 
+/** What a bucket holds; triggers keep it (migration 0005). */
+export interface UsageTable {
+  bucket: string
+  objects: number
+  bytes: number
+  /** Versions that are not what their key holds now. */
+  versions: number
+  version_bytes: number
+  markers: number
+  /** Begun, and neither completed nor given up. */
+  uploads: number
+  part_bytes: number
+}
+
 export interface IndexTables {
   bucket: BucketTable
   object: ObjectTable
@@ -142,6 +156,7 @@ export interface IndexTables {
   event_delivery: EventDeliveryTable
   scrub: ScrubTable
   damage: DamageTable
+  usage: UsageTable
 }
 
 export type Index = StateStore<IndexTables>

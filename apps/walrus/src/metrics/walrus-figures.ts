@@ -2,6 +2,7 @@ import type { Metrics, Readiness } from '@mallee/service-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { damageCount, scrubPosition } from '../index/scrub-rows.ts'
+import { wholeUsage, type Usage } from '../index/usage-rows.ts'
 import type { Index } from '../index/tables.ts'
 
 /** What walrus counts while it works. */
@@ -46,21 +47,31 @@ export function workerFigures(metrics: Metrics, number: number): WalrusFigures {
   return { ...figures, request }
 }
 
+/** By bucket they would be series that clients make: `usage-main.ts` tells them so. */
+const usageGauges = [
+  ['s3_objects', 'Objects in all buckets.', 'objects'],
+  ['s3_object_bytes', 'Bytes of the objects in all buckets, as clients see them.', 'bytes'],
+  ['s3_past_versions', 'Versions that are not what their key holds now.', 'versions'],
+  ['s3_past_version_bytes', 'Bytes of such versions.', 'version_bytes'],
+  ['s3_delete_markers', 'Delete markers in all buckets.', 'markers'],
+  ['s3_incomplete_uploads', 'Uploads of parts that were begun and not ended.', 'uploads'],
+  ['s3_incomplete_upload_bytes', 'Bytes of the parts of such uploads.', 'part_bytes'],
+] as const satisfies readonly (readonly [string, string, keyof Usage])[]
+
 /** Figures that are looked up when a monitor asks. */
 export function registerWalrusGauges(metrics: Metrics, sources: { index: Index; blobs: BlobKeeper }): void {
   const { index, blobs } = sources
-  const sum = (of: 'object' | 'blob') =>
+  const stored = () =>
     index.read((db) =>
       db
-        .selectFrom(of)
-        .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('bytes')])
+        .selectFrom('blob')
+        .select((eb) => eb.fn.sum<number | null>('size').as('bytes'))
         .executeTakeFirstOrThrow(),
     )
-  metrics.gauge('s3_objects', 'Objects in all buckets.', [], async (gauge) =>
-    gauge.set(Number((await sum('object')).count)),
-  )
+  for (const [name, help, of] of usageGauges)
+    metrics.gauge(name, help, [], async (gauge) => gauge.set((await index.read(wholeUsage))[of]))
   metrics.gauge('s3_stored_bytes', 'Bytes that objects and parts take.', [], async (gauge) =>
-    gauge.set(Number((await sum('blob')).bytes ?? 0)),
+    gauge.set(Number((await stored()).bytes ?? 0)),
   )
   metrics.gauge('s3_scrub_damaged_blobs', 'Bytes of objects that were found damaged.', [], async (gauge) =>
     gauge.set((await index.read(damageCount)).count),
