@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { Agent, request } from 'node:http'
-import { buffer } from 'node:stream/consumers'
+import { once } from 'node:events'
+import { Agent, createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentLog } from '@mallee/base'
 import { presignRequest } from '@mallee/aws-protocol'
@@ -47,12 +49,30 @@ async function connect(): Promise<void> {
   })
 }
 
+/** What the webhook was told. */
+const told: string[] = []
+const webhook = createServer((incoming, answer) => {
+  void text(incoming).then((body) => {
+    told.push(body)
+    answer.end()
+  })
+})
+
 beforeAll(async () => {
-  walrus = await WalrusUnderTest.start(silentLog, { workers: 2, logLevel: 'error' })
+  webhook.listen(0, '127.0.0.1')
+  await once(webhook, 'listening')
+  const url = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/`
+  walrus = await WalrusUnderTest.start(silentLog, {
+    ...{ workers: 2, logLevel: 'error' },
+    webhooks: { ops: { url } },
+  })
   await connect()
   expect((await through(one, { method: 'PUT', path: '/shared' })).status).toBe(200)
 })
-afterAll(() => walrus.stop())
+afterAll(async () => {
+  await walrus.stop()
+  webhook.close()
+})
 
 describe('two workers', () => {
   it('show at once what the other one took, and count as one', async () => {
@@ -122,6 +142,18 @@ describe('two workers', () => {
     expect(listed.match(/<IsLatest>true/g)?.length).toBe(1)
     for (const [index, id] of ids.entries())
       expect((await through(other, { path: `/versions/key?versionId=${id}` })).text).toBe(`${index}`)
+  })
+
+  it('have the first process told of events, which sends them at once', async () => {
+    const topic = `arn:aws:sns:us-east-1:${alice.accountId}:ops`
+    const events = `<TopicConfiguration><Topic>${topic}</Topic><Event>s3:ObjectCreated:*</Event></TopicConfiguration>`
+    const body = `<NotificationConfiguration>${events}</NotificationConfiguration>`
+    expect((await put(one, '/shared?notification', body)).status).toBe(200)
+    for (const [index, by] of both().entries()) {
+      expect((await put(by, `/shared/event-${index}`, 'x')).status).toBe(200)
+      await eventually(() => told.some((event) => event.includes(`event-${index}`)))
+    }
+    await put(one, '/shared?notification', '<NotificationConfiguration/>')
   })
 
   it('make one object of parts that both took', async () => {
