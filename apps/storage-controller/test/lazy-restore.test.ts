@@ -146,6 +146,28 @@ describe.skipIf(missing !== null)('volumes that are used while they come', () =>
     expect((await readRaw(id, 8 * MiB, bytes.length)).equals(bytes)).toBe(true)
   })
 
+  test('go on where the target daemon and what holds the file system are replaced under them', async () => {
+    const { source, bytes } = await farSnapshot()
+    store.delayMs = 1000
+    const id = newId('vol')
+    await available(id, source)
+    const disk = await OpenDisk.open(await exported(id))
+    expect(await disk.tell('write -P 6 50M 4k\nflush')).toContain('wrote')
+    const [daemon, joiner] = [await world.daemonPid(), await daemonOf(id)]
+    process.kill((await readPidFile(path.join(world.runDir, 'holder.pid')))!.pid, 'SIGKILL')
+    process.kill(daemon, 'SIGKILL')
+    world.refresh()
+    const pattern = bytes[18 * blockBytes]
+    expect(await disk.tell(`read -P ${pattern} ${8 * MiB + 18 * blockBytes} 1`)).toContain('read 1/1')
+    expect(await world.daemonPid()).not.toBe(daemon)
+    expect(await daemonOf(id).catch(() => null)).not.toBe(joiner) // or it has all come by now
+    store.delayMs = 0
+    await until(() => isHere(id))
+    expect(await disk.tell('read -P 6 50M 4k')).toContain('read 4096')
+    await disk.close()
+    expect((await readRaw(id, 8 * MiB, bytes.length)).equals(bytes)).toBe(true)
+  })
+
   test('what was damaged in walrus is an error for who reads it, and told; nothing else is', async () => {
     const { source, bytes } = await farSnapshot()
     const known = [...store.objects.keys()].filter((key) => key.includes('/blocks/')).slice(-blocks)

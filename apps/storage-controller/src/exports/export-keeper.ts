@@ -25,7 +25,7 @@ export class ExportKeeper {
     readonly driver: BlockDriver
     readonly daemon: TargetDaemon
     readonly portal: Portal
-    readonly lazy: Pick<LazyRestores, 'pathOf' | 'isPaused'> | null
+    readonly lazy: Pick<LazyRestores, 'pathOf' | 'isPaused' | 'recheck'> | null
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: ExportFacts) => void
@@ -119,7 +119,10 @@ export class ExportKeeper {
     const { daemon, ledger } = this.deps
     const items = ledger.list('export')
     const { started } = await daemon.ensure()
-    if (started) this.madeBytes.clear()
+    if (started) {
+      this.madeBytes.clear()
+      this.deps.lazy?.recheck()
+    }
     let targets = await daemon.client.targets()
     this.adopt(targets, items)
     const wanted = await this.wanted(items)

@@ -144,6 +144,12 @@ export class LazyRestores {
     return lazy !== undefined && lazy.phase !== 'serving'
   }
 
+  /** The target daemon is another: what it sees is looked at before it opens anything, or it would open an empty file. */
+  recheck(): void {
+    for (const lazy of this.all.values()) if (lazy.phase === 'serving') lazy.phase = 'starting'
+    this.tick()
+  }
+
   /** The volume's files: from here on it is there, and reads what it should. The map is first and says "not whole". */
   async begin(options: {
     volumeId: string
