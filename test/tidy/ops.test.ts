@@ -19,7 +19,8 @@ async function exposed(): Promise<Set<string>> {
   registerNodeGauges(others, { hypervisor: { list: async () => [] } as never, imagesDir: '/nowhere' })
   walrusFigures(others)
   const blobs = { space: async () => ({ totalBytes: 1, freeBytes: 1 }) }
-  const index = { read: async () => ({ count: 0, bytes: 0 }) }
+  const sums = { objects: 0, bytes: 0, versions: 0, version_bytes: 0, markers: 0, uploads: 0, part_bytes: 0 }
+  const index = { read: async () => ({ count: 0, ...sums }) }
   registerWalrusGauges(others, { index, blobs } as never)
   frontDoorFigures(others)
   registries.push(await others.text())

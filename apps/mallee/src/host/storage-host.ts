@@ -1,11 +1,15 @@
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { endProcess, readPidFile } from '@mallee/base'
 
-/** What outlives the storage controller, so that guests go on: the target daemon, then what holds its file system. */
-const marks = ['tgtd.pid', 'holder.pid']
-
-/** Ends both; guests that still had a volume lose it. Harmless when repeated. */
+/**
+ * Ends what outlives the storage controller so that guests go on: what brings volumes out of walrus, the target daemon,
+ * and then what holds the volumes' file system. Guests that still had a volume lose it. Harmless when repeated.
+ */
 export async function endStorageHost(runDir: string): Promise<void> {
+  const names = await readdir(runDir).catch(() => []) // there was none
+  const restores = names.filter((name) => /^restore-.*\.pid$/.test(name))
   // The target daemon does not end by being asked while it has targets.
-  for (const mark of marks) await endProcess(await readPidFile(path.join(runDir, mark)), 0)
+  for (const mark of [...restores, 'tgtd.pid', 'holder.pid'])
+    await endProcess(await readPidFile(path.join(runDir, mark)), 0)
 }
