@@ -1,7 +1,6 @@
 /** A thread that hashes what others have put into memory that it shares with them. */
 import { parentPort } from 'node:worker_threads'
-import type { RunningChecksum } from '../objects/checksums.ts'
-import { startHash, type HashName } from './running-hash.ts'
+import { startHash, type HashName, type RunningChecksum } from './running-hash.ts'
 
 export type ToThread =
   | { readonly id: number; readonly name: HashName; readonly memory: SharedArrayBuffer }

@@ -44,12 +44,12 @@ export class HashThreads {
     const most = Math.min(availableParallelism(), mostThreads)
     if (least && (least.running.size === 0 || this.threads.size >= most)) return least
     const worker = new Worker(new URL('hash-thread.ts', import.meta.url))
-    worker.unref()
     const thread: Thread = { worker, running: new Map() }
     this.threads.add(thread)
     worker.on('message', (message: FromThread) => this.hear(thread, message))
     worker.on('error', (error) => this.lose(thread, error))
     worker.on('exit', () => this.lose(thread, null))
+    worker.unref() // after its listeners, which would have it keep the process
     return thread
   }
 

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
-import { crc32, crc32c } from '@node-rs/crc32'
 import { s3Error, s3NotImplemented } from '@mallee/s3-api'
-import { Crc64Nvme } from './crc64-nvme.ts'
+import { checksumNames, type ChecksumName } from '../hashing/running-hash.ts'
 
-/** The checksums of S3 that we compute. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html */
-export const checksumNames = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
-export type ChecksumName = (typeof checksumNames)[number]
+export {
+  checksumNames,
+  startChecksum,
+  type ChecksumName,
+  type RunningChecksum,
+} from '../hashing/running-hash.ts'
 
 /** Members by which a request says a checksum of its bytes. */
 export const statedMembers = [
@@ -20,39 +21,7 @@ export const statedMembers = [
 /** Whether a multipart object's checksum is over its bytes or over its parts' checksums. */
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE'
 
-export interface RunningChecksum {
-  update(chunk: Buffer): void
-  digest(): Buffer
-}
-
 const lengthBytes: Record<ChecksumName, number> = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 }
-
-export function startChecksum(name: ChecksumName): RunningChecksum {
-  if (name === 'CRC32') return new Crc(crc32)
-  if (name === 'CRC32C') return new Crc(crc32c)
-  if (name === 'CRC64NVME') return new Crc64Nvme()
-  const hash = createHash(name === 'SHA1' ? 'sha1' : 'sha256')
-  return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest() }
-}
-
-class Crc implements RunningChecksum {
-  private value = 0
-  private readonly next: (chunk: Buffer, from: number) => number
-
-  constructor(next: (chunk: Buffer, from: number) => number) {
-    this.next = next
-  }
-
-  update(chunk: Buffer): void {
-    this.value = this.next(chunk, this.value)
-  }
-
-  digest(): Buffer {
-    const out = Buffer.alloc(4)
-    out.writeUInt32BE(this.value)
-    return out
-  }
-}
 
 export const checksumHeader = (name: ChecksumName): string => `x-amz-checksum-${name.toLowerCase()}`
 
