@@ -169,6 +169,7 @@ export class DaemonsUnderTest {
         cloudUrl,
         joinTokenFile: at('storage-token'),
         name: 'storage',
+        driver: 'simulated',
         health: listen('storageHealth'),
       },
       'node-controller': {

@@ -50,7 +50,7 @@ export const instanceLifecycle = defineLifecycle({
     },
     startFailed: {
       family: 'observed',
-      from: ['pending'],
+      from: ['pending', 'running'],
       already: ['stopping', 'stopped'],
       to: 'stopping',
       doc: 'An instance that was stopped cannot be started; its volumes remain.',

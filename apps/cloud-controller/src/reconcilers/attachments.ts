@@ -56,7 +56,25 @@ async function readRows(db: Reader, id: string): Promise<AttachmentRows | null> 
   const instance = await getInstance(db, attachment.instance_id)
   const domain = instance && (await currentDomain(db, instance))
   const item = domain && (await readItem(db, domain.node_id, domain.id))
-  return { attachment, volume, instance, domain, item, exports: await exportsOfAttachment(db, id) }
+  const exports = await exportsOfAttachment(db, id)
+  return { attachment, volume, instance, domain, item, exports: await withoutForgotten(db, exports) }
+}
+
+/** What a machine that was declared dead served, nobody reaches. */
+async function withoutForgotten(db: Reader, rows: VolumeExportTable[]): Promise<VolumeExportTable[]> {
+  if (rows.length === 0) return rows
+  const dead = await db
+    .selectFrom('agent')
+    .select('id')
+    .where('state', '=', 'forgotten')
+    .where(
+      'id',
+      'in',
+      rows.map((row) => row.storage_id),
+    )
+    .execute()
+  const isDead = (row: VolumeExportTable) => dead.some(({ id }) => id === row.storage_id)
+  return rows.map((row) => (row.withdrawn === 1 && isDead(row) ? { ...row, observed_state: 'gone' } : row))
 }
 
 async function readItem(db: Reader, nodeId: string, id: string): Promise<AttachmentRows['item']> {
@@ -181,6 +199,12 @@ async function putExport(
     requestId: instance?.request_id ?? null,
     traceparent: null,
   }
+  const agent = await tx.db
+    .selectFrom('agent')
+    .select('state')
+    .where('id', '=', row.storage_id)
+    .executeTakeFirst()
+  if (agent?.state === 'forgotten') return
   await putDesired(tx, ctx.wakes, { agentId: row.storage_id, kind: 'export', id: row.id, body })
 }
 

@@ -55,7 +55,7 @@ export function decideInstance(
     return { do: 'keep', intent: 'remove' }
   }
   const starts = (decision: Decision) =>
-    decision.do === 'incarnate' ? whenReady(decision, volumes) : decision
+    decision.do === 'incarnate' ? whenReady(instance, decision, volumes) : decision
   if (!domain) return starts({ do: 'incarnate', restarts: 0 })
   if (domain.disk_lost === 1) {
     return {
@@ -80,7 +80,7 @@ export function decideInstance(
     case 'failed':
       return {
         do: 'transition',
-        event: wasStopped(instance) ? 'startFailed' : 'launchFailed',
+        event: ranBefore(instance) ? 'startFailed' : 'launchFailed',
         reason: {
           code: 'Server.InternalError',
           message: `Server.InternalError: ${domain.message ?? 'the launch failed on the node'}`,
@@ -93,9 +93,9 @@ export function decideInstance(
   }
 }
 
-/** An instance whose volumes outlive its domain, and that ran before: it can be stopped again. */
-function wasStopped(instance: InstanceTable): boolean {
-  return instance.root_device_type === 'ebs' && instance.state === 'pending' && instance.incarnation > 1
+/** An instance whose volumes outlive its domain, and that had one before: it is stopped, and can be started again. */
+function ranBefore(instance: InstanceTable): boolean {
+  return instance.root_device_type === 'ebs' && instance.incarnation > 1
 }
 
 /** The guest is asked, then ended; nothing of it stays on the node, since it may be started on another. */
@@ -105,11 +105,16 @@ function decideStopping(domain: DomainTable | undefined): Decision {
   return { do: 'leave' }
 }
 
-function whenReady(decision: Decision, volumes: NonNullable<Circumstances['volumes']>): Decision {
+function whenReady(
+  instance: InstanceTable,
+  decision: Decision,
+  volumes: NonNullable<Circumstances['volumes']>,
+): Decision {
   if (volumes === 'ready') return decision
   if (volumes === 'waiting') return { do: 'nothing' }
   const message = `Client.InternalError: ${volumes.failed}`
-  return { do: 'transition', event: 'launchFailed', reason: { code: 'Client.InternalError', message } }
+  const event = ranBefore(instance) ? 'startFailed' : 'launchFailed'
+  return { do: 'transition', event, reason: { code: 'Client.InternalError', message } }
 }
 
 function decideEnded(instance: InstanceTable, domain: DomainTable): Decision {

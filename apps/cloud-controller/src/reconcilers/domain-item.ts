@@ -6,7 +6,7 @@ import type { Reader } from '../store/record.ts'
 import { readTags } from '../store/tag-store.ts'
 import type { DomainTable, ImageTable, InstanceTable, VolumeTable } from '../store/tables.ts'
 import { volumeLimits } from '../store/volume-types.ts'
-import { readyExports } from '../store/volume-store.ts'
+import { reachedExports } from '../store/volume-store.ts'
 import { privateDnsName, publicDnsName } from '../views/instance-view.ts'
 
 /** How long a guest that is to be terminated has to shut itself down before it is ended. */
@@ -107,7 +107,7 @@ function machineOf(
 
 /** Those that can be reached from its node now; left out where there are none. */
 async function volumesOf(db: Reader, instance: InstanceTable): Promise<Pick<DomainItem, 'volumes'>> {
-  const ready = await readyExports(db, instance.id)
+  const ready = await reachedExports(db, instance.id)
   if (ready.size === 0) return {}
   const rows = await db
     .selectFrom('volume_attachment')

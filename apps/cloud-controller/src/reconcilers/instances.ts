@@ -114,15 +114,15 @@ async function volumesOf(
   if (attachments.length === 0) return 'ready'
   const volumes = await db
     .selectFrom('volume')
-    .select(['id', 'state', 'state_reason'])
+    .select(['id', 'state', 'state_reason', 'observed_state', 'observed_message'])
     .where(
       'id',
       'in',
       attachments.map((entry) => entry.volume_id),
     )
     .execute()
-  const failed = volumes.find(({ state }) => state === 'error')
-  if (failed) return { failed: `${failed.id} could not be created: ${failed.state_reason}` }
+  const failed = volumes.find(({ state, observed_state }) => state === 'error' || observed_state === 'failed')
+  if (failed) return { failed: `${failed.id}: ${failed.state_reason ?? failed.observed_message}` }
   const ready = await readyExports(db, instance.id)
   const reached = ({ id }: VolumeAttachmentTable) => ready.get(id)?.node_id === instance.node_id
   return attachments.every(reached) ? 'ready' : 'waiting'

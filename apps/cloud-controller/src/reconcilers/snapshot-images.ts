@@ -8,6 +8,8 @@ import type { ReconcilerContext } from './reconciler-context.ts'
 
 /** A guest that has its grace and is then ended is down by far sooner, unless its node is away. */
 const shutdownMs = 30 * minuteMs
+/** A moment is fixed within milliseconds, unless the storage controller is away. */
+const freezeMs = 5 * minuteMs
 
 /**
  * Leads a pending image of snapshots on: its instance is shut down (by its own reconciler, which asks whether there is
@@ -34,7 +36,10 @@ export async function reconcileSnapshotImage(
     case 'shutdown':
       return awaitShutdown(ctx, tx, image, snapshots)
     case 'freeze':
-      if (snapshots.every(({ taken }) => taken === 1)) await move(ctx, tx, image, 'upload')
+      if (snapshots.every(({ taken }) => taken === 1)) return move(ctx, tx, image, 'upload')
+      // The guest waits for it.
+      if (ctx.clock.now() - image.created_at > shutdownMs + freezeMs)
+        await fail(ctx, tx, { image, snapshots, reason: 'The volumes could not be frozen.' })
       return
     case 'upload':
     case null:

@@ -40,8 +40,11 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
   const nowMs = ctx.clock.now()
   if (volume.state === 'deleting' || volume.state === 'deleted') return remove(ctx, tx, volume)
   if (volume.state === 'error') return drop(ctx, tx, volume)
-  if (volume.state === 'available' && volume.observed_state === 'failed') {
-    const reason = volume.observed_message ?? 'The volume is lost.'
+  const forgotten = await isForgotten(tx.db, volume.storage_id)
+  if (volume.state === 'available' && (volume.observed_state === 'failed' || forgotten)) {
+    const reason = forgotten
+      ? 'Its storage controller was lost.'
+      : (volume.observed_message ?? 'The volume is lost.')
     await transitionVolume(tx, volume, 'lost', { nowMs, reason })
     return
   }
@@ -62,6 +65,7 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
       return
     }
   }
+  if (forgotten) return
   const body = await volumeItem(tx.db, volume, false)
   await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
   await followGrowth(ctx, tx, volume)
@@ -87,7 +91,7 @@ async function remove(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Prom
     .select('id')
     .where('volume_id', '=', volume.id)
     .executeTakeFirst()
-  if (used) return
+  if (used || (await isBeingTaken(tx.db, volume.id))) return
   if (volume.observed_state !== 'gone' && !(await isForgotten(tx.db, volume.storage_id))) {
     const body = await volumeItem(tx.db, volume, true)
     await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
@@ -102,6 +106,20 @@ async function remove(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Prom
     const snapshotId = volume.snapshot_id
     tx.afterCommit(() => ctx.wakes.snapshot(snapshotId))
   }
+}
+
+/** A snapshot of it was acknowledged, and its moment is not fixed yet. */
+async function isBeingTaken(db: Reader, volumeId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('snapshot')
+    .select('id')
+    .where('volume_id', '=', volumeId)
+    .where('state', '=', 'pending')
+    .where('taken', '=', 0)
+    .where('present', '=', 1)
+    .where('source_index', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 async function isForgotten(db: Reader, agentId: string): Promise<boolean> {

@@ -95,6 +95,9 @@ export async function recordSnapshot(
       .where('id', '=', snapshot.id)
       .execute()
   }
-  tx.afterCommit(() => wakes.snapshot(snapshot.id))
+  tx.afterCommit(() => {
+    wakes.snapshot(snapshot.id)
+    if (snapshot.taken === 0) wakes.volume(snapshot.volume_id) // it may have waited to be deleted
+  })
   return true
 }

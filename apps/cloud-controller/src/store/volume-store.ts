@@ -50,17 +50,32 @@ export function exportsOfAttachment(db: Reader, attachmentId: string): Promise<V
     .execute()
 }
 
+/**
+ * By which an instance reaches its volumes: those that were ready once and are not withdrawn. One that is being made anew
+ * (its volume grew, its target daemon died) is waited for by who has it, and is no reason to take a disk from a guest.
+ */
+export async function reachedExports(
+  db: Reader,
+  instanceId: string,
+): Promise<Map<string, VolumeExportTable>> {
+  const rows = await liveExports(db, instanceId)
+  return new Map(rows.filter((row) => row.portal !== null).map((row) => [row.attachment_id, row]))
+}
+
 /** By which an instance reaches its volumes now: those that are ready and not withdrawn. */
 export async function readyExports(db: Reader, instanceId: string): Promise<Map<string, VolumeExportTable>> {
-  const rows = await db
+  const rows = await liveExports(db, instanceId)
+  return new Map(rows.filter((row) => row.observed_state === 'ready').map((row) => [row.attachment_id, row]))
+}
+
+function liveExports(db: Reader, instanceId: string): Promise<VolumeExportTable[]> {
+  return db
     .selectFrom('volume_export')
     .innerJoin('volume_attachment', 'volume_attachment.id', 'volume_export.attachment_id')
     .selectAll('volume_export')
     .where('volume_attachment.instance_id', '=', instanceId)
     .where('volume_export.withdrawn', '=', 0)
-    .where('volume_export.observed_state', '=', 'ready')
     .execute()
-  return new Map(rows.map((row) => [row.attachment_id, row]))
 }
 
 interface TransitionOptions {
@@ -116,6 +131,8 @@ export async function transitionAttachment(
     state,
     message: options.reason === undefined ? attachment.message : options.reason,
     forced: options.forced ? (1 as const) : attachment.forced,
+    // What its owner takes away is not to go with the instance any more.
+    delete_on_termination: event === 'detachAsked' ? (0 as const) : attachment.delete_on_termination,
   }
   await tx.db.updateTable('volume_attachment').set(changes).where('id', '=', attachment.id).execute()
   if (state !== attachment.state) {

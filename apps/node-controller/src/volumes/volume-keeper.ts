@@ -33,7 +33,7 @@ export class VolumeKeeper {
   /** What is so of the domain's volumes after one round; undefined where it has none and is to have none. */
   async look(item: DomainItem): Promise<AttachedFacts[] | undefined> {
     const wanted = item.volumes ?? []
-    if (wanted.length === 0 && this.without.has(item.instanceId)) return undefined
+    if (wanted.length === 0 && this.without.has(incarnationOf(item))) return undefined
     const { hypervisor, disks } = this.deps
     const iqnOf = (attachmentId: string) => disks.connection(attachmentId)?.iqn
     const plan = planVolumes(wanted, await hypervisor.disks(item.instanceId), iqnOf)
@@ -48,8 +48,8 @@ export class VolumeKeeper {
       ...after.attach.map((volume) => this.missingFacts(volume)),
       ...after.detach.map((disk) => this.leavingFacts(disk)),
     ]
-    if (facts.length === 0) this.without.add(item.instanceId)
-    else this.without.delete(item.instanceId)
+    if (facts.length === 0) this.without.add(incarnationOf(item))
+    else this.without.delete(incarnationOf(item))
     return wanted.length === 0 && facts.length === 0 ? undefined : facts
   }
 
@@ -146,3 +146,6 @@ function attachedFacts(volume: AttachedVolume, disk: LiveDisk): AttachedFacts {
     sizeBytes: disk.sizeBytes,
   }
 }
+
+/** The next one starts with what its item says. */
+const incarnationOf = (item: DomainItem) => `${item.instanceId}/${item.incarnation}`

@@ -226,7 +226,10 @@ export class LazyRestores {
     if (!(await this.fetchAll(lazy))) return
     lazy.phase = 'changing'
     this.deps.onChange(volumeId)
-    if (await this.deps.lookIfServed(volumeId)) return
+    if (await this.deps.lookIfServed(volumeId)) {
+      lazy.phase = 'serving' // tried again with the next look
+      return
+    }
     await this.end(volumeId)
     const { map, raw } = await this.own(volumeId)
     const stretches = await readOverlay(map, raw)

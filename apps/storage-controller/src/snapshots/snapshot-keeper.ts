@@ -51,6 +51,7 @@ export class SnapshotKeeper {
   /** Nothing is remembered of an earlier life, though there may have been one. */
   private isNew = false
   private running: Promise<void> | null = null
+  private lock: Promise<unknown> = Promise.resolve()
   private taking: Promise<void> = Promise.resolve()
   private again = false
   private cancel: () => void = () => {}
@@ -81,7 +82,7 @@ export class SnapshotKeeper {
     }
     this.cancel()
     this.running = this.taking
-      .then(() => this.work())
+      .then(() => this.alone(() => this.work()))
       .catch((error: unknown) => {
         this.deps.log.warn({ err: error }, 'trouble with snapshots; will be tried again')
         this.cancel = this.deps.clock.after(againMs, () => this.refresh())
@@ -116,14 +117,26 @@ export class SnapshotKeeper {
   /** Those that nobody else uses go, or are found by the inventory. */
   async release(volumeId: string, { prefix, blocks }: SnapshotBlocks): Promise<void> {
     if (!prefix.startsWith(`${this.deps.agentId}/`) || !this.indexes.isWhole) return
-    for (const key of this.indexes.references.drop(volumeId, blockKeys(prefix, blocks.values())))
-      await this.store().remove(key)
+    // Never while an upload counts on what is stored.
+    await this.alone(async () => {
+      for (const key of this.indexes.references.drop(volumeId, blockKeys(prefix, blocks.values())))
+        await this.store().remove(key)
+    })
   }
 
   /** What is left of a snapshot that no item names: its list, and with that what only it used. */
   async removeStray(snapshotId: string, indexKey: string): Promise<void> {
-    await this.store().remove(indexKey)
-    await this.dropBlocks(snapshotId)
+    await this.alone(async () => {
+      await this.store().remove(indexKey)
+      await this.dropBlocks(snapshotId)
+    })
+  }
+
+  /** One after another: what stores blocks, and what removes them. */
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.lock.then(work)
+    this.lock = done.catch(() => {})
+    return done
   }
 
   /** Whether blocks may be on their way that no list names yet. */

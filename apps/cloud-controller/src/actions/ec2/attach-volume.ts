@@ -19,7 +19,7 @@ import { attachmentView } from '../../views/volume-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
 import { requireVolume } from './require-volumes.ts'
-import { deviceNamed, mostVolumes, requireFreeDevice } from './volume-devices.ts'
+import { deviceNamed, mostVolumes, placeOf, requireFreeDevice } from './volume-devices.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachVolume.html */
 export const attachVolume = defineEc2Action('AttachVolume', {
@@ -40,7 +40,7 @@ export const attachVolume = defineEc2Action('AttachVolume', {
         volume,
         instanceId: instance!.id,
         device,
-        isRoot: false,
+        isRoot: isMissingRoot(instance!, device, present),
         deleteOnTermination: false,
       })
       await transitionVolume(tx, volume, 'attachAsked', { nowMs: ctx.nowMs, requestId: ctx.requestId })
@@ -49,6 +49,18 @@ export const attachVolume = defineEc2Action('AttachVolume', {
     })
   },
 })
+
+/** A root that was taken away to be mended is the root again when it is put back in its place. */
+function isMissingRoot(
+  instance: InstanceTable,
+  device: string,
+  present: readonly VolumeAttachmentTable[],
+): boolean {
+  const { root_device_type: type, root_device_name: name } = instance
+  return (
+    type === 'ebs' && !present.some((entry) => entry.is_root === 1) && placeOf(device) === placeOf(name ?? '')
+  )
+}
 
 async function checkAttachable(
   tx: ActionTransaction,

@@ -58,7 +58,7 @@ type Merged = Omit<MappingInput, 'DeviceName'> & { readonly device: string; read
 export async function resolveMappings(
   ctx: ActionContext,
   db: Reader,
-  image: Pick<ImageTable, 'id' | 'root_device_name' | 'root_device_type'>,
+  image: Pick<ImageTable, 'id' | 'account_id' | 'root_device_name' | 'root_device_type'>,
   asked: readonly MappingInput[],
 ): Promise<Mappings> {
   const rows = await imageDevices(db, image.id)
@@ -76,7 +76,7 @@ export async function resolveMappings(
   } else if (merged.some((mapping) => placeOf(mapping.device) === placeOf(root))) {
     throw invalidBlockDeviceMapping(`The root device ${root} of ${image.id} is its instance store.`)
   }
-  const owners = new Map(rows.map((row) => [row.snapshot_id, image.id]))
+  const owners = new Map(rows.map((row) => [row.snapshot_id, image.account_id]))
   return specified(ctx, db, merged, { root: image.root_device_type === 'ebs' ? root : null, owners })
 }
 
@@ -169,8 +169,9 @@ async function specified(
       iops: ebs.Iops,
       throughput: ebs.Throughput,
     }
-    // Whoever may launch the image may have what it maps, though its snapshots are not shared.
-    const reader = of.owners.has(ebs.SnapshotId ?? null) ? { ...ctx, scope: null } : ctx
+    // Whoever may launch the image may have what it maps, as long as the image's owner may.
+    const owner = of.owners.get(ebs.SnapshotId ?? null)
+    const reader = owner === undefined ? ctx : { ...ctx, scope: owner }
     volumes.push({
       device,
       isRoot,

@@ -3,11 +3,11 @@ import { amiInState, amiStorageNotPermitted, invalidParameterValue } from '@mall
 import { imageIdOf, requireVisibleImage } from '../../store/image-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import { accountImageBucket } from '../account-image-bucket.ts'
-import { getSnapshot } from '../../store/snapshot-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { imageDevices } from './block-device-mappings.ts'
 import { checkImageName, insertImage, snapshotImage } from './register-image.ts'
+import { requireVisibleSnapshot } from './require-volumes.ts'
 import { copyOfSnapshot } from './snapshots.ts'
 
 /**
@@ -70,7 +70,8 @@ async function copyDevices(
   to: string,
 ): Promise<void> {
   for (const device of await imageDevices(tx.db, from)) {
-    const source = device.snapshot_id === null ? undefined : await getSnapshot(tx.db, device.snapshot_id)
+    const source =
+      device.snapshot_id === null ? undefined : await requireVisibleSnapshot(ctx, tx.db, device.snapshot_id)
     const text = `Copied for ${to} from ${from}`
     const copy = source && (await copyOfSnapshot(ctx, tx, source, text))
     await tx.db

@@ -57,7 +57,7 @@ export const modifyInstanceAttribute = defineEc2Action('ModifyInstanceAttribute'
       const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
       requireAlive(instance!)
       if (change.attribute === 'blockDeviceMapping')
-        await keepOrEnd(tx, instance!, input.BlockDeviceMappings!)
+        await keepOrEnd(tx, instance!, input.BlockDeviceMappings ?? [])
       else await carryOut(ctx, tx, instance!, change)
       tx.touch(instance!.id)
       return {}
@@ -71,6 +71,7 @@ async function keepOrEnd(
   instance: InstanceTable,
   mappings: NonNullable<Input['BlockDeviceMappings']>,
 ): Promise<void> {
+  if (mappings.length === 0) throw missingParameter('BlockDeviceMapping')
   const attachments = await attachmentsOfInstance(tx.db, instance.id)
   for (const { DeviceName: name, Ebs: ebs } of mappings) {
     const device = deviceNamed(name ?? '')

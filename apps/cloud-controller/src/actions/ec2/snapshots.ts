@@ -79,6 +79,7 @@ export async function snapshotVolume(
     .select('id')
     .where('volume_id', '=', volume.id)
     .where('state', '=', 'pending')
+    .where('source_index', 'is', null)
     .execute()
   if (pending.length >= mostPendingOfVolume) throw concurrentSnapshotLimitExceeded(volume.id)
   tx.touch(volume.id)
@@ -184,6 +185,7 @@ export const deleteSnapshot = defineEc2Action('DeleteSnapshot', {
         .select('image.id')
         .where('image_block_device.snapshot_id', '=', snapshot.id)
         .where('image.state', 'in', ['pending', 'available'])
+        .where('image.account_id', '=', snapshot.account_id) // what others made of it is no reason, and not to be told
         .executeTakeFirst()
       if (image) throw invalidSnapshotInUse(snapshot.id, image.id)
       await transitionSnapshot(tx, snapshot, 'deleteAsked', { nowMs: ctx.nowMs, requestId: ctx.requestId })

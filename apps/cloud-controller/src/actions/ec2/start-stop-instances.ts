@@ -1,5 +1,6 @@
 import {
   incorrectInstanceState,
+  incorrectState,
   insufficientInstanceCapacity,
   operationNotPermitted,
   unsupportedForInstanceStore,
@@ -9,6 +10,7 @@ import { decisionSentence } from '../../scheduler/judge-node.ts'
 import { nextUsageRevision, updateInstance } from '../../store/instance-store.ts'
 import { getSetting, setSetting } from '../../store/setting-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
+import { attachmentsOfInstance } from '../../store/volume-store.ts'
 import { transitionInstance } from '../../store/transition.ts'
 import { instanceState } from '../../views/instance-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
@@ -104,6 +106,11 @@ async function start(
   tx: ActionTransaction,
   instance: InstanceTable,
 ): Promise<InstanceTable> {
+  const attachments = await attachmentsOfInstance(tx.db, instance.id)
+  if (!attachments.some((entry) => entry.is_root === 1 && entry.state !== 'detaching'))
+    throw incorrectState(
+      `Instance '${instance.id}' does not have a volume attached at root (${instance.root_device_name})`,
+    )
   const image = await tx.db
     .selectFrom('image')
     .select('architecture')

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AnsweringStorage } from '../../answering-storage.ts'
-import { CloudUnderTest, type Answer } from '../../cloud-under-test.ts'
+import { CloudUnderTest, roomyStorage, type Answer } from '../../cloud-under-test.ts'
 
 let cloud: CloudUnderTest
 let storage: AnsweringStorage
@@ -288,5 +288,80 @@ describe('CreateImage', () => {
     expect((await cloud.call('CreateImage', { InstanceId: id, Name: 'made' })).code).toBe(
       'UnsupportedOperation',
     )
+  })
+})
+
+describe('bad days of an instance that boots from a volume', () => {
+  async function running(): Promise<{ id: string; domainId: string; nodeId: string }> {
+    const id = await launch(await register(await snapshot()))
+    await storage.settle()
+    const row = await cloud.cloud.record.read((db) =>
+      db.selectFrom('domain').selectAll().where('instance_id', '=', id).executeTakeFirstOrThrow(),
+    )
+    return { id, domainId: row.id, nodeId: row.node_id }
+  }
+
+  test('a restart that fails stops it, and its volume is there still', async () => {
+    const { id, domainId, nodeId } = await running()
+    await cloud.reportDomain(nodeId, domainId, { state: 'ended', endReason: 'crashed', startedAtMs: 1 })
+    await cloud.reportDomain(nodeId, domainId, { state: 'gone', startedAtMs: 1 })
+    await expect.poll(async () => (await domainsOf(id))[0]?.incarnation, { timeout: 10_000 }).toBe(2)
+    await cloud.reportDomain(nodeId, `${id}/2`, { state: 'failed', message: 'A hook refused.' })
+    await storage.settle()
+    expect((await instance(id)).instanceState.name).toBe('stopped')
+    expect((await ok('DescribeVolumes')).volumeSet.item[0].status).toBe('in-use')
+  })
+
+  test('a target that is made anew takes no disk from its guest', async () => {
+    const { id } = await running()
+    const [target] = await storage.items('export')
+    const facts = { state: 'preparing' as const, message: 'The target daemon is silent.', portal: null }
+    const said = { kind: 'export' as const, id: target!.id, generation: target!.generation, facts }
+    await cloud.report('storage', storage.storageId, [said], roomyStorage)
+    await cloud.settled()
+    cloud.cloud.reconcilers['instances']!.wake(id)
+    await cloud.settled()
+    expect((await domainsOf(id))[0]!.volumes).toHaveLength(1)
+  })
+
+  test('a root that was taken away to be mended is the root again; without one it does not start', async () => {
+    const { id } = await running()
+    await ok('StopInstances', { 'InstanceId.1': id })
+    await storage.settle()
+    const volumeId = (await instance(id)).blockDeviceMapping.item[0].ebs.volumeId as string
+    await ok('DetachVolume', { VolumeId: volumeId })
+    await storage.settle()
+    expect((await cloud.call('StartInstances', { 'InstanceId.1': id })).code).toBe('IncorrectState')
+    await ok('AttachVolume', { VolumeId: volumeId, InstanceId: id, Device: '/dev/sda1' })
+    await storage.settle()
+    await ok('StartInstances', { 'InstanceId.1': id })
+    await storage.settle()
+    expect((await domainsOf(id))[0]!.volumes).toMatchObject([{ volumeId, root: true }])
+    expect((await cloud.call('DetachVolume', { VolumeId: volumeId })).code).toBe('OperationNotPermitted')
+    await ok('TerminateInstances', { 'InstanceId.1': id })
+    await storage.settle()
+    expect((await ok('DescribeVolumes')).volumeSet.item[0].status).toBe('available') // it was put there by hand
+  })
+
+  test('a volume whose snapshot is not taken yet is not deleted', async () => {
+    const { volumeId } = await ok('CreateVolume', { AvailabilityZone: 'us-east-1a', Size: 1 })
+    await storage.settle()
+    await ok('CreateSnapshot', { VolumeId: volumeId })
+    await ok('DeleteVolume', { VolumeId: volumeId })
+    await cloud.settled()
+    expect((await storage.items('volume'))[0]!.body).toMatchObject({ remove: false })
+    await storage.settle()
+    expect(await storage.items('volume')).toEqual([])
+    expect((await ok('DescribeSnapshots', { 'Owner.1': 'self' })).snapshotSet.item[0].status).toBe(
+      'completed',
+    )
+  })
+
+  test('an attribute that names no device is no failure of ours', async () => {
+    const { id } = await running()
+    const answer = await cloud.call('ModifyInstanceAttribute', {
+      ...{ InstanceId: id, Attribute: 'blockDeviceMapping', Value: 'x' },
+    })
+    expect(answer.code).toBe('MissingParameter')
   })
 })
