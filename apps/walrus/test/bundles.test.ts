@@ -240,7 +240,7 @@ describe('a bundle', () => {
     const main = path.join(import.meta.dirname, '../src/main.ts')
     const child = spawn(process.execPath, [main, path.join(test.dir, 'walrus.json')], { stdio: 'ignore' })
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    await eventually(async () => (await readdir(incoming)).length > 0)
+    await eventually(async () => (await readdir(incoming).catch(() => [])).length > 0)
     child.kill('SIGKILL')
     await ended
     expect(await readdir(incoming)).toHaveLength(1)
