@@ -43,7 +43,8 @@ export class HashThreads {
     const [least] = [...this.threads].toSorted((a, b) => a.running.size - b.running.size)
     const most = Math.min(availableParallelism(), mostThreads)
     if (least && (least.running.size === 0 || this.threads.size >= most)) return least
-    const worker = new Worker(new URL('hash-thread.ts', import.meta.url))
+    // Whatever the process was told to load before its first line is the process's own affair.
+    const worker = new Worker(new URL('hash-thread.ts', import.meta.url), { execArgv: [] })
     const thread: Thread = { worker, running: new Map() }
     this.threads.add(thread)
     worker.on('message', (message: FromThread) => this.hear(thread, message))
