@@ -12,6 +12,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/libvirt': 1,
   'packages/pki': 1,
   'packages/image-bundle': 1,
+  'packages/volume-snapshots': 1,
   'packages/iam-policy': 1,
   'packages/ec2-api': 2,
   'packages/iam-api': 2,

@@ -4,7 +4,7 @@ import { open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile } from '@mallee/base'
-import { blockBytes } from '../src/snapshots/snapshot-index.ts'
+import { blockBytes } from '@mallee/volume-snapshots'
 import { OpenDisk, qemuIo } from './iscsi-client.ts'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { open, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { blockBytes } from '../src/snapshots/snapshot-index.ts'
+import { blockBytes } from '@mallee/volume-snapshots'
 import { storageInventory } from '../src/storage-inventory.ts'
 import { hurried, MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { blockBytes } from '../src/snapshots/snapshot-index.ts'
+import { blockBytes } from '@mallee/volume-snapshots'
 import { StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = whyNoTargets()

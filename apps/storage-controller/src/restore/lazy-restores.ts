@@ -12,9 +12,9 @@ import {
   type Log,
 } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
+import { blockBytes, decodeIndex, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { VolumeFileSystem } from '../host/file-system.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
-import { blockBytes, decodeIndex, type SnapshotBlocks } from '../snapshots/snapshot-index.ts'
 import { NbdServer } from './nbd-server.ts'
 import {
   createOverlay,

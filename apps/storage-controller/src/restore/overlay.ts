@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { writePidFile, type ProcessMark } from '@mallee/base'
-import { blockBytes } from '../snapshots/snapshot-index.ts'
+import { blockBytes } from '@mallee/volume-snapshots'
 
 const run = promisify(execFile)
 export const overlayProgram = '/usr/bin/qemu-storage-daemon'

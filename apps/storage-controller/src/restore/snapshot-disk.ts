@@ -1,6 +1,6 @@
 import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
+import { blockBytes, decodeBlock, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { ObjectStore } from '../snapshots/object-store.ts'
-import { blockBytes, decodeBlock, type SnapshotBlocks } from '../snapshots/snapshot-index.ts'
 import type { ReadableDisk } from './nbd-server.ts'
 
 const againMs = 1_000

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { errorMessage, type Log } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
+import { decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
 import { blockKeys, BlockReferences } from './block-references.ts'
 import type { LocalIndexes } from './local-indexes.ts'
-import { snapshotBucket, type ObjectStore } from './object-store.ts'
-import { decodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
+import { type ObjectStore } from './object-store.ts'
 
 /**
  * The lists of this controller's snapshots with what they make of each stored block: used, or nobody's. Lists that are

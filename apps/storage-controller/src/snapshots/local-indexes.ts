@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { removeUnfinished, writeAtomically } from '@mallee/base'
-import { decodeIndex, encodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
+import { decodeIndex, encodeIndex, type SnapshotBlocks } from '@mallee/volume-snapshots'
 
 /** The lists of this controller's own snapshots, as they lie in walrus, kept here for counting and comparing. */
 export class LocalIndexes {

@@ -3,9 +3,8 @@ import { Agent, request } from 'undici'
 import { MalleeError } from '@mallee/base'
 import type { AgentIdentity } from '@mallee/agent-kit'
 import { walrusServerName } from '@mallee/pki'
+import { snapshotBucket } from '@mallee/volume-snapshots'
 
-/** The bucket of all snapshots, walrus' own: no tenant can name it. */
-export const snapshotBucket = 'mallee-ebs'
 const headersMs = 30_000
 const largestObjectBytes = 512 * 1024 * 1024
 

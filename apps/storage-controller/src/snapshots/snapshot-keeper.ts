@@ -1,12 +1,12 @@
 import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
+import { decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { blockKeys } from './block-references.ts'
 import { CountedIndexes } from './counted-indexes.ts'
 import type { LocalIndexes } from './local-indexes.ts'
-import { snapshotBucket, type ObjectStore } from './object-store.ts'
-import { decodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
+import { type ObjectStore } from './object-store.ts'
 import { uploadSnapshot } from './upload-snapshot.ts'
 
 type Item = DesiredItem<'snapshot'>

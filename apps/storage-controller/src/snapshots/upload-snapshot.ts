@@ -1,8 +1,8 @@
+import { blockBytes, digestOfBlock, encodeBlock, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { blockPlaces } from '../drivers/read-extents.ts'
 import type { BlockReferences } from './block-references.ts'
 import type { ObjectStore } from './object-store.ts'
-import { blockBytes, digestOfBlock, encodeBlock, type SnapshotBlocks } from './snapshot-index.ts'
 
 /** Blocks on their way at once: enough to keep one connection's waits from adding up. */
 const together = 4

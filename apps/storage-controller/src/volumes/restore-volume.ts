@@ -1,9 +1,9 @@
 import { MalleeError } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
+import { blockBytes, decodeBlock, decodeIndex } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { noRoom, reserveBytes } from './room.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
-import { blockBytes, decodeBlock, decodeIndex } from '../snapshots/snapshot-index.ts'
 
 const together = 4
 const roomEvery = together * 16

@@ -1,10 +1,10 @@
 import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, VolumeFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
+import { blockBytes, decodeIndex } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import type { LazyRestores } from '../restore/lazy-restores.ts'
-import { blockBytes, decodeIndex } from '../snapshots/snapshot-index.ts'
 import { restoreVolume } from './restore-volume.ts'
 import { noRoom, reserveBytes } from './room.ts'
 

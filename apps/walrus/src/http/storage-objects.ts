@@ -3,15 +3,13 @@ import { parseForm } from '@mallee/aws-protocol'
 import type { Clock } from '@mallee/base'
 import { agentNameOf } from '@mallee/pki'
 import { s3Error, type S3Address } from '@mallee/s3-api'
+import { snapshotBucket } from '@mallee/volume-snapshots'
 import type { Authenticated } from '../identity/authenticate.ts'
 import type { Caller } from '../identity/caller.ts'
 import { findBucket, insertBucket } from '../index/bucket-rows.ts'
 import type { BucketSettings } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
 import type { RawRequest } from './raw-request.ts'
-
-/** Where storage controllers keep the blocks of snapshots; no tenant can make a bucket of this name. */
-export const snapshotBucket = 'mallee-ebs'
 
 /** Whose that bucket is: the cloud's own, an account that nobody can sign for. */
 const system: Caller = {

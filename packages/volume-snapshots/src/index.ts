@@ -1,0 +1,3 @@
+export { blockBytes, decodeBlock, digestOfBlock, encodeBlock } from './snapshot-block.ts'
+export { decodeIndex, encodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
+export { snapshotBucket } from './snapshot-bucket.ts'
