@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { endProcess, readPidFile, silentLog, systemClock, type Clock, type Log } from '@mallee/base'
+import { digestOf, endProcess, readPidFile, silentLog, systemClock, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
@@ -180,7 +180,7 @@ export class StorageWorld {
     if (body === null) this.items.delete(key)
     else this.items.set(key, { kind, id, body, generation: (before?.generation ?? 0) + 1 })
     this.revision += 1
-    const all = [...this.items.values()].map((item) => ({ ...item, digest: JSON.stringify(item.body) }))
+    const all = [...this.items.values()].map((item) => ({ ...item, digest: digestOf(item.body) }))
     await this.ledger.accept({
       revision: this.revision,
       pollSeconds: 1,
