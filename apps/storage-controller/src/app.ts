@@ -17,6 +17,7 @@ import type { BlockDriver } from './drivers/block-driver.ts'
 import { FileDriver } from './drivers/file-driver.ts'
 import { SimulatedDriver } from './drivers/simulated-driver.ts'
 import { EncryptedExports } from './encrypted/encrypted-exports.ts'
+import { canServeDecrypted } from './encrypted/storage-daemon.ts'
 import { exportedVolumes, itemKeys } from './encrypted/item-keys.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
 import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
@@ -144,7 +145,17 @@ async function openParts(of: {
   let fingerprint = await takeFingerprint(driver, exports)
   const inventory = new InventoryKeeper({
     ledger,
-    source: storageInventory({ agentId, ledger, driver, exports, snapshots, indexes, store, lazy, encrypted }),
+    source: storageInventory({
+      agentId,
+      ledger,
+      driver,
+      exports,
+      snapshots,
+      indexes,
+      store,
+      lazy,
+      encrypted,
+    }),
     send: (blob) => client.inventory(blob),
     clock: systemClock,
     log,
@@ -172,7 +183,19 @@ async function openParts(of: {
     }
   }
   return {
-    ...{ client, encrypted, exports, inventory, lazy, loop, refresh, refingerprint, snapshots, store, volumes },
+    ...{
+      client,
+      encrypted,
+      exports,
+      inventory,
+      lazy,
+      loop,
+      refresh,
+      refingerprint,
+      snapshots,
+      store,
+      volumes,
+    },
     fingerprint: () => fingerprint,
   }
 }
@@ -199,6 +222,7 @@ async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Prom
     freeBytes: Math.floor(freeBytes / freeStepBytes) * freeStepBytes,
     healthy: problems.length === 0,
     problems,
+    encrypts: driver.name === 'simulated' || (await canServeDecrypted()),
   }
 }
 

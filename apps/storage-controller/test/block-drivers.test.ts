@@ -35,7 +35,8 @@ async function openFiles(key: string | null): Promise<BlockWorld> {
   return {
     driver: await FileDriver.open(files, () => key),
     async write(volumeId, offset, bytes) {
-      if (key !== null) return writeEncrypted(path.join(await volumes(), `${volumeId}.luks`), { key, offset, bytes })
+      if (key !== null)
+        return writeEncrypted(path.join(await volumes(), `${volumeId}.luks`), { key, offset, bytes })
       const handle = await open(path.join(await volumes(), `${volumeId}.raw`), 'r+')
       await handle.write(bytes, 0, bytes.length, offset)
       await handle.sync()

@@ -4,7 +4,6 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile, type Log } from '@mallee/base'
-import { blockBytes } from '@mallee/volume-snapshots'
 import { OpenDisk, qemuIo } from './iscsi-client.ts'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
@@ -111,7 +110,9 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const { zstdDecompressSync } = await import('node:zlib')
     for (const [, bytes] of store.objects) {
       expect(bytes.includes(Buffer.alloc(64, 0x5a))).toBe(false)
-      expect(bytes.toString('latin1', 0, 4) === 'MSB1' || zstdDecompressSync(bytes).includes('mallee snapshot 2')).toBe(true)
+      expect(
+        bytes.toString('latin1', 0, 4) === 'MSB1' || zstdDecompressSync(bytes).includes('mallee snapshot 2'),
+      ).toBe(true)
     }
   })
 
@@ -147,7 +148,11 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     expect(reads).toEqual([12 * MiB])
     expect(store.objects.size).toBe(before + 2) // the block and the list
     const copy = await volume(newKey(), next)
-    expect((await read(copy, 12 * MiB, 8192)).equals(Buffer.concat([Buffer.alloc(4096, 0x33), Buffer.alloc(4096, 0x5a)]))).toBe(true)
+    expect(
+      (await read(copy, 12 * MiB, 8192)).equals(
+        Buffer.concat([Buffer.alloc(4096, 0x33), Buffer.alloc(4096, 0x5a)]),
+      ),
+    ).toBe(true)
     expect((await read(copy, 20 * MiB, 4096)).equals(Buffer.alloc(4096, 0x77))).toBe(true)
   })
 

@@ -164,11 +164,15 @@ export const attachedFactsSchema = record({
 })
 export type AttachedFacts = Shape<typeof attachedFactsSchema>
 
-export const storageFingerprintSchema = record({
-  driver: text(),
-  totalBytes: integer(),
-  freeBytes: integer(),
-  healthy: flag(),
-  problems: list(text(), 100),
-})
+export const storageFingerprintSchema = record(
+  {
+    driver: text(),
+    totalBytes: integer(),
+    freeBytes: integer(),
+    healthy: flag(),
+    problems: list(text(), 100),
+  },
+  // Whether it can hold encrypted volumes; who does not say so would make plain ones of them.
+  { encrypts: flag() },
+)
 export type StorageFingerprint = Shape<typeof storageFingerprintSchema>

@@ -1,6 +1,16 @@
 import { execFile } from 'node:child_process'
 import type { Stats } from 'node:fs'
-import { constants, copyFile, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import {
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { MalleeError } from '@mallee/base'
@@ -235,7 +245,11 @@ export class FileDriver implements BlockDriver {
   }
 }
 
-async function withFile<T>(file: string, flags: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+async function withFile<T>(
+  file: string,
+  flags: string,
+  work: (handle: FileHandle) => Promise<T>,
+): Promise<T> {
   const handle = await open(file, flags)
   try {
     return await work(handle)

@@ -111,7 +111,8 @@ export class EncryptedExports {
       const pid = await this.deps.daemonPid()
       const { openFile } = this.seen(volumeId)
       if (!isAlive(await readPidFile(this.pidFile(volumeId)))) return whenClosed()
-      if (pid === null || !(await isMounted(pid, openFile))) throw new Error('the volume is just being opened')
+      if (pid === null || !(await isMounted(pid, openFile)))
+        throw new Error('the volume is just being opened')
       await truncate(`/proc/${pid}/root${openFile}`, sizeBytes)
     })
   }

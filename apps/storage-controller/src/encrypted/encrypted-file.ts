@@ -31,7 +31,11 @@ const sizeAt = 24
 const cryptExtension = 0x0537be77
 
 /** A new volume into an empty file: every block reads zeros. */
-export async function writeEmptyImage(handle: FileHandle, sizeBytes: number, passphrase: string): Promise<Buffer> {
+export async function writeEmptyImage(
+  handle: FileHandle,
+  sizeBytes: number,
+  passphrase: string,
+): Promise<Buffer> {
   const { header, masterKey } = makeLuksHeader(passphrase)
   await handle.truncate(place.data * clusterBytes)
   await writeAll(handle, imageHeader(sizeBytes), 0)

@@ -4,7 +4,8 @@ import type { KeyOf } from '../drivers/file-driver.ts'
 /** Data keys as the set has them: they are kept nowhere else. */
 export function itemKeys(ledger: Ledger): KeyOf {
   return ({ volumeId, snapshotId }) => {
-    const item = snapshotId === undefined ? ledger.get('volume', volumeId) : ledger.get('snapshot', snapshotId)
+    const item =
+      snapshotId === undefined ? ledger.get('volume', volumeId) : ledger.get('snapshot', snapshotId)
     return item?.body.dataKey ?? null
   }
 }

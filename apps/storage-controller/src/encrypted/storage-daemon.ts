@@ -1,9 +1,17 @@
 import { spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
+import { access, open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { MalleeError, readProcessMark, writePidFile, type ProcessMark } from '@mallee/base'
 
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
+/** Whether this machine has what it takes. */
+export function canServeDecrypted(): Promise<boolean> {
+  return access(storageDaemonProgram).then(
+    () => true,
+    () => false,
+  )
+}
+
 const answerMs = 20_000
 
 type Answer = { return?: unknown; error?: { desc: string }; event?: string; QMP?: unknown }

@@ -257,7 +257,12 @@ async function makeTarget(
     operation: 'update',
     isUnitUpdate: true,
     // What stands before a volume frees whole clusters only, and tgt promises zeros wherever a guest discards.
-    parameters: { thin_provisioning: isThin ? '1' : '0', scsi_sn: item.volumeId, vendor_id: 'MALLEE', product_id: 'EBS' },
+    parameters: {
+      thin_provisioning: isThin ? '1' : '0',
+      scsi_sn: item.volumeId,
+      vendor_id: 'MALLEE',
+      product_id: 'EBS',
+    },
   })
   const users = await client.accounts()
   if (users.includes(item.chapUser))

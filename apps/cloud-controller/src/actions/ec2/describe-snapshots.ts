@@ -10,7 +10,7 @@ import { timeKey } from '../pages.ts'
 
 const fields: FilterFields<SnapshotTable> = {
   description: (snapshot) => [snapshot.description],
-  encrypted: () => [false],
+  encrypted: (snapshot) => [snapshot.kms_key_id !== null],
   'owner-alias': () => [],
   'owner-id': (snapshot) => [snapshot.account_id],
   progress: (snapshot) => [`${snapshot.state === 'completed' ? 100 : snapshot.progress}%`],

@@ -1,5 +1,6 @@
 import {
   amiInState,
+  encryptedImageNotShared,
   invalidAmiAttributeItemValue,
   invalidParameterCombination,
   invalidParameterValue,
@@ -19,7 +20,7 @@ import type { Tx } from '../../store/record.ts'
 import type { ImageTable } from '../../store/tables.ts'
 import { imageDeviceView } from '../../views/image-device-view.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { imageDevices } from './block-device-mappings.ts'
+import { hasEncryptedSnapshot, imageDevices } from './block-device-mappings.ts'
 
 interface Permission {
   readonly UserId?: string | undefined
@@ -118,6 +119,7 @@ async function changePermissions(tx: Tx, image: ImageTable, { add, remove }: Cha
   if (image.disabled === 1) throw amiInState(image.id, 'disabled')
   if (image.state !== 'available') throw amiInState(image.id, image.state)
   const [added, removed] = [await accountsOf(tx, add), accountIdsOf(remove)]
+  if (add.length > 0 && (await hasEncryptedSnapshot(tx.db, image.id))) throw encryptedImageNotShared()
   await forbidImage(tx, image.id, removed)
   await permitImage(tx, image.id, added)
   const isPublic = hasGroup(add) ? 1 : hasGroup(remove) ? 0 : image.is_public

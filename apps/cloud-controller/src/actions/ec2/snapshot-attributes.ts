@@ -2,6 +2,7 @@ import {
   invalidParameterCombination,
   invalidParameterValue,
   missingParameter,
+  operationNotPermitted,
   unsupportedParameter,
   type Ec2Input,
 } from '@mallee/ec2-api'
@@ -68,6 +69,9 @@ function changeOf(input: Ec2Input<'ModifySnapshotAttribute'>): Change {
 
 async function changePermissions(tx: Tx, snapshot: SnapshotTable, { add, remove }: Change): Promise<void> {
   const [added, removed] = [accountIdsOf(add), accountIdsOf(remove)]
+  // Nobody else has its key, and there is no other kind of key here.
+  if (add.length > 0 && snapshot.kms_key_id !== null)
+    throw operationNotPermitted('Encrypted snapshots with EBS default key cannot be shared')
   if (added.length > 0) {
     const known = await tx.db.selectFrom('account').select('id').where('id', 'in', added).execute()
     const unknown = added.find((id) => !known.some((row) => row.id === id))
