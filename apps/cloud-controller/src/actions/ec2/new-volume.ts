@@ -12,7 +12,7 @@ import {
 import { listAgents } from '../../store/agent-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
-import type { SnapshotTable, VolumeTable } from '../../store/tables.ts'
+import type { AgentTable, SnapshotTable, VolumeTable } from '../../store/tables.ts'
 import { volumeTypes, type VolumeType } from '../../store/volume-tables.ts'
 import { volumeTypeSpecs } from '../../store/volume-types.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
@@ -190,7 +190,7 @@ async function chooseStorage(db: Reader, zone: string, isEncrypted: boolean): Pr
     (agent) => agent.state === 'enabled' && agent.availability_zone === zone && agent.silent_since === null,
   )
   const rooms = agents.flatMap((agent) => {
-    const says = agent.fingerprint === null ? null : (JSON.parse(agent.fingerprint) as StorageFingerprint)
+    const says = fingerprintOf(agent)
     if (!says?.healthy || says.freeBytes < leastFreeBytes) return []
     return isEncrypted && says.encrypts !== true ? [] : [{ id: agent.id, free: says.freeBytes }]
   })
@@ -199,4 +199,15 @@ async function chooseStorage(db: Reader, zone: string, isEncrypted: boolean): Pr
   throw insufficientVolumeCapacity(
     `There is currently no storage controller in ${zone} that can take a new ${isEncrypted ? 'encrypted ' : ''}volume.`,
   )
+}
+
+/** Throws where a storage controller is of a version, or on a machine, that would keep what is encrypted as plain. */
+export async function requireEncrypting(db: Reader, storageId: string): Promise<void> {
+  const agent = await db.selectFrom('agent').selectAll().where('id', '=', storageId).executeTakeFirst()
+  if (agent && fingerprintOf(agent)?.encrypts === true) return
+  throw insufficientVolumeCapacity('The storage controller of the snapshot cannot encrypt.')
+}
+
+function fingerprintOf({ fingerprint }: AgentTable): StorageFingerprint | null {
+  return fingerprint === null ? null : (JSON.parse(fingerprint) as StorageFingerprint)
 }

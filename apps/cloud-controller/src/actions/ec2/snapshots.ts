@@ -16,6 +16,7 @@ import { defineEc2Action, type ActionContext, type ActionTransaction } from '../
 import { requireInstances } from '../require-instances.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { copyKeyColumns, resolveEncryption, snapshotKeyColumns, type EncryptionWish } from './encryption.ts'
+import { requireEncrypting } from './new-volume.ts'
 import { requireOwnSnapshot, requireVisibleSnapshot, requireVolume } from './require-volumes.ts'
 
 /** AWS's own. */
@@ -246,7 +247,9 @@ export async function copyOfSnapshot(
 ): Promise<SnapshotTable> {
   if (source.state !== 'completed')
     throw incorrectState(`Snapshot ${source.id} is in invalid state - ${source.state}`)
-  const columns = await copyKeyColumns(ctx, tx, await resolveEncryption(ctx, tx.db, wish, source))
+  const isEncrypted = await resolveEncryption(ctx, tx.db, wish, source)
+  if (isEncrypted) await requireEncrypting(tx.db, source.storage_id)
+  const columns = await copyKeyColumns(ctx, tx, isEncrypted)
   const of = {
     volume_id: source.volume_id,
     storage_id: source.storage_id,
