@@ -50,3 +50,27 @@ export function openSnapshotKey(keyring: Keyring, accountId: string, key: Snapsh
 }
 
 const boundTo = (accountId: string) => `snapshots of ${accountId}`
+
+/** A wrapped key, whose it is, and what it was bound to. */
+export interface SealedKey {
+  readonly id: string
+  readonly sealed: string
+  readonly boundTo: string
+}
+
+/** Every key that something encrypted needs. */
+export async function sealedKeys(db: Reader): Promise<SealedKey[]> {
+  const accounts = await db.selectFrom('ebs_encryption').selectAll().execute()
+  const keys = accounts.map(({ account_id: id, sealed_secret: sealed }) => ({
+    ...{ id, sealed, boundTo: boundTo(id) },
+  }))
+  for (const table of ['volume', 'snapshot'] as const) {
+    const rows = await db
+      .selectFrom(table)
+      .select(['id', 'sealed_key'])
+      .where('sealed_key', 'is not', null)
+      .execute()
+    keys.push(...rows.map(({ id, sealed_key: sealed }) => ({ id, sealed: sealed!, boundTo: id })))
+  }
+  return keys
+}
