@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
+import { encryption } from './encryption-chapters.ts'
 import { images } from './image-chapters.ts'
 import { volumes } from './volume-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
@@ -27,6 +28,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
   ...Object.keys(volumes),
+  ...Object.keys(encryption),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -57,6 +59,7 @@ try {
       ...customising,
       ...images,
       ...volumes,
+      ...encryption,
       ...closing,
     }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))

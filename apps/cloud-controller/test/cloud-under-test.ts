@@ -279,6 +279,7 @@ export const roomyStorage: StorageFingerprint = {
   freeBytes: 1e13,
   healthy: true,
   problems: [],
+  encrypts: true,
 }
 
 const nothingYet: DomainFacts = {

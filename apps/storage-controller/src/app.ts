@@ -16,6 +16,9 @@ import type { StorageControllerConfig } from './config.ts'
 import type { BlockDriver } from './drivers/block-driver.ts'
 import { FileDriver } from './drivers/file-driver.ts'
 import { SimulatedDriver } from './drivers/simulated-driver.ts'
+import { EncryptedExports } from './encrypted/encrypted-exports.ts'
+import { canServeDecrypted } from './encrypted/storage-daemon.ts'
+import { exportedVolumes, itemKeys } from './encrypted/item-keys.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
 import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
 import { LazyRestores } from './restore/lazy-restores.ts'
@@ -49,9 +52,10 @@ export async function startStorageController(
   const runDir = config.runDir ?? path.join(config.dir, 'run')
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const parts = await openParts({ config, identity, runDir, log })
-  const { client, exports, inventory, lazy, loop, snapshots, volumes } = parts
+  const { client, encrypted, exports, inventory, lazy, loop, snapshots, volumes } = parts
   await snapshots.open()
   await lazy?.open()
+  await encrypted?.open()
   const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
   void keepCertificate({
     ...{ identity, client, dir: config.dir, log, signal: stopping.signal },
@@ -68,6 +72,7 @@ export async function startStorageController(
       stopping.abort()
       await loop.stop()
       await lazy?.stop()
+      await encrypted?.stop()
       await Promise.all([volumes.stop(), exports.stop(), snapshots.stop(), inventory.stop()])
       await parts.store?.close()
       await client.close()
@@ -85,7 +90,7 @@ async function openParts(of: {
   const { agentId, authority, key, certificate } = identity
   const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: key, log })
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
-  const { driver, daemon, files } = await openBackend(config, runDir, log)
+  const { driver, daemon, files } = await openBackend(config, { ledger, runDir, log })
   const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
   const store = config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }
@@ -108,15 +113,26 @@ async function openParts(of: {
           },
         })
       : null
+  const encrypted: EncryptedExports | null = files
+    ? new EncryptedExports({
+        ...{ files, runDir, clock: systemClock, log },
+        daemonPid: () => daemon.pid(),
+        lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
+        wanted: () => exportedVolumes(ledger),
+        keyOf: (volumeId) => itemKeys(ledger)({ volumeId }),
+        isThere: async (volumeId) => (await driver.volumeSize(volumeId)) !== null,
+        onChange: () => exports.refresh(),
+      })
+    : null
   const exports: ExportKeeper = new ExportKeeper({
-    lazy,
+    fronts: [lazy, encrypted].filter((front) => front !== null),
     ...{ ledger, driver, daemon, clock: systemClock, log },
     portal: { host: config.portal.advertise ?? null, port: config.portal.port },
     observe: observed('export'),
     onChange: () => volumes.refreshAll(),
   })
   const volumes: VolumeKeeper = new VolumeKeeper({
-    ...{ ...shared, lazy },
+    ...{ ...shared, lazy, encrypted },
     observe: observed('volume'),
     isServed: (volumeId) => exports.serves(volumeId),
     servedBytes: (volumeId) => exports.servedBytes(volumeId),
@@ -129,7 +145,17 @@ async function openParts(of: {
   let fingerprint = await takeFingerprint(driver, exports)
   const inventory = new InventoryKeeper({
     ledger,
-    source: storageInventory({ agentId, ledger, driver, exports, snapshots, indexes, store, lazy }),
+    source: storageInventory({
+      agentId,
+      ledger,
+      driver,
+      exports,
+      snapshots,
+      indexes,
+      store,
+      lazy,
+      encrypted,
+    }),
     send: (blob) => client.inventory(blob),
     clock: systemClock,
     log,
@@ -137,6 +163,7 @@ async function openParts(of: {
   const refresh = () => {
     snapshots.refresh() // first: a moment is to be fixed
     volumes.refreshAll()
+    encrypted?.refresh()
     exports.refresh()
     inventory.refresh()
   }
@@ -156,7 +183,19 @@ async function openParts(of: {
     }
   }
   return {
-    ...{ client, exports, inventory, lazy, loop, refresh, refingerprint, snapshots, store, volumes },
+    ...{
+      client,
+      encrypted,
+      exports,
+      inventory,
+      lazy,
+      loop,
+      refresh,
+      refingerprint,
+      snapshots,
+      store,
+      volumes,
+    },
     fingerprint: () => fingerprint,
   }
 }
@@ -164,15 +203,14 @@ async function openParts(of: {
 /** What holds the volumes, and what serves them. */
 async function openBackend(
   config: StorageControllerConfig,
-  runDir: string,
-  log: Log,
+  { ledger, runDir, log }: { ledger: Ledger; runDir: string; log: Log },
 ): Promise<{ driver: BlockDriver; daemon: TargetDaemon; files: VolumeFileSystem | null }> {
   if (config.driver === 'simulated')
     return { driver: new SimulatedDriver(), daemon: new SimulatedDaemon(), files: null }
   const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
   const { host, port } = config.portal
   const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
-  return { driver: await FileDriver.open(files), daemon, files }
+  return { driver: await FileDriver.open(files, itemKeys(ledger)), daemon, files }
 }
 
 async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Promise<StorageFingerprint> {
@@ -184,6 +222,7 @@ async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Prom
     freeBytes: Math.floor(freeBytes / freeStepBytes) * freeStepBytes,
     healthy: problems.length === 0,
     problems,
+    encrypts: driver.name === 'simulated' || (await canServeDecrypted()),
   }
 }
 

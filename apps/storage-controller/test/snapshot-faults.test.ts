@@ -72,7 +72,13 @@ const firstBlock = (volumeId: string) => world.driver.read({ volumeId }, 0, bloc
 const inventory = () =>
   storageInventory({
     ...{ agentId: 'agent-1', ledger: world.ledger, driver: world.driver, exports: world.exports },
-    ...{ snapshots: world.snapshots, indexes: world.snapshots['deps'].indexes, store, lazy: null },
+    ...{
+      snapshots: world.snapshots,
+      indexes: world.snapshots['deps'].indexes,
+      store,
+      lazy: null,
+      encrypted: null,
+    },
   })
 const strays = async () =>
   (await inventory().take()).entries.filter(({ kind }) => kind === 'snapshot-object').map(({ id }) => id)

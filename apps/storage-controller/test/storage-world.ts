@@ -2,10 +2,12 @@ import { createServer } from 'node:net'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { endProcess, readPidFile, silentLog, systemClock, type Clock } from '@mallee/base'
+import { digestOf, endProcess, readPidFile, silentLog, systemClock, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
+import { EncryptedExports } from '../src/encrypted/encrypted-exports.ts'
+import { exportedVolumes, itemKeys } from '../src/encrypted/item-keys.ts'
 import { ExportKeeper } from '../src/exports/export-keeper.ts'
 import { openVolumeFileSystem } from '../src/host/file-system.ts'
 import { LazyRestores } from '../src/restore/lazy-restores.ts'
@@ -84,6 +86,8 @@ export class StorageWorld {
   volumes!: VolumeKeeper
   snapshots!: SnapshotKeeper
   lazy!: LazyRestores
+  encrypted!: EncryptedExports
+  log: Log = silentLog
   /** Restores come first, and the volume when it is whole. */
   isEager = true
   private readonly items = new Map<string, { kind: string; id: string; body: object; generation: number }>()
@@ -119,7 +123,7 @@ export class StorageWorld {
     })
     const ledger = await Ledger.open({ dir: path.join(this.dir, 'ledger'), privateKey: 'x', log: silentLog })
     this.ledger = this.around(ledger, 'ledger')
-    this.driver = this.around(await FileDriver.open(files), 'driver')
+    this.driver = this.around(await FileDriver.open(files, itemKeys(ledger)), 'driver')
     const listen = { host: '127.0.0.1', port: this.port }
     this.daemon = new TgtDaemon({ runDir: this.runDir, listen, within: () => files.within(), log: silentLog })
     Object.assign(this.daemon, { client: this.around(this.daemon.client, 'targets') })
@@ -137,14 +141,23 @@ export class StorageWorld {
       onChange: () => this.refresh(),
     })
     const lazy = this.isEager ? null : this.lazy
+    this.encrypted = new EncryptedExports({
+      ...{ files, runDir: this.runDir, clock: this.clock, log: this.log },
+      daemonPid: () => this.daemon.pid(),
+      lookIfServed: (id) => this.exports.lookIfServed(id),
+      wanted: () => exportedVolumes(ledger),
+      keyOf: (volumeId) => itemKeys(ledger)({ volumeId }),
+      isThere: async (volumeId) => (await this.driver.volumeSize(volumeId)) !== null,
+      onChange: () => this.exports.refresh(),
+    })
     this.exports = new ExportKeeper({
-      ...{ ...shared, lazy },
+      ...{ ...shared, fronts: lazy ? [lazy, this.encrypted] : [this.encrypted] },
       daemon: this.daemon,
       portal: listen,
       onChange: () => this.volumes.refreshAll(),
     })
     this.volumes = new VolumeKeeper({
-      ...{ ...shared, lazy },
+      ...{ ...shared, lazy, encrypted: this.encrypted },
       store,
       isServed: (id) => this.exports.serves(id),
       servedBytes: (id) => this.exports.servedBytes(id),
@@ -156,6 +169,7 @@ export class StorageWorld {
     })
     await this.snapshots.open()
     await this.lazy.open()
+    await this.encrypted.open()
     this.refresh()
   }
 
@@ -166,7 +180,7 @@ export class StorageWorld {
     if (body === null) this.items.delete(key)
     else this.items.set(key, { kind, id, body, generation: (before?.generation ?? 0) + 1 })
     this.revision += 1
-    const all = [...this.items.values()].map((item) => ({ ...item, digest: JSON.stringify(item.body) }))
+    const all = [...this.items.values()].map((item) => ({ ...item, digest: digestOf(item.body) }))
     await this.ledger.accept({
       revision: this.revision,
       pollSeconds: 1,
@@ -179,6 +193,7 @@ export class StorageWorld {
   refresh(): void {
     this.snapshots.refresh()
     this.volumes.refreshAll()
+    this.encrypted.refresh()
     this.exports.refresh()
   }
 
@@ -189,6 +204,7 @@ export class StorageWorld {
   /** The end of the process; what outlives it goes on. */
   async drop(): Promise<void> {
     await this.lazy.stop()
+    await this.encrypted.stop()
     await Promise.all([this.volumes.stop(), this.exports.stop(), this.snapshots.stop()])
     this.said.clear()
   }
@@ -197,7 +213,8 @@ export class StorageWorld {
     await this.drop()
     await this.daemon.kill()
     for (const name of await readdir(this.runDir))
-      if (name.startsWith('restore-')) await endProcess(await readPidFile(path.join(this.runDir, name)), 2000)
+      if (/^(?:restore|encrypted)-.*\.pid$/.test(name))
+        await endProcess(await readPidFile(path.join(this.runDir, name)), 2000)
     await endProcess(await readPidFile(path.join(this.runDir, 'holder.pid')), 0)
     await rm(this.dir, { recursive: true, force: true })
   }

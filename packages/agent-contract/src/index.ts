@@ -56,6 +56,7 @@ export {
   type Portal,
   type SnapshotFacts,
   type SnapshotIndex,
+  type SnapshotKeyItem,
   type SnapshotItem,
   type StorageFingerprint,
   type VolumeFacts,

@@ -13,6 +13,10 @@ export const snapshotIndexSchema = record({
 })
 export type SnapshotIndex = Shape<typeof snapshotIndexSchema>
 
+/** The key under which an account's encrypted snapshots lie in walrus. The secret is sealed in the record. */
+export const snapshotKeySchema = record({ id: text(), secret: text() })
+export type SnapshotKeyItem = Shape<typeof snapshotKeySchema>
+
 /**
  * Item kind `volume`: a block device that the storage controller holds. `sizeBytes` may grow and never shrinks. With
  * `remove` it is to leave nothing behind, and says `gone` when it has.
@@ -23,10 +27,13 @@ export const volumeItemSchema = record(
     accountId: text(),
     sizeBytes: integer(512),
     /** What it holds at first: zeros, or a snapshot's blocks and zeros after them. */
-    source: nullable(record({ snapshotId: text(), index: snapshotIndexSchema })),
+    source: nullable(
+      record({ snapshotId: text(), index: snapshotIndexSchema }, { snapshotKey: snapshotKeySchema }),
+    ),
     remove: flag(),
   },
-  cause,
+  // With `dataKey` its files are encrypted under it. With a source's `snapshotKey` the blocks in walrus are.
+  { ...cause, dataKey: text() },
 )
 export type VolumeItem = Shape<typeof volumeItemSchema>
 
@@ -80,7 +87,8 @@ export type ExportFacts = Shape<typeof exportFactsSchema>
 
 /**
  * Item kind `snapshot`: the volume as it was when the item was first seen, to be kept in walrus. With `copyOf` it is the
- * same blocks as another snapshot's, whatever becomes of that.
+ * same blocks as another snapshot's, whatever becomes of that. With `snapshotKey` its blocks are encrypted under it (also
+ * those of a copy of plain ones); `dataKey` is that of the encrypted volume.
  */
 export const snapshotItemSchema = record(
   {
@@ -90,7 +98,7 @@ export const snapshotItemSchema = record(
     sizeBytes: integer(512),
     remove: flag(),
   },
-  { ...cause, copyOf: snapshotIndexSchema },
+  { ...cause, copyOf: snapshotIndexSchema, snapshotKey: snapshotKeySchema, dataKey: text() },
 )
 export type SnapshotItem = Shape<typeof snapshotItemSchema>
 
@@ -156,11 +164,15 @@ export const attachedFactsSchema = record({
 })
 export type AttachedFacts = Shape<typeof attachedFactsSchema>
 
-export const storageFingerprintSchema = record({
-  driver: text(),
-  totalBytes: integer(),
-  freeBytes: integer(),
-  healthy: flag(),
-  problems: list(text(), 100),
-})
+export const storageFingerprintSchema = record(
+  {
+    driver: text(),
+    totalBytes: integer(),
+    freeBytes: integer(),
+    healthy: flag(),
+    problems: list(text(), 100),
+  },
+  // Whether it can hold encrypted volumes; who does not say so would make plain ones of them.
+  { encrypts: flag() },
+)
 export type StorageFingerprint = Shape<typeof storageFingerprintSchema>

@@ -166,7 +166,9 @@ export class Ledger {
   }
 }
 
-const secretKinds = new Set<ItemKind>(['access-key', 'bundling-key', 'bundle', 'export', 'connection'])
+const secretKinds = new Set<ItemKind>([
+  ...(['access-key', 'bundling-key', 'bundle', 'export', 'connection', 'volume', 'snapshot'] as const),
+])
 
 type SealedItem = Omit<DesiredItem, 'body'> & { body: ItemBody<ItemKind> | null; sealed?: string }
 

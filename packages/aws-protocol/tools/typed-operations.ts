@@ -20,6 +20,8 @@ const ec2 = `
   CreateVolume DescribeVolumes DeleteVolume AttachVolume DetachVolume DescribeVolumeStatus
   DescribeVolumeAttribute EnableVolumeIO ModifyVolumeAttribute ModifyVolume
   DescribeVolumesModifications
+  EnableEbsEncryptionByDefault DisableEbsEncryptionByDefault GetEbsEncryptionByDefault
+  GetEbsDefaultKmsKeyId ModifyEbsDefaultKmsKeyId ResetEbsDefaultKmsKeyId
   CreateSnapshot CreateSnapshots DescribeSnapshots DeleteSnapshot DescribeSnapshotAttribute
   ModifySnapshotAttribute ResetSnapshotAttribute CopySnapshot
   AllocateAddress AssociateAddress DisassociateAddress ReleaseAddress DescribeAddresses

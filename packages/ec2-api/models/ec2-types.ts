@@ -1817,6 +1817,14 @@ export interface DhcpOptions {
   DhcpConfigurations?: Array<DhcpConfiguration> | undefined
 }
 
+export interface DisableEbsEncryptionByDefaultRequest {
+  DryRun?: boolean | undefined
+}
+
+export interface DisableEbsEncryptionByDefaultResult {
+  EbsEncryptionByDefault?: boolean | undefined
+}
+
 export interface DisableImageDeprecationRequest {
   ImageId: string
   DryRun?: boolean | undefined
@@ -2071,6 +2079,14 @@ export interface EnaSrdUdpSpecificationRequest {
 
 export type EnaSupport = 'required' | 'supported' | 'unsupported'
 
+export interface EnableEbsEncryptionByDefaultRequest {
+  DryRun?: boolean | undefined
+}
+
+export interface EnableEbsEncryptionByDefaultResult {
+  EbsEncryptionByDefault?: boolean | undefined
+}
+
 export interface EnableImageDeprecationRequest {
   ImageId: string
   DeprecateAt: Date
@@ -2203,6 +2219,23 @@ export interface GetConsoleScreenshotRequest {
 export interface GetConsoleScreenshotResult {
   ImageData?: string | undefined
   InstanceId?: string | undefined
+}
+
+export interface GetEbsDefaultKmsKeyIdRequest {
+  DryRun?: boolean | undefined
+}
+
+export interface GetEbsDefaultKmsKeyIdResult {
+  KmsKeyId?: string | undefined
+}
+
+export interface GetEbsEncryptionByDefaultRequest {
+  DryRun?: boolean | undefined
+}
+
+export interface GetEbsEncryptionByDefaultResult {
+  EbsEncryptionByDefault?: boolean | undefined
+  SseType?: string | undefined
 }
 
 export interface GetInstanceUefiDataRequest {
@@ -3589,6 +3622,15 @@ export interface MemoryMiBRequest {
   Max?: number | undefined
 }
 
+export interface ModifyEbsDefaultKmsKeyIdRequest {
+  KmsKeyId: string
+  DryRun?: boolean | undefined
+}
+
+export interface ModifyEbsDefaultKmsKeyIdResult {
+  KmsKeyId?: string | undefined
+}
+
 export interface ModifyIdFormatRequest {
   Resource: string
   UseLongIds: boolean
@@ -4381,6 +4423,14 @@ export interface Reservation {
   RequesterId?: string | undefined
   Groups?: Array<GroupIdentifier> | undefined
   Instances?: Array<Instance> | undefined
+}
+
+export interface ResetEbsDefaultKmsKeyIdRequest {
+  DryRun?: boolean | undefined
+}
+
+export interface ResetEbsDefaultKmsKeyIdResult {
+  KmsKeyId?: string | undefined
 }
 
 export type ResetImageAttributeName = 'launchPermission'
@@ -5449,6 +5499,7 @@ export interface Operations {
   DetachInternetGateway: { input: DetachInternetGatewayRequest; output: Record<string, never> | void }
   DetachNetworkInterface: { input: DetachNetworkInterfaceRequest; output: Record<string, never> | void }
   DetachVolume: { input: DetachVolumeRequest; output: VolumeAttachment }
+  DisableEbsEncryptionByDefault: { input: DisableEbsEncryptionByDefaultRequest; output: DisableEbsEncryptionByDefaultResult }
   DisableImage: { input: DisableImageRequest; output: DisableImageResult }
   DisableImageDeprecation: { input: DisableImageDeprecationRequest; output: DisableImageDeprecationResult }
   DisassociateAddress: { input: DisassociateAddressRequest; output: Record<string, never> | void }
@@ -5456,11 +5507,14 @@ export interface Operations {
   DisassociateRouteTable: { input: DisassociateRouteTableRequest; output: Record<string, never> | void }
   DisassociateSubnetCidrBlock: { input: DisassociateSubnetCidrBlockRequest; output: DisassociateSubnetCidrBlockResult }
   DisassociateVpcCidrBlock: { input: DisassociateVpcCidrBlockRequest; output: DisassociateVpcCidrBlockResult }
+  EnableEbsEncryptionByDefault: { input: EnableEbsEncryptionByDefaultRequest; output: EnableEbsEncryptionByDefaultResult }
   EnableImage: { input: EnableImageRequest; output: EnableImageResult }
   EnableImageDeprecation: { input: EnableImageDeprecationRequest; output: EnableImageDeprecationResult }
   EnableVolumeIO: { input: EnableVolumeIORequest; output: Record<string, never> | void }
   GetConsoleOutput: { input: GetConsoleOutputRequest; output: GetConsoleOutputResult }
   GetConsoleScreenshot: { input: GetConsoleScreenshotRequest; output: GetConsoleScreenshotResult }
+  GetEbsDefaultKmsKeyId: { input: GetEbsDefaultKmsKeyIdRequest; output: GetEbsDefaultKmsKeyIdResult }
+  GetEbsEncryptionByDefault: { input: GetEbsEncryptionByDefaultRequest; output: GetEbsEncryptionByDefaultResult }
   GetInstanceUefiData: { input: GetInstanceUefiDataRequest; output: GetInstanceUefiDataResult }
   GetLaunchTemplateData: { input: GetLaunchTemplateDataRequest; output: GetLaunchTemplateDataResult }
   GetPasswordData: { input: GetPasswordDataRequest; output: GetPasswordDataResult }
@@ -5469,6 +5523,7 @@ export interface Operations {
   ImportKeyPair: { input: ImportKeyPairRequest; output: ImportKeyPairResult }
   ImportSnapshot: { input: ImportSnapshotRequest; output: ImportSnapshotResult }
   ImportVolume: { input: ImportVolumeRequest; output: ImportVolumeResult }
+  ModifyEbsDefaultKmsKeyId: { input: ModifyEbsDefaultKmsKeyIdRequest; output: ModifyEbsDefaultKmsKeyIdResult }
   ModifyIdFormat: { input: ModifyIdFormatRequest; output: Record<string, never> | void }
   ModifyIdentityIdFormat: { input: ModifyIdentityIdFormatRequest; output: Record<string, never> | void }
   ModifyImageAttribute: { input: ModifyImageAttributeRequest; output: Record<string, never> | void }
@@ -5495,6 +5550,7 @@ export interface Operations {
   ReplaceRoute: { input: ReplaceRouteRequest; output: Record<string, never> | void }
   ReplaceRouteTableAssociation: { input: ReplaceRouteTableAssociationRequest; output: ReplaceRouteTableAssociationResult }
   ReportInstanceStatus: { input: ReportInstanceStatusRequest; output: Record<string, never> | void }
+  ResetEbsDefaultKmsKeyId: { input: ResetEbsDefaultKmsKeyIdRequest; output: ResetEbsDefaultKmsKeyIdResult }
   ResetImageAttribute: { input: ResetImageAttributeRequest; output: Record<string, never> | void }
   ResetInstanceAttribute: { input: ResetInstanceAttributeRequest; output: Record<string, never> | void }
   ResetNetworkInterfaceAttribute: { input: ResetNetworkInterfaceAttributeRequest; output: Record<string, never> | void }

@@ -84,6 +84,7 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   'InvalidNetworkInterfaceId.Malformed': { status: 400, meaning: 'Not the id of a network interface.' },
   InvalidParameter: { status: 400, meaning: 'A parameter that cannot be.' },
   InvalidParameterCombination: { status: 400, meaning: 'Parameters that do not go together.' },
+  InvalidParameterDependency: { status: 400, meaning: 'A parameter that goes with another only.' },
   InvalidParameterValue: {
     status: 400,
     meaning: 'A value that the parameter cannot have, or a filter that there is not.',

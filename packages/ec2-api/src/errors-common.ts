@@ -38,6 +38,11 @@ export function invalidParameterValue(message: string): AwsError {
   return new AwsError('InvalidParameterValue', message)
 }
 
+/** A parameter that goes with another only. */
+export function invalidParameterDependency(message: string): AwsError {
+  return new AwsError('InvalidParameterDependency', message)
+}
+
 export function invalidParameterCombination(message: string): AwsError {
   return new AwsError('InvalidParameterCombination', message)
 }

@@ -22,6 +22,14 @@ export function amiStorageNotPermitted(): AwsError {
   return new AwsError('InvalidRequest', 'You do not have permission to access the storage of this ami')
 }
 
+/** Whoever it is shared with has no key to what it maps. */
+export function encryptedImageNotShared(): AwsError {
+  return new AwsError(
+    'InvalidParameter',
+    "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
+  )
+}
+
 /** DescribeImages that asks for disabled images by a filter and leaves them out by a parameter. */
 export function disabledImagesLeftOut(): AwsError {
   return new AwsError(

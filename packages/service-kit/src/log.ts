@@ -15,6 +15,8 @@ const secretMembers = [
   'authorization',
   'userData',
   'chapSecret',
+  'dataKey',
+  'passphrase',
   'keyMaterial',
 ]
 

@@ -1,3 +1,4 @@
+export { blockCodec, type BlockCodec, type SnapshotKey } from './block-codec.ts'
 export { blockBytes, decodeBlock, digestOfBlock, encodeBlock } from './snapshot-block.ts'
 export { decodeIndex, encodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
 export { snapshotBucket } from './snapshot-bucket.ts'

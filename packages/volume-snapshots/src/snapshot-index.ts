@@ -15,10 +15,17 @@ export interface SnapshotBlocks {
   /** Where the blocks lie, before `/<digest>`: the storage controller's that stored them, and the account's. */
   readonly prefix: string
   readonly blocks: ReadonlyMap<number, string>
+  /** Of the key that its blocks are encrypted under; absent where they are plain. Which blocks there are is no secret. */
+  readonly keyId?: string
 }
 
+/** Whoever knows only the first must not take encrypted blocks for damaged ones. */
+const [plainFormat, encryptedFormat] = ['mallee snapshot 1', 'mallee snapshot 2'] as const
+
 interface Stored {
-  format: 'mallee snapshot 1'
+  format: typeof plainFormat | typeof encryptedFormat
+  /** Of the second format. */
+  keyId?: string
   volumeBytes: number
   blockBytes: number
   prefix: string
@@ -30,7 +37,9 @@ interface Stored {
 export async function encodeIndex(snapshot: SnapshotBlocks): Promise<{ bytes: Buffer; sha256: string }> {
   const entries = [...snapshot.blocks].toSorted(([a], [b]) => a - b)
   const stored: Stored = {
-    format: 'mallee snapshot 1',
+    ...(snapshot.keyId === undefined
+      ? { format: plainFormat }
+      : { format: encryptedFormat, keyId: snapshot.keyId }),
     volumeBytes: snapshot.volumeBytes,
     blockBytes,
     prefix: snapshot.prefix,
@@ -52,12 +61,14 @@ export async function decodeIndex(bytes: Buffer, sha256: string | null): Promise
   } catch (error) {
     throw damaged('it cannot be read', error)
   }
-  if (stored.format !== 'mallee snapshot 1' || stored.blockBytes !== blockBytes)
-    throw damaged('it is of another format')
+  const isKnown =
+    stored.format === plainFormat || (stored.format === encryptedFormat && typeof stored.keyId === 'string')
+  if (!isKnown || stored.blockBytes !== blockBytes) throw damaged('it is of another format')
   const blocks = new Map<number, string>()
   for (const [index, number] of stored.numbers.entries())
     blocks.set(number, stored.digests.slice(index * 64, index * 64 + 64))
-  return { volumeBytes: stored.volumeBytes, prefix: stored.prefix, blocks }
+  const { volumeBytes, prefix, keyId } = stored
+  return { volumeBytes, prefix, blocks, ...(keyId === undefined ? {} : { keyId }) }
 }
 
 function damaged(why: string, cause?: unknown): MalleeError {

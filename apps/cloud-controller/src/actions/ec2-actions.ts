@@ -1,5 +1,13 @@
 import type { Ec2TypedAction } from '@mallee/ec2-api'
 import type { AnyAction, Ec2Action } from './define-action.ts'
+import {
+  disableEbsEncryptionByDefault,
+  enableEbsEncryptionByDefault,
+  getEbsDefaultKmsKeyId,
+  getEbsEncryptionByDefault,
+  modifyEbsDefaultKmsKeyId,
+  resetEbsDefaultKmsKeyId,
+} from './ec2/ebs-encryption.ts'
 import { describeInstances } from './ec2/describe-instances.ts'
 import { getConsoleScreenshot } from './ec2/get-console-screenshot.ts'
 import { getPasswordData } from './ec2/get-password-data.ts'
@@ -181,6 +189,12 @@ export const ec2Actions = {
   DisableImageDeprecation: disableImageDeprecation,
   EnableImage: enableImage,
   EnableImageDeprecation: enableImageDeprecation,
+  EnableEbsEncryptionByDefault: enableEbsEncryptionByDefault,
+  DisableEbsEncryptionByDefault: disableEbsEncryptionByDefault,
+  GetEbsEncryptionByDefault: getEbsEncryptionByDefault,
+  GetEbsDefaultKmsKeyId: getEbsDefaultKmsKeyId,
+  ModifyEbsDefaultKmsKeyId: modifyEbsDefaultKmsKeyId,
+  ResetEbsDefaultKmsKeyId: resetEbsDefaultKmsKeyId,
   EnableVolumeIO: enableVolumeIO,
   GetConsoleOutput: getConsoleOutput,
   GetConsoleScreenshot: getConsoleScreenshot,

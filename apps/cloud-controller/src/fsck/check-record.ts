@@ -79,13 +79,14 @@ function checkReferences(rows: RecordRows): Finding[] {
 }
 
 function checkSecrets(rows: RecordRows, ctx: CheckContext): Finding[] {
-  return rows.accessKeys.flatMap((row) => {
+  const keys = rows.accessKeys.map((row) => ({ id: row.id, sealed: row.sealed_secret, boundTo: row.id }))
+  return [...keys, ...rows.encryptionKeys].flatMap(({ id, sealed, boundTo }) => {
     try {
-      ctx.openSecret(row.sealed_secret, row.id)
+      ctx.openSecret(sealed, boundTo)
       return []
     } catch (error) {
       const what = `its secret cannot be opened with the keyring (${errorMessage(error)})`
-      return [finding('S.sealed-for-ever', row.id, what, 'Restore keyring.json from a backup.')]
+      return [finding('S.sealed-for-ever', id, what, 'Restore keyring.json from a backup.')]
     }
   })
 }

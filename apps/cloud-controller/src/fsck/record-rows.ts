@@ -1,3 +1,4 @@
+import { sealedKeys, type SealedKey } from '../store/ebs-encryption-store.ts'
 import type { Reader } from '../store/record.ts'
 import type {
   AccessKeyTable,
@@ -25,6 +26,8 @@ export interface RecordRows {
   readonly subnets: readonly SubnetTable[]
   readonly vpcs: readonly VpcTable[]
   readonly accessKeys: readonly AccessKeyTable[]
+  /** Of volumes, snapshots and accounts. */
+  readonly encryptionKeys: readonly SealedKey[]
   readonly tags: readonly TagTable[]
   readonly reservations: readonly { readonly id: string }[]
   readonly groupLinks: readonly { readonly interface_id: string; readonly group_id: string }[]
@@ -51,6 +54,7 @@ export async function readRecordRows(db: Reader, options: { launchesSinceMs: num
     subnets: await db.selectFrom('subnet').selectAll().execute(),
     vpcs: await db.selectFrom('vpc').selectAll().execute(),
     accessKeys: await db.selectFrom('access_key').selectAll().execute(),
+    encryptionKeys: await sealedKeys(db),
     tags: await db.selectFrom('tag').selectAll().execute(),
     reservations: await db.selectFrom('reservation').select('id').execute(),
     groupLinks: await db.selectFrom('network_interface_group').selectAll().execute(),

@@ -11,6 +11,8 @@ import {
   type ConnectionItem,
   type DesiredResponse,
   type ExportItem,
+  type SnapshotItem,
+  type VolumeItem,
   type RegisterRequest,
   type Report,
 } from '@mallee/agent-contract'
@@ -29,6 +31,7 @@ import type { CloudSettings } from '../settings.ts'
 import { noteCapacity } from '../store/agent-store.ts'
 import { openUploadSignature } from '../store/bundle-task-store.ts'
 import { openBundlingKey } from '../store/bundling-key-store.ts'
+import { openSnapshotKey } from '../store/ebs-encryption-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
 import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
@@ -304,6 +307,29 @@ function unsealed(
   if (item.kind === 'export' || item.kind === 'connection') {
     const body = item.body as ExportItem | ConnectionItem
     return { ...item, body: { ...body, chapSecret: keyring.open(body.chapSecret, body.attachmentId) } }
+  }
+  if (item.kind === 'volume') {
+    const { dataKey, source, ...body } = item.body as VolumeItem
+    const snapshotKey = source?.snapshotKey && openSnapshotKey(keyring, body.accountId, source.snapshotKey)
+    return {
+      ...item,
+      body: {
+        ...body,
+        source: source && { ...source, ...(snapshotKey ? { snapshotKey } : {}) },
+        ...(dataKey === undefined ? {} : { dataKey: keyring.open(dataKey, body.volumeId) }),
+      },
+    }
+  }
+  if (item.kind === 'snapshot') {
+    const { dataKey, snapshotKey, ...body } = item.body as SnapshotItem
+    return {
+      ...item,
+      body: {
+        ...body,
+        ...(dataKey === undefined ? {} : { dataKey: keyring.open(dataKey, body.snapshotId) }),
+        ...(snapshotKey ? { snapshotKey: openSnapshotKey(keyring, body.accountId, snapshotKey) } : {}),
+      },
+    }
   }
   if (item.kind !== 'access-key') return item
   const body = item.body as AccessKeyItem

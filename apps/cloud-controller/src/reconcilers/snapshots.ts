@@ -2,6 +2,7 @@ import { GiB } from '@mallee/base'
 import type { SnapshotIndex, SnapshotItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { isForgotten } from '../store/agent-store.ts'
+import { sealedSnapshotKey } from '../store/ebs-encryption-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import { getSnapshot, transitionSnapshot } from '../store/snapshot-store.ts'
@@ -108,6 +109,10 @@ async function put(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable, remo
     sizeBytes: snapshot.size_gib * GiB,
     remove: removal,
     ...(source === null ? {} : { copyOf: JSON.parse(source) as SnapshotIndex }),
+    ...(snapshot.sealed_key === null ? {} : { dataKey: snapshot.sealed_key }),
+    ...(snapshot.kms_key_id === null
+      ? {}
+      : { snapshotKey: await sealedSnapshotKey(tx.db, snapshot.account_id) }),
     ...causeOf(snapshot),
   }
   if (await isForgotten(tx.db, snapshot.storage_id)) return

@@ -2,6 +2,7 @@ import { GiB } from '@mallee/base'
 import type { AttachedFacts, SnapshotIndex, VolumeItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { isForgotten } from '../store/agent-store.ts'
+import { sealedSnapshotKey } from '../store/ebs-encryption-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -75,12 +76,17 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
 export async function volumeItem(db: Reader, volume: VolumeTable, remove: boolean): Promise<VolumeItem> {
   const snapshot = volume.snapshot_id === null ? undefined : await getSnapshot(db, volume.snapshot_id)
   const index = snapshot?.index_object == null ? null : (JSON.parse(snapshot.index_object) as SnapshotIndex)
+  // Encrypted snapshots are never shared: the key is the volume's own account's.
+  const isEncrypted = snapshot !== undefined && snapshot.kms_key_id !== null
+  const snapshotKey = isEncrypted ? await sealedSnapshotKey(db, snapshot.account_id) : undefined
   return {
     volumeId: volume.id,
     accountId: volume.account_id,
     sizeBytes: volume.size_gib * GiB,
-    source: index === null ? null : { snapshotId: snapshot!.id, index },
+    source:
+      index === null ? null : { snapshotId: snapshot!.id, index, ...(snapshotKey ? { snapshotKey } : {}) },
     remove,
+    ...(volume.sealed_key === null ? {} : { dataKey: volume.sealed_key }),
     ...causeOf(volume),
   }
 }

@@ -22,6 +22,7 @@ import type {
   ImageBlockDeviceTable,
   SnapshotPermissionTable,
   SnapshotTable,
+  EbsEncryptionTable,
   VolumeAttachmentTable,
   VolumeExportTable,
   VolumeModificationTable,
@@ -40,6 +41,7 @@ export type {
 export type {
   ImageBlockDeviceTable,
   SnapshotTable,
+  EbsEncryptionTable,
   VolumeAttachmentTable,
   VolumeExportTable,
   VolumeModificationTable,
@@ -422,6 +424,7 @@ export interface Tables {
   volume_attachment: Defaulted<VolumeAttachmentTable, 'forced' | 'exports'>
   volume_export: Defaulted<VolumeExportTable, 'withdrawn'>
   volume_modification: VolumeModificationTable
+  ebs_encryption: Defaulted<EbsEncryptionTable, 'by_default'>
   snapshot: Defaulted<SnapshotTable, 'is_public' | 'present' | 'progress' | 'taken'>
   snapshot_permission: SnapshotPermissionTable
   bundling_key: BundlingKeyTable

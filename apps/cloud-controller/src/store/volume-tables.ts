@@ -26,6 +26,20 @@ export interface VolumeTable {
   observed_size_bytes: number | null
   hydrated_percent: number | null
   observed_message: string | null
+  /** ARN of the key that it is encrypted under; null where it is plain. */
+  kms_key_id: string | null
+  /** Its data key, wrapped by the keyring, bound to the id. */
+  sealed_key: string | null
+}
+
+/** What an account says of encryption, and the key of its encrypted snapshots. */
+export interface EbsEncryptionTable {
+  account_id: string
+  /** A UUID; never changes. */
+  key_id: string
+  /** Of what walrus holds of encrypted snapshots; wrapped by the keyring, bound to the account. */
+  sealed_secret: string
+  by_default: Bit
 }
 
 export const volumeTypes = ['standard', 'gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1'] as const
@@ -112,6 +126,10 @@ export interface SnapshotTable {
   present: Bit
   request_id: string | null
   trace_parent: string | null
+  /** ARN of the key that it is encrypted under; null where it is plain. */
+  kms_key_id: string | null
+  /** The data key of the volume that it was taken of, wrapped by the keyring, bound to the id; null of a copy. */
+  sealed_key: string | null
 }
 
 export interface SnapshotPermissionTable {
@@ -132,4 +150,6 @@ export interface ImageBlockDeviceTable {
   iops: number | null
   throughput: number | null
   delete_on_termination: Bit
+  /** Whether instances get the volume encrypted. */
+  encrypted: Bit
 }

@@ -8,7 +8,7 @@ export function imageDeviceView(row: ImageBlockDeviceTable): Ec2.BlockDeviceMapp
     DeviceName: row.device,
     Ebs: {
       DeleteOnTermination: row.delete_on_termination === 1,
-      Encrypted: false,
+      Encrypted: row.encrypted === 1,
       ...(row.snapshot_id === null ? {} : { SnapshotId: row.snapshot_id }),
       ...(row.size_gib === null ? {} : { VolumeSize: row.size_gib }),
       ...(row.type === null ? {} : { VolumeType: row.type }),

@@ -23,10 +23,14 @@ export function volumeView(
     VolumeType: volume.type,
     ...(iops === undefined ? {} : { Iops: iops }),
     ...(volume.throughput === null ? {} : { Throughput: volume.throughput }),
-    Encrypted: false,
+    ...encryptionView(volume),
     FastRestored: false,
     MultiAttachEnabled: false,
   }
+}
+
+function encryptionView({ kms_key_id: key }: Pick<VolumeTable, 'kms_key_id'>) {
+  return key === null ? { Encrypted: false } : { Encrypted: true, KmsKeyId: key }
 }
 
 export function attachmentView(
@@ -54,7 +58,7 @@ export function snapshotView(snapshot: SnapshotTable, tags: Tags): Ec2.Snapshot 
     OwnerId: snapshot.account_id,
     Description: snapshot.description,
     VolumeSize: snapshot.size_gib,
-    Encrypted: false,
+    ...encryptionView(snapshot),
     StorageTier: 'standard',
     Tags: [...tags],
   }

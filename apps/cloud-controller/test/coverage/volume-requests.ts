@@ -44,6 +44,12 @@ export const volumeRequests: Readonly<Record<string, BaseRequest>> = {
   DescribeVolumes: bare,
   DescribeVolumesModifications: bare,
   DetachVolume: { request: async (world) => ({ VolumeId: await world.attachedVolume() }) },
+  DisableEbsEncryptionByDefault: bare,
+  EnableEbsEncryptionByDefault: bare,
+  GetEbsDefaultKmsKeyId: bare,
+  GetEbsEncryptionByDefault: bare,
+  ModifyEbsDefaultKmsKeyId: { request: () => ({ KmsKeyId: 'alias/aws/ebs' }) },
+  ResetEbsDefaultKmsKeyId: bare,
   EnableVolumeIO: ofVolume,
   ModifySnapshotAttribute: {
     request: async (world) => ({

@@ -109,7 +109,9 @@ test('a guest that is said to run and is not there, one on two hosts, and one on
 test('the record’s own faults: leaked addresses, stale items, lost launches, secrets that do not open', async () => {
   const id = await launch()
   node.has('domain', id, { owner: id, state: 'running' })
+  await cloud.call('EnableEbsEncryptionByDefault')
   await cloud.cloud.record.transaction('action', async (tx) => {
+    await tx.db.updateTable('ebs_encryption').set({ sealed_secret: 'k9:AAAA' }).execute()
     await tx.db
       .insertInto('address')
       .values({
@@ -146,6 +148,7 @@ test('the record’s own faults: leaked addresses, stale items, lost launches, s
       'I2.address-leaked 0.0.0.1',
       'I6.launch-lost i-0000000000000dead',
       `S.sealed-for-ever ${cloud.admin.accessKeyId}`,
+      `S.sealed-for-ever ${cloud.admin.accountId}`,
     ].toSorted(),
   )
   expect(result.removed.map((entry) => entry.subject)).toEqual(['node one: vpc vpc-0'])

@@ -6,12 +6,14 @@ export interface BlockDriver {
   readonly name: string
   /** Size in bytes; null where there is no such volume. */
   volumeSize(volumeId: string): Promise<number | null>
-  /** Zeros, or what a snapshot that `hasSnapshot` holds, and zeros after it. */
+  /** Zeros, or what a snapshot that `canClone` holds, and zeros after it. */
   createVolume(volumeId: string, sizeBytes: number, fromSnapshot: string | null): Promise<void>
   /** Makes it larger; what is new is zeros. */
   growVolume(volumeId: string, sizeBytes: number): Promise<void>
   removeVolume(volumeId: string): Promise<void>
   hasSnapshot(snapshotId: string): Promise<boolean>
+  /** Whether `createVolume` may make the volume of the snapshot: it is here, and is encrypted as the volume is to be. */
+  canClone(snapshotId: string, volumeId: string): Promise<boolean>
   /** The volume as it is at this moment. */
   takeSnapshot(snapshotId: string, volumeId: string): Promise<void>
   removeSnapshot(snapshotId: string): Promise<void>

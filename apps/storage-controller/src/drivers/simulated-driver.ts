@@ -67,6 +67,10 @@ export class SimulatedDriver implements BlockDriver {
     return this.disks.snapshots.has(checked(snapshotId, snapshotIdForm))
   }
 
+  canClone(snapshotId: string): Promise<boolean> {
+    return this.hasSnapshot(snapshotId)
+  }
+
   async takeSnapshot(snapshotId: string, volumeId: string): Promise<void> {
     if (this.disks.snapshots.has(checked(snapshotId, snapshotIdForm))) return
     const { sizeBytes, pages } = this.require({ volumeId })

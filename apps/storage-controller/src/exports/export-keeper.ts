@@ -2,12 +2,21 @@ import { errorMessage, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ExportFacts, ExportItem, Portal } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { BlockDriver } from '../drivers/block-driver.ts'
-import type { LazyRestores } from '../restore/lazy-restores.ts'
 import type { TgtTarget } from '../tgt/read-targets.ts'
 import type { TargetDaemon, Targets } from '../tgt/target-daemon.ts'
 import { planExports, volumeOfPath, type ExportStep, type WantedExport } from './plan-exports.ts'
 
 type Item = DesiredItem<'export'>
+
+/** What stands between a volume's files and the target daemon, of volumes of its kind. */
+export interface VolumeFront {
+  /** What the target daemon is to open; null where the volume needs no front. */
+  pathOf(volumeId: string): string | null
+  /** Nobody may have it open just now; who is logged in waits for its target to come back. */
+  isPaused(volumeId: string): boolean
+  /** The target daemon is another. */
+  recheck(): void
+}
 
 const lookEveryMs = 3_000
 const soonMs = 200
@@ -25,7 +34,7 @@ export class ExportKeeper {
     readonly driver: BlockDriver
     readonly daemon: TargetDaemon
     readonly portal: Portal
-    readonly lazy: Pick<LazyRestores, 'pathOf' | 'isPaused' | 'recheck'> | null
+    readonly fronts: readonly VolumeFront[]
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: ExportFacts) => void
@@ -121,7 +130,7 @@ export class ExportKeeper {
     const { started } = await daemon.ensure()
     if (started) {
       this.madeBytes.clear()
-      this.deps.lazy?.recheck()
+      for (const front of this.deps.fronts) front.recheck()
     }
     let targets = await daemon.client.targets()
     this.adopt(targets, items)
@@ -150,13 +159,15 @@ export class ExportKeeper {
   }
 
   private async wanted(items: readonly Item[]): Promise<WantedExport[]> {
-    const { driver, lazy } = this.deps
+    const { driver, fronts } = this.deps
     const wanted: WantedExport[] = []
     for (const { id, body } of items) {
       const volumeBytes = await driver.volumeSize(body.volumeId)
+      const served = fronts.map((front) => front.pathOf(body.volumeId)).find((path) => path !== null)
       wanted.push({
-        ...{ id, item: body, volumeBytes, isPaused: lazy?.isPaused(body.volumeId) ?? false },
-        path: lazy?.pathOf(body.volumeId) ?? driver.exportedPath(body.volumeId),
+        ...{ id, item: body, volumeBytes },
+        isPaused: fronts.some((front) => front.isPaused(body.volumeId)),
+        path: served ?? driver.exportedPath(body.volumeId),
       })
     }
     return wanted
@@ -197,7 +208,8 @@ export class ExportKeeper {
     const { client } = this.deps.daemon
     // Before the target is there: one of unknown size would count as grown, and be made anew, for ever.
     await this.deps.ledger.setNote(noteName(id), volumeBytes)
-    await makeTarget(client, await this.takeTid(), item, path)
+    const isThin = path === this.deps.driver.exportedPath(item.volumeId)
+    await makeTarget(client, await this.takeTid(), { item, path, isThin })
     this.madeBytes.set(item.iqn, volumeBytes!)
   }
 
@@ -232,7 +244,11 @@ const noteName = (id: string) => `export ${id}`
 const tidsNote = 'target numbers'
 
 /** Nobody is let in before the password is asked for: the initiator's name, which opens it, comes last. */
-async function makeTarget(client: Targets, tid: number, item: ExportItem, path: string): Promise<void> {
+async function makeTarget(
+  client: Targets,
+  tid: number,
+  { item, path, isThin }: { item: ExportItem; path: string; isThin: boolean },
+): Promise<void> {
   const unit = { mode: 'logicalUnit', tid, lun: lunOfVolume } as const
   await client.call({ mode: 'target', operation: 'new', tid, parameters: { targetname: item.iqn } })
   await client.call({ ...unit, operation: 'new', parameters: { path, bstype: 'rdwr' } })
@@ -240,7 +256,13 @@ async function makeTarget(client: Targets, tid: number, item: ExportItem, path: 
     ...unit,
     operation: 'update',
     isUnitUpdate: true,
-    parameters: { thin_provisioning: '1', scsi_sn: item.volumeId, vendor_id: 'MALLEE', product_id: 'EBS' },
+    // What stands before a volume frees whole clusters only, and tgt promises zeros wherever a guest discards.
+    parameters: {
+      thin_provisioning: isThin ? '1' : '0',
+      scsi_sn: item.volumeId,
+      vendor_id: 'MALLEE',
+      product_id: 'EBS',
+    },
   })
   const users = await client.accounts()
   if (users.includes(item.chapUser))

@@ -14,6 +14,7 @@ import {
 import type { SnapshotIndex } from '@mallee/agent-contract'
 import { blockBytes, decodeIndex, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { VolumeFileSystem } from '../host/file-system.ts'
+import { isMounted } from '../host/mounts.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import { NbdServer } from './nbd-server.ts'
 import {
@@ -390,12 +391,6 @@ export class LazyRestores {
       raw: path.join(root, 'volumes', `${volumeId}.raw`),
     }
   }
-}
-
-/** Looked up in the table of mounts: asking the file itself would wait for whoever serves it. */
-async function isMounted(pid: number, file: string): Promise<boolean> {
-  const table = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')
-  return table.split('\n').some((line) => line.split(' ')[4] === file)
 }
 
 function isComplete(

@@ -1,9 +1,10 @@
 import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
-import { decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
+import { blockCodec, decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { blockKeys } from './block-references.ts'
+import { copyBlocks } from './copy-blocks.ts'
 import { CountedIndexes } from './counted-indexes.ts'
 import type { LocalIndexes } from './local-indexes.ts'
 import { type ObjectStore } from './object-store.ts'
@@ -256,6 +257,7 @@ export class SnapshotKeeper {
       snapshotId: item.id,
       volumeBytes: item.body.sizeBytes,
       prefix: this.prefixOf(item),
+      codec: blockCodec(item.body.snapshotKey ?? null),
       before: await this.snapshotBefore(item),
       onProgress: (progress, stored) =>
         this.deps.observe(item, { ...nothing, taken: true, progress, storedBytes: stored }),
@@ -281,23 +283,20 @@ export class SnapshotKeeper {
 
   /** The same blocks, where they are this controller's and the account's own; else copies of them. */
   private async copy(item: Item, source: SnapshotIndex): Promise<void> {
-    const store = this.store()
-    const bytes = await store.get(source.key, source.bucket)
+    const bytes = await this.store().get(source.key, source.bucket)
     if (!bytes) return this.fail(item, 'The snapshot that it is a copy of is not in walrus.')
     const original = await decodeIndex(bytes, source.sha256)
-    const prefix = this.prefixOf(item)
-    let storedBytes = 0
-    if (original.prefix !== prefix) {
-      for (const digest of new Set(original.blocks.values())) {
-        this.stopping.signal.throwIfAborted()
-        if (this.indexes.references.has(`${prefix}/${digest}`)) continue
-        const block = await store.get(`${original.prefix}/${digest}`, source.bucket)
-        if (!block) return this.fail(item, 'A block of the snapshot that it is a copy of is not in walrus.')
-        await store.put(`${prefix}/${digest}`, block)
-        storedBytes += block.length
-      }
-    }
-    await this.complete(item, { ...original, prefix }, storedBytes)
+    const copied = await copyBlocks({
+      store: this.store(),
+      references: this.indexes.references,
+      source: { list: original, bucket: source.bucket },
+      key: item.body.snapshotKey ?? null,
+      prefix: this.prefixOf(item),
+      signal: this.stopping.signal,
+    })
+    if (copied === null)
+      return this.fail(item, 'A block of the snapshot that it is a copy of is not in walrus.')
+    await this.complete(item, copied.snapshot, copied.storedBytes)
   }
 
   private async remove(item: Item): Promise<void> {
@@ -370,7 +369,8 @@ export class SnapshotKeeper {
   }
 
   private prefixOf(item: Item): string {
-    return `${this.deps.agentId}/${item.body.accountId}/blocks`
+    const kind = item.body.snapshotKey === undefined ? 'blocks' : 'encrypted'
+    return `${this.deps.agentId}/${item.body.accountId}/${kind}`
   }
 
   private store(): ObjectStore {

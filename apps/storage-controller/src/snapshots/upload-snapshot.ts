@@ -1,4 +1,4 @@
-import { blockBytes, digestOfBlock, encodeBlock, type SnapshotBlocks } from '@mallee/volume-snapshots'
+import { blockBytes, type BlockCodec, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { blockPlaces } from '../drivers/read-extents.ts'
 import type { BlockReferences } from './block-references.ts'
@@ -24,6 +24,7 @@ export async function uploadSnapshot(options: {
   readonly snapshotId: string
   readonly volumeBytes: number
   readonly prefix: string
+  readonly codec: BlockCodec
   /** An earlier snapshot whose files are here still, and its list. */
   readonly before: { readonly snapshotId: string; readonly list: SnapshotBlocks } | null
   readonly onProgress: (percent: number, storedBytes: number) => void
@@ -49,7 +50,8 @@ export async function uploadSnapshot(options: {
     await Promise.all(changed.slice(at, at + together).map((number) => upload.block(number)))
     options.onProgress(Math.floor((100 * at) / changed.length), upload.storedBytes)
   }
-  const snapshot = { volumeBytes: options.volumeBytes, prefix: options.prefix, blocks }
+  const { volumeBytes, prefix, codec } = options
+  const snapshot = { volumeBytes, prefix, blocks, ...(codec.keyId === null ? {} : { keyId: codec.keyId }) }
   return { snapshot, storedBytes: upload.storedBytes }
 }
 
@@ -65,13 +67,13 @@ class Upload {
   }
 
   async block(number: number): Promise<void> {
-    const { driver, store, references, snapshotId, prefix } = this.options
+    const { driver, store, references, snapshotId, prefix, codec } = this.options
     const bytes = await driver.read({ snapshotId }, number * blockBytes, blockBytes)
     if (isZeros(bytes)) return
-    const digest = digestOfBlock(bytes)
+    const digest = codec.nameOf(bytes)
     const key = `${prefix}/${digest}`
     if (!references.has(key) && !this.sent.has(key)) {
-      const encoded = await encodeBlock(bytes)
+      const encoded = await codec.encode(bytes, digest)
       await store.put(key, encoded)
       this.sent.add(key)
       this.storedBytes += encoded.length

@@ -1,8 +1,9 @@
 import { MalleeError } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
-import { blockBytes, decodeBlock, decodeIndex } from '@mallee/volume-snapshots'
+import { blockBytes, decodeIndex, type SnapshotKey } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { noRoom, reserveBytes } from './room.ts'
+import { codecOf } from '../snapshots/codec-of.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 
 const together = 4
@@ -18,13 +19,17 @@ export async function restoreVolume(options: {
   readonly volumeId: string
   readonly sizeBytes: number
   readonly index: SnapshotIndex
+  /** Where its blocks are encrypted. */
+  readonly snapshotKey: SnapshotKey | null
   readonly signal: AbortSignal
   readonly onProgress: (percent: number) => void
 }): Promise<void> {
   const { driver, store, index, signal } = options
   const bytes = await store.get(index.key, index.bucket)
   if (!bytes) throw missing('The index of the snapshot is not in walrus.')
-  const { blocks, prefix } = await decodeIndex(bytes, index.sha256)
+  const list = await decodeIndex(bytes, index.sha256)
+  const { blocks, prefix } = list
+  const codec = codecOf(list, options.snapshotKey)
   // Refused before the first byte: filling the disk would take it from the volumes that are in use.
   await requireRoom(driver, blocks.size * blockBytes)
   const target = await driver.openForRestore(options.volumeId, options.sizeBytes)
@@ -37,7 +42,7 @@ export async function restoreVolume(options: {
         entries.slice(at, at + together).map(async ([number, digest]) => {
           const stored = await store.get(`${prefix}/${digest}`, index.bucket)
           if (!stored) throw missing('A block of the snapshot is not in walrus.')
-          await target.write(await decodeBlock(stored, digest), number * blockBytes)
+          await target.write(await codec.decode(stored, digest), number * blockBytes)
         }),
       )
       options.onProgress(Math.floor((100 * at) / entries.length))

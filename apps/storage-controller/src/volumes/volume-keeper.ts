@@ -3,6 +3,7 @@ import type { DesiredItem, VolumeFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import { blockBytes, decodeIndex } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
+import type { EncryptedExports } from '../encrypted/encrypted-exports.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import type { LazyRestores } from '../restore/lazy-restores.ts'
 import { restoreVolume } from './restore-volume.ts'
@@ -27,6 +28,8 @@ export class VolumeKeeper {
     readonly store: ObjectStore | null
     /** Null: a restore comes first, and the volume when it is whole. */
     readonly lazy: LazyRestores | null
+    /** Null where nothing is encrypted on a disk. */
+    readonly encrypted: Pick<EncryptedExports, 'grow' | 'drop'> | null
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: VolumeFacts) => void
@@ -115,7 +118,7 @@ export class VolumeKeeper {
       if (freeBytes < reserveBytes) throw noRoom()
       const source = body.source
       if (source === null) await driver.createVolume(id, body.sizeBytes, null)
-      else if (await driver.hasSnapshot(source.snapshotId))
+      else if (await driver.canClone(source.snapshotId, id))
         await driver.createVolume(id, body.sizeBytes, source.snapshotId)
       else await this.restore(item)
       await this.setNote(id, { made: true })
@@ -153,6 +156,7 @@ export class VolumeKeeper {
       volumeId: item.id,
       sizeBytes: item.body.sizeBytes,
       index: item.body.source!.index,
+      snapshotKey: item.body.source!.snapshotKey ?? null,
       signal: this.stopping.signal,
       onProgress: (percent) =>
         this.deps.observe(item, {
@@ -167,7 +171,8 @@ export class VolumeKeeper {
   /** There at once, its bytes as they are asked for; false where that cannot be had here. */
   private async beginLazily({ id, body }: Item, store: ObjectStore): Promise<boolean> {
     const { driver, lazy } = this.deps
-    if (!lazy || !(await lazy.isPossible())) return false
+    // Not for encrypted ones: what joins and keeps their blocks would have to encrypt them too.
+    if (!lazy || body.dataKey !== undefined || !(await lazy.isPossible())) return false
     const { index } = body.source!
     const bytes = await store.get(index.key, index.bucket)
     if (!bytes) return false // which says so
@@ -186,7 +191,9 @@ export class VolumeKeeper {
       this.deps.observe(item, { state: 'available', message, sizeBytes: size, hydratedPercent: 100 })
       return this.later(item.id)
     }
-    await driver.growVolume(item.id, item.body.sizeBytes)
+    const { sizeBytes } = item.body
+    const whenClosed = () => driver.growVolume(item.id, sizeBytes)
+    await (this.deps.encrypted?.grow(item.id, sizeBytes, whenClosed) ?? whenClosed())
     log.info({ volumeId: item.id, sizeBytes: item.body.sizeBytes }, 'volume grown')
     this.deps.onChange()
   }
@@ -200,6 +207,7 @@ export class VolumeKeeper {
     }
     const was = await driver.volumeSize(item.id)
     await this.deps.lazy?.drop(item.id)
+    await this.deps.encrypted?.drop(item.id)
     await driver.removeVolume(item.id)
     await this.setNote(item.id, {})
     this.say(item, 'gone', null)

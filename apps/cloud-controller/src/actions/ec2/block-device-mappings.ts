@@ -18,6 +18,8 @@ export interface MappingInput {
         readonly Iops?: number | undefined
         readonly Throughput?: number | undefined
         readonly DeleteOnTermination?: boolean | undefined
+        readonly Encrypted?: boolean | undefined
+        readonly KmsKeyId?: string | undefined
       }
     | undefined
 }
@@ -33,7 +35,11 @@ export const mappingMembers = [
   'BlockDeviceMappings.Ebs.Iops',
   'BlockDeviceMappings.Ebs.Throughput',
   'BlockDeviceMappings.Ebs.DeleteOnTermination',
+  'BlockDeviceMappings.Ebs.Encrypted',
 ] as const
+
+/** Those of launches, which alone may name a key. */
+export const launchMappingMembers = [...mappingMembers, 'BlockDeviceMappings.Ebs.KmsKeyId'] as const
 
 /** One device of an instance that is to be, or of an image's instances. */
 export interface MappedVolume {
@@ -87,7 +93,24 @@ export function resolveImageMappings(
   root: string,
   asked: readonly MappingInput[],
 ): Promise<Mappings> {
+  for (const { DeviceName: device, Ebs: ebs } of asked)
+    if (ebs?.Encrypted !== undefined && ebs.SnapshotId !== undefined)
+      throw invalidBlockDeviceMapping(
+        `the encrypted flag cannot be specified since device ${device} has a snapshot specified.`,
+      )
   return specified(ctx, db, mergeMappings([], asked), { root, owners: new Map() })
+}
+
+/** Of an image's: only its owner has their key. */
+export async function hasEncryptedSnapshot(db: Reader, imageId: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('image_block_device')
+    .innerJoin('snapshot', 'snapshot.id', 'image_block_device.snapshot_id')
+    .select('snapshot.id')
+    .where('image_block_device.image_id', '=', imageId)
+    .where('snapshot.kms_key_id', 'is not', null)
+    .executeTakeFirst()
+  return found !== undefined
 }
 
 export async function imageDevices(db: Reader, imageId: string): Promise<ImageBlockDeviceTable[]> {
@@ -110,6 +133,8 @@ function asInput(row: ImageBlockDeviceTable): MappingInput {
       Iops: row.iops ?? undefined,
       Throughput: row.throughput ?? undefined,
       DeleteOnTermination: row.delete_on_termination === 1,
+      // Of a snapshot it follows from that, and a launch may still ask for more.
+      Encrypted: row.snapshot_id === null && row.encrypted === 1 ? true : undefined,
     },
   }
 }
@@ -168,6 +193,8 @@ async function specified(
       type: ebs.VolumeType,
       iops: ebs.Iops,
       throughput: ebs.Throughput,
+      encrypted: ebs.Encrypted,
+      kmsKeyId: ebs.KmsKeyId,
     }
     // Whoever may launch the image may have what it maps, as long as the image's owner may.
     const owner = of.owners.get(ebs.SnapshotId ?? null)

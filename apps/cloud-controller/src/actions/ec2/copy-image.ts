@@ -1,5 +1,10 @@
 import { newId } from '@mallee/base'
-import { amiInState, amiStorageNotPermitted, invalidParameterValue } from '@mallee/ec2-api'
+import {
+  amiInState,
+  amiStorageNotPermitted,
+  invalidParameterValue,
+  unsupportedParameter,
+} from '@mallee/ec2-api'
 import { imageIdOf, requireVisibleImage } from '../../store/image-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import { accountImageBucket } from '../account-image-bucket.ts'
@@ -7,6 +12,7 @@ import { defineEc2Action, type ActionContext, type ActionTransaction } from '../
 import { tagRows } from '../tag-specifications.ts'
 import { imageDevices } from './block-device-mappings.ts'
 import { checkImageName, insertImage, snapshotImage } from './register-image.ts'
+import type { EncryptionWish } from './encryption.ts'
 import { requireVisibleSnapshot } from './require-volumes.ts'
 import { copyOfSnapshot } from './snapshots.ts'
 
@@ -16,8 +22,10 @@ import { copyOfSnapshot } from './snapshots.ts'
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
  */
 export const copyImage = defineEc2Action('CopyImage', {
-  honours: ['Name', 'Description', 'SourceImageId', 'SourceRegion', 'CopyImageTags', 'TagSpecifications'],
-  only: { Encrypted: [false] },
+  honours: [
+    ...(['Name', 'Description', 'SourceImageId', 'SourceRegion', 'CopyImageTags'] as const),
+    ...(['Encrypted', 'KmsKeyId', 'TagSpecifications'] as const),
+  ],
   creates: ['image'],
   run(ctx, input) {
     if (input.SourceRegion !== ctx.settings.region) {
@@ -50,7 +58,10 @@ export const copyImage = defineEc2Action('CopyImage', {
         ramdisk_id,
         source_image_id: source.id,
       })
-      if (isEbs) await copyDevices(ctx, tx, source.id, id)
+      const wish = { encrypted: input.Encrypted, kmsKeyId: input.KmsKeyId }
+      if (isEbs) await copyDevices(ctx, tx, { from: source.id, to: id, wish })
+      else if (wish.encrypted === true || wish.kmsKeyId !== undefined)
+        throw unsupportedParameter(wish.encrypted === true ? 'Encrypted' : 'KmsKeyId')
       const copied = input.CopyImageTags
         ? ((await readTags(tx.db, accountId, [source.id])).get(source.id) ?? [])
         : []
@@ -66,17 +77,20 @@ export const copyImage = defineEc2Action('CopyImage', {
 async function copyDevices(
   ctx: ActionContext,
   tx: ActionTransaction,
-  from: string,
-  to: string,
+  { from, to, wish }: { from: string; to: string; wish: EncryptionWish },
 ): Promise<void> {
   for (const device of await imageDevices(tx.db, from)) {
     const source =
       device.snapshot_id === null ? undefined : await requireVisibleSnapshot(ctx, tx.db, device.snapshot_id)
-    const text = `Copied for ${to} from ${from}`
-    const copy = source && (await copyOfSnapshot(ctx, tx, source, text))
+    const description = `Copied for ${to} from ${from}`
+    const copy = source && (await copyOfSnapshot(ctx, tx, source, { ...wish, description }))
     await tx.db
       .insertInto('image_block_device')
-      .values({ ...device, image_id: to, snapshot_id: copy?.id ?? null })
+      .values({
+        ...device,
+        image_id: to,
+        ...(copy ? { snapshot_id: copy.id, encrypted: copy.kms_key_id === null ? 0 : 1 } : {}),
+      })
       .execute()
   }
 }

@@ -108,6 +108,7 @@ async function snapshotDevices(
       image_id: of.imageId,
       ...{ device, ordinal, virtual_name: null, snapshot_id: snapshot.id, size_gib: volume.size_gib },
       ...{ type: volume.type, iops: volume.iops, throughput: volume.throughput, delete_on_termination },
+      encrypted: volume.kms_key_id === null ? 0 : 1,
     })
   }
   await tx.db.insertInto('image_block_device').values(rows).execute()

@@ -59,7 +59,7 @@ const deviceFields: FilterFields<ImageRows> = {
     devices.flatMap((row) => (row.virtual_name === null ? [row.delete_on_termination === 1] : [])),
   'block-device-mapping.device-name': ({ devices }) => devices.map((row) => row.device),
   'block-device-mapping.encrypted': ({ devices }) =>
-    devices.flatMap((row) => (row.virtual_name === null ? [false] : [])),
+    devices.flatMap((row) => (row.virtual_name === null ? [row.encrypted === 1] : [])),
   'block-device-mapping.snapshot-id': ({ devices }) => devices.map((row) => row.snapshot_id),
   'block-device-mapping.volume-size': ({ devices }) => devices.map((row) => row.size_gib),
   'block-device-mapping.volume-type': ({ devices }) => devices.map((row) => row.type),

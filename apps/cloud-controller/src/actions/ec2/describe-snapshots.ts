@@ -11,7 +11,7 @@ import { namedAccounts, ownedBy } from './owners.ts'
 
 const fields: FilterFields<SnapshotTable> = {
   description: (snapshot) => [snapshot.description],
-  encrypted: () => [false],
+  encrypted: (snapshot) => [snapshot.kms_key_id !== null],
   'owner-alias': () => [],
   'owner-id': (snapshot) => [snapshot.account_id],
   progress: (snapshot) => [`${snapshot.state === 'completed' ? 100 : snapshot.progress}%`],

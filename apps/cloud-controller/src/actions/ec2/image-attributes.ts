@@ -1,5 +1,6 @@
 import {
   amiInState,
+  encryptedImageNotShared,
   invalidAmiAttributeItemValue,
   invalidParameterCombination,
   invalidParameterValue,
@@ -19,7 +20,7 @@ import type { Tx } from '../../store/record.ts'
 import type { ImageTable } from '../../store/tables.ts'
 import { imageDeviceView } from '../../views/image-device-view.ts'
 import { defineEc2Action } from '../define-action.ts'
-import { imageDevices } from './block-device-mappings.ts'
+import { hasEncryptedSnapshot, imageDevices } from './block-device-mappings.ts'
 import { accountIdsOf, hasAll, knownAccountsOf, type Malformed, type Permission } from './permissions.ts'
 
 /** What a request changes, whichever way it is spelt. */
@@ -114,6 +115,7 @@ async function changePermissions(tx: Tx, image: ImageTable, { add, remove }: Cha
   if (image.disabled === 1) throw amiInState(image.id, 'disabled')
   if (image.state !== 'available') throw amiInState(image.id, image.state)
   const [added, removed] = [await knownAccountsOf(tx.db, add, malformed), accountIdsOf(remove, malformed)]
+  if (add.length > 0 && (await hasEncryptedSnapshot(tx.db, image.id))) throw encryptedImageNotShared()
   await forbidImage(tx, image.id, removed)
   await permitImage(tx, image.id, added)
   const isPublic = hasAll(add) ? 1 : hasAll(remove) ? 0 : image.is_public

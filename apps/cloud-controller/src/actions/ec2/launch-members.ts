@@ -8,7 +8,7 @@ import { requireLaunchTemplate, requireTemplateVersion } from '../../store/launc
 import type { Reader } from '../../store/record.ts'
 import type { ActionContext } from '../define-action.ts'
 import { checkTag } from '../tag-specifications.ts'
-import { mappingMembers } from './block-device-mappings.ts'
+import { launchMappingMembers } from './block-device-mappings.ts'
 import { checkUserData } from './resolve-launch.ts'
 
 export const launchMembers = [
@@ -35,12 +35,11 @@ export const launchMembers = [
   'Monitoring.Enabled',
   'DisableApiTermination',
   'DisableApiStop',
-  ...mappingMembers,
+  ...launchMappingMembers,
 ] as const
 
 export const launchOnly = {
   EbsOptimized: [false],
-  'BlockDeviceMappings.Ebs.Encrypted': [false],
   'Placement.Tenancy': ['default'],
   'MetadataOptions.HttpProtocolIpv6': ['disabled'],
   'NetworkInterfaces.DeviceIndex': [0],

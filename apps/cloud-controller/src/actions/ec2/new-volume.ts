@@ -12,10 +12,11 @@ import {
 import { listAgents } from '../../store/agent-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
-import type { SnapshotTable, VolumeTable } from '../../store/tables.ts'
+import type { AgentTable, SnapshotTable, VolumeTable } from '../../store/tables.ts'
 import { volumeTypes, type VolumeType } from '../../store/volume-tables.ts'
 import { volumeTypeSpecs } from '../../store/volume-types.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
+import { resolveEncryption, volumeKeyColumns } from './encryption.ts'
 import { requireVisibleSnapshot } from './require-volumes.ts'
 
 /** A storage controller with less room than this takes nothing new: what it has may still grow into it. */
@@ -28,6 +29,8 @@ export interface VolumeWish {
   readonly type: string | undefined
   readonly iops: number | undefined
   readonly throughput: number | undefined
+  readonly encrypted: boolean | undefined
+  readonly kmsKeyId: string | undefined
 }
 
 /** A wish with every rule checked. */
@@ -37,6 +40,7 @@ export interface VolumeSpec {
   readonly type: VolumeType
   readonly iops: number | null
   readonly throughput: number | null
+  readonly isEncrypted: boolean
 }
 
 /** AWS's default where nothing is said. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html */
@@ -54,7 +58,8 @@ export async function resolveVolume(ctx: ActionContext, db: Reader, wish: Volume
       `Volume of size ${sizeGiB}GB is smaller than snapshot '${snapshot.id}', expect size >= ${snapshot.size_gib}GB`,
     )
   }
-  return { sizeGiB, snapshot, ...checkVolumeType({ ...wish, sizeGiB }) }
+  const isEncrypted = await resolveEncryption(ctx, db, wish, snapshot)
+  return { sizeGiB, snapshot, isEncrypted, ...checkVolumeType({ ...wish, sizeGiB }) }
 }
 
 /** Type, size, IOPS and throughput as AWS has them go together. */
@@ -131,7 +136,7 @@ export async function insertVolume(
     id,
     account_id: ctx.caller.accountId,
     availability_zone: zone,
-    storage_id: await chooseStorage(tx.db, zone),
+    storage_id: await chooseStorage(tx.db, zone, spec.isEncrypted),
     size_gib: spec.sizeGiB,
     type: spec.type,
     iops: spec.iops,
@@ -148,6 +153,7 @@ export async function insertVolume(
     observed_size_bytes: null,
     hydrated_percent: null,
     observed_message: null,
+    ...(await volumeKeyColumns(ctx, tx, id, spec)),
   }
   await tx.db.insertInto('volume').values(row).execute()
   tx.touch(id)
@@ -179,17 +185,29 @@ export async function claimVolumeQuota(
 }
 
 /** The one with most room: thin volumes are promised more than there is, and go where they can grow. */
-async function chooseStorage(db: Reader, zone: string): Promise<string> {
+async function chooseStorage(db: Reader, zone: string, isEncrypted: boolean): Promise<string> {
   const agents = (await listAgents(db, 'storage')).filter(
     (agent) => agent.state === 'enabled' && agent.availability_zone === zone && agent.silent_since === null,
   )
   const rooms = agents.flatMap((agent) => {
-    const says = agent.fingerprint === null ? null : (JSON.parse(agent.fingerprint) as StorageFingerprint)
-    return says?.healthy && says.freeBytes >= leastFreeBytes ? [{ id: agent.id, free: says.freeBytes }] : []
+    const says = fingerprintOf(agent)
+    if (!says?.healthy || says.freeBytes < leastFreeBytes) return []
+    return isEncrypted && says.encrypts !== true ? [] : [{ id: agent.id, free: says.freeBytes }]
   })
   const best = rooms.toSorted((a, b) => b.free - a.free || (a.id < b.id ? -1 : 1))[0]
   if (best) return best.id
   throw insufficientVolumeCapacity(
-    `There is currently no storage controller in ${zone} that can take a new volume.`,
+    `There is currently no storage controller in ${zone} that can take a new ${isEncrypted ? 'encrypted ' : ''}volume.`,
   )
+}
+
+/** Throws where a storage controller is of a version, or on a machine, that would keep what is encrypted as plain. */
+export async function requireEncrypting(db: Reader, storageId: string): Promise<void> {
+  const agent = await db.selectFrom('agent').selectAll().where('id', '=', storageId).executeTakeFirst()
+  if (agent && fingerprintOf(agent)?.encrypts === true) return
+  throw insufficientVolumeCapacity('The storage controller of the snapshot cannot encrypt.')
+}
+
+function fingerprintOf({ fingerprint }: AgentTable): StorageFingerprint | null {
+  return fingerprint === null ? null : (JSON.parse(fingerprint) as StorageFingerprint)
 }

@@ -45,7 +45,6 @@ export const registerImage = defineEc2Action('RegisterImage', {
   only: {
     VirtualizationType: ['hvm'],
     EnaSupport: [false],
-    'BlockDeviceMappings.Ebs.Encrypted': [false],
   },
   creates: ['image'],
   async run(ctx, input) {
@@ -137,12 +136,13 @@ export async function insertImageDevices(
       size_gib: spec.sizeGiB,
       ...{ type: spec.type, iops: spec.iops, throughput: spec.throughput },
       delete_on_termination: deleteOnTermination ? (1 as const) : (0 as const),
+      encrypted: spec.isEncrypted ? (1 as const) : (0 as const),
     })),
     ...ephemerals.map(({ device, virtualName }) => ({
       device,
       virtual_name: virtualName,
       ...{ snapshot_id: null, size_gib: null, type: null, iops: null, throughput: null },
-      delete_on_termination: 1 as const,
+      ...{ delete_on_termination: 1 as const, encrypted: 0 as const },
     })),
   ].map((row, ordinal) => ({ image_id: imageId, ordinal, ...row }))
   if (rows.length > 0) await tx.db.insertInto('image_block_device').values(rows).execute()

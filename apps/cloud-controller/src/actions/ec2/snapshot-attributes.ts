@@ -2,6 +2,7 @@ import {
   invalidParameterCombination,
   invalidParameterValue,
   missingParameter,
+  operationNotPermitted,
   unsupportedParameter,
   type Ec2Input,
 } from '@mallee/ec2-api'
@@ -63,6 +64,9 @@ function changeOf(input: Ec2Input<'ModifySnapshotAttribute'>): Change {
 }
 
 async function changePermissions(tx: Tx, snapshot: SnapshotTable, { add, remove }: Change): Promise<void> {
+  // Nobody else has its key, and there is no other kind of key here.
+  if (add.length > 0 && snapshot.kms_key_id !== null)
+    throw operationNotPermitted('Encrypted snapshots with EBS default key cannot be shared')
   const [added, removed] = [await knownAccountsOf(tx.db, add, malformed), accountIdsOf(remove, malformed)]
   await forbidSnapshot(tx, snapshot.id, removed)
   await permitSnapshot(tx, snapshot.id, added)

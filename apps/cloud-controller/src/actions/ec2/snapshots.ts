@@ -15,6 +15,8 @@ import { snapshotView } from '../../views/volume-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { copyKeyColumns, resolveEncryption, snapshotKeyColumns, type EncryptionWish } from './encryption.ts'
+import { requireEncrypting } from './new-volume.ts'
 import { requireOwnSnapshot, requireVisibleSnapshot, requireVolume } from './require-volumes.ts'
 
 /** AWS's own. */
@@ -32,6 +34,7 @@ export async function insertSnapshot(
   ctx: ActionContext,
   tx: ActionTransaction,
   of: Pick<SnapshotTable, 'volume_id' | 'storage_id' | 'size_gib' | 'description' | 'source_index'>,
+  keyColumns: (id: string) => Pick<SnapshotTable, 'kms_key_id' | 'sealed_key'>,
 ): Promise<SnapshotTable> {
   const { accountId } = ctx.caller
   const mine = await tx.db
@@ -43,8 +46,9 @@ export async function insertSnapshot(
   const most = await quotaOf(tx.db, accountId, 'snapshots')
   if (Number(mine.count) >= most)
     throw snapshotLimitExceeded(`You have reached your limit of ${most} snapshots.`)
+  const id = newId('snapshot', ctx.random)
   const row: SnapshotTable = {
-    id: newId('snapshot', ctx.random),
+    id,
     account_id: accountId,
     state: 'pending',
     state_message: null,
@@ -59,6 +63,7 @@ export async function insertSnapshot(
     request_id: ctx.requestId,
     trace_parent: ctx.traceparent,
     ...of,
+    ...keyColumns(id),
   }
   await tx.db.insertInto('snapshot').values(row).execute()
   tx.touch(row.id)
@@ -83,13 +88,14 @@ export async function snapshotVolume(
     .execute()
   if (pending.length >= mostPendingOfVolume) throw concurrentSnapshotLimitExceeded(volume.id)
   tx.touch(volume.id)
-  return insertSnapshot(ctx, tx, {
+  const of = {
     volume_id: volume.id,
     storage_id: volume.storage_id,
     size_gib: volume.size_gib,
     description,
     source_index: null,
-  })
+  }
+  return insertSnapshot(ctx, tx, of, (id) => snapshotKeyColumns(ctx, id, volume))
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSnapshot.html */
@@ -201,8 +207,10 @@ export const deleteSnapshot = defineEc2Action('DeleteSnapshot', {
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopySnapshot.html
  */
 export const copySnapshot = defineEc2Action('CopySnapshot', {
-  honours: ['SourceRegion', 'SourceSnapshotId', 'Description', 'DestinationRegion', 'TagSpecifications'],
-  only: { Encrypted: [false] },
+  honours: [
+    ...(['SourceRegion', 'SourceSnapshotId', 'Description', 'DestinationRegion'] as const),
+    ...(['Encrypted', 'KmsKeyId', 'TagSpecifications'] as const),
+  ],
   creates: ['snapshot'],
   run(ctx, input) {
     const { region } = ctx.settings
@@ -217,7 +225,8 @@ export const copySnapshot = defineEc2Action('CopySnapshot', {
     const description = checkDescription(input.Description)
     return ctx.transaction(async (tx) => {
       const source = await requireVisibleSnapshot(ctx, tx.db, input.SourceSnapshotId)
-      const copy = await copyOfSnapshot(ctx, tx, source, description)
+      const wish = { encrypted: input.Encrypted, kmsKeyId: input.KmsKeyId }
+      const copy = await copyOfSnapshot(ctx, tx, source, { ...wish, description })
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'snapshot', [copy.id]))
       return {
         SnapshotId: copy.id,
@@ -234,15 +243,19 @@ export async function copyOfSnapshot(
   ctx: ActionContext,
   tx: ActionTransaction,
   source: SnapshotTable,
-  description: string,
+  wish: EncryptionWish & { readonly description: string },
 ): Promise<SnapshotTable> {
   if (source.state !== 'completed')
     throw incorrectState(`Snapshot ${source.id} is in invalid state - ${source.state}`)
-  return insertSnapshot(ctx, tx, {
+  const isEncrypted = await resolveEncryption(ctx, tx.db, wish, source)
+  if (isEncrypted) await requireEncrypting(tx.db, source.storage_id)
+  const columns = await copyKeyColumns(ctx, tx, isEncrypted)
+  const of = {
     volume_id: source.volume_id,
     storage_id: source.storage_id,
     size_gib: source.size_gib,
-    description,
+    description: wish.description,
     source_index: source.index_object,
-  })
+  }
+  return insertSnapshot(ctx, tx, of, () => columns)
 }

@@ -16,9 +16,9 @@ import { requireVolume, requireVolumes } from './require-volumes.ts'
 export const createVolume = defineEc2Action('CreateVolume', {
   honours: [
     ...(['AvailabilityZone', 'Size', 'SnapshotId', 'VolumeType', 'Iops', 'Throughput'] as const),
-    'TagSpecifications',
+    ...(['Encrypted', 'KmsKeyId', 'TagSpecifications'] as const),
   ],
-  only: { Encrypted: [false], MultiAttachEnabled: [false] },
+  only: { MultiAttachEnabled: [false] },
   creates: ['volume'],
   async run(ctx, input) {
     const zone = input.AvailabilityZone ?? ctx.settings.availabilityZones[0]!
@@ -30,6 +30,8 @@ export const createVolume = defineEc2Action('CreateVolume', {
         type: input.VolumeType,
         iops: input.Iops,
         throughput: input.Throughput,
+        encrypted: input.Encrypted,
+        kmsKeyId: input.KmsKeyId,
       })
       const volume = await insertVolume(ctx, tx, spec, zone)
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'volume', [volume.id]))
@@ -81,7 +83,7 @@ const fields: FilterFields<VolumeRows> = {
   'attachment.status': ({ attachment }) => [attachment?.state],
   'availability-zone': ({ volume }) => [volume.availability_zone],
   'create-time': ({ volume }) => [new Date(volume.created_at).toISOString()],
-  encrypted: () => [false],
+  encrypted: ({ volume }) => [volume.kms_key_id !== null],
   'fast-restored': () => [false],
   iops: ({ volume }) => [describedIops(volume)],
   'multi-attach-enabled': () => [false],

@@ -181,11 +181,6 @@ describe('templates', () => {
     ],
     ['a dry run', { DryRun: true }, 'DryRunOperation'],
     ['a profile', dataOf({ 'IamInstanceProfile.Name': 'x' }), 'UnsupportedOperation'],
-    [
-      'an encrypted volume',
-      dataOf({ 'BlockDeviceMapping.1.DeviceName': '/dev/sdb', 'BlockDeviceMapping.1.Ebs.Encrypted': true }),
-      'UnsupportedOperation',
-    ],
     ['another tenancy', dataOf({ 'Placement.Tenancy': 'dedicated' }), 'UnsupportedOperation'],
     ['EBS optimisation', dataOf({ EbsOptimized: true }), 'UnsupportedOperation'],
     [

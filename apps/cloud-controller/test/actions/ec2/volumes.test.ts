@@ -85,7 +85,6 @@ describe('a volume', () => {
     ['gp2 with IOPS', { Size: 1, Iops: 3000 }, 'InvalidParameterCombination'],
     ['io1 without', { Size: 4, VolumeType: 'io1' }, 'MissingParameter'],
     ['io1 with too many for its size', { Size: 4, VolumeType: 'io1', Iops: 1000 }, 'InvalidParameterValue'],
-    ['encrypted', { Size: 1, Encrypted: true }, 'UnsupportedOperation'],
     ['of a snapshot that is not there', { SnapshotId: 'snap-0123456789abcdef0' }, 'InvalidSnapshot.NotFound'],
     ['of no snapshot at all', { SnapshotId: 'x' }, 'InvalidSnapshotID.Malformed'],
     ['elsewhere', { Size: 1, AvailabilityZone: 'eu-west-1a' }, 'InvalidParameterValue'],
