@@ -54,12 +54,15 @@ export {
   type ExportFacts,
   type ExportItem,
   type Portal,
+  type ReadableSnapshotFacts,
+  type ReadableSnapshotItem,
   type SnapshotFacts,
   type SnapshotIndex,
   type SnapshotItem,
   type StorageFingerprint,
   type VolumeFacts,
   type VolumeItem,
+  type WrittenBlocks,
 } from './storage.ts'
 export {
   agentKinds,

@@ -220,7 +220,9 @@ function plain(value: unknown): unknown {
 }
 
 /** `details` of the error are further members of its body, such as `Reason`. */
-export function encodeRestJsonError(error: Pick<AwsError, 'code' | 'message' | 'status' | 'details'>): RestJsonResponse {
+export function encodeRestJsonError(
+  error: Pick<AwsError, 'code' | 'message' | 'status' | 'details'>,
+): RestJsonResponse {
   return {
     status: error.status,
     headers: { 'content-type': 'application/json', 'x-amzn-ErrorType': error.code },

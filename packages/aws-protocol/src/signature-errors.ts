@@ -130,11 +130,7 @@ const restJson: Record<SignatureFault, Row> = {
     403,
     'The request is signed in its header and in its query string.',
   ],
-  unknownKey: [
-    'UnrecognizedClientException',
-    403,
-    'The security token included in the request is invalid.',
-  ],
+  unknownKey: ['UnrecognizedClientException', 403, 'The security token included in the request is invalid.'],
   mismatch: ['InvalidSignatureException', 403, mismatchText],
   skewed: ['InvalidSignatureException', 403, 'Signature expired.'],
   expired: ['InvalidSignatureException', 403, 'Signature expired.'],

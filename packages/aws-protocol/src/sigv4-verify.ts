@@ -130,7 +130,10 @@ function checkSignedHeaders(
   const signed = new Set(claimed.signedHeaders)
   const dateHeader = headers['x-amz-date'] === undefined ? 'date' : 'x-amz-date'
   const needed = claimed.kind === 'header' ? ['host', dateHeader, 'x-amz-security-token'] : ['host']
-  const amz = dialect === 's3' || dialect === 'restJson' ? Object.keys(headers).filter((name) => name.startsWith('x-amz-')) : []
+  const amz =
+    dialect === 's3' || dialect === 'restJson'
+      ? Object.keys(headers).filter((name) => name.startsWith('x-amz-'))
+      : []
   for (const name of new Set([...needed, ...amz])) {
     if (signed.has(name) || (name !== 'host' && headers[name] === undefined)) continue
     throw new SignatureError(dialect, 'unsignedHeaders', `(${name})`)

@@ -14,7 +14,12 @@ function decode(
 ) {
   const route = router.route(method, path)
   if (!route) throw new Error(`no route for ${method} ${path}`)
-  const body = more.body === undefined ? undefined : typeof more.body === 'string' ? more.body : JSON.stringify(more.body)
+  const body =
+    more.body === undefined
+      ? undefined
+      : typeof more.body === 'string'
+        ? more.body
+        : JSON.stringify(more.body)
   return decoder.decode({
     ...route,
     query: new Map(new URLSearchParams(more.query ?? '')),
@@ -50,7 +55,9 @@ describe('routes', () => {
 
 describe('a request', () => {
   test('has members in its path, its query, its headers and its document', () => {
-    expect(decode('GET', `/snapshots/${snapshot}/blocks`, { query: 'maxResults=100&startingBlockIndex=3' })).toEqual({
+    expect(
+      decode('GET', `/snapshots/${snapshot}/blocks`, { query: 'maxResults=100&startingBlockIndex=3' }),
+    ).toEqual({
       SnapshotId: snapshot,
       MaxResults: 100,
       StartingBlockIndex: 3,
@@ -77,7 +84,10 @@ describe('a request', () => {
       [() => decode('POST', '/snapshots', { body: {} }), 'INVALID_VOLUME_SIZE'],
       [() => decode('POST', '/snapshots', { body: { VolumeSize: 0 } }), 'INVALID_VOLUME_SIZE'],
       [() => decode('POST', '/snapshots', { body: { VolumeSize: 1.5 } }), 'INVALID_VOLUME_SIZE'],
-      [() => decode('POST', '/snapshots', { body: { VolumeSize: 1, Timeout: 9 } }), 'INVALID_PARAMETER_VALUE'],
+      [
+        () => decode('POST', '/snapshots', { body: { VolumeSize: 1, Timeout: 9 } }),
+        'INVALID_PARAMETER_VALUE',
+      ],
       [() => decode('POST', '/snapshots', { body: { VolumeSize: 1, Tags: [{ Key: '' }] } }), 'INVALID_TAG'],
       [() => decode('POST', '/snapshots', { body: { VolumeSize: 1, New: 1 } }), 'INVALID_PARAMETER_VALUE'],
     ]
@@ -85,8 +95,19 @@ describe('a request', () => {
   })
 
   test('whose document is none is refused', () => {
-    for (const body of ['{', '[]', '1', '{"VolumeSize":"8"}', '{"VolumeSize":8,"Tags":{}}', '{"VolumeSize":8,"Tags":[1]}'])
-      expect(refusal(() => decode('POST', '/snapshots', { body }))).toEqual(['SerializationException', 400, undefined])
+    for (const body of [
+      '{',
+      '[]',
+      '1',
+      '{"VolumeSize":"8"}',
+      '{"VolumeSize":8,"Tags":{}}',
+      '{"VolumeSize":8,"Tags":[1]}',
+    ])
+      expect(refusal(() => decode('POST', '/snapshots', { body }))).toEqual([
+        'SerializationException',
+        400,
+        undefined,
+      ])
   })
 })
 
@@ -100,7 +121,11 @@ test('an answer has its members where the model says, and times as seconds', () 
     200,
     { Blocks: [{ BlockIndex: 1, BlockToken: 'AA' }], ExpiryTime: 1.5 },
   ])
-  const block = encoder.encode('GetSnapshotBlock', { DataLength: 3, Checksum: 'c', BlockData: Buffer.from('abc') })
+  const block = encoder.encode('GetSnapshotBlock', {
+    DataLength: 3,
+    Checksum: 'c',
+    BlockData: Buffer.from('abc'),
+  })
   expect(block.headers).toEqual({
     'x-amz-Data-Length': '3',
     'x-amz-Checksum': 'c',

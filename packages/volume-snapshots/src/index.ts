@@ -1,3 +1,12 @@
 export { blockBytes, decodeBlock, digestOfBlock, encodeBlock } from './snapshot-block.ts'
 export { decodeIndex, encodeIndex, type SnapshotBlocks } from './snapshot-index.ts'
 export { snapshotBucket } from './snapshot-bucket.ts'
+export {
+  linearChecksums,
+  parseStagedKey,
+  stagedKey,
+  stagedNumberPrefix,
+  stagingPrefix,
+  zeroDigest,
+  type StagedBlock,
+} from './staged-blocks.ts'

@@ -1,10 +1,12 @@
 import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
-import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
+import type { DesiredItem, SnapshotFacts, SnapshotIndex, WrittenBlocks } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import { decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
+import { adoptBlocks } from './adopt-blocks.ts'
 import { blockKeys } from './block-references.ts'
 import { CountedIndexes } from './counted-indexes.ts'
+import { gatherSnapshot, isFinal } from './gather-snapshot.ts'
 import type { LocalIndexes } from './local-indexes.ts'
 import { type ObjectStore } from './object-store.ts'
 import { uploadSnapshot } from './upload-snapshot.ts'
@@ -172,8 +174,9 @@ export class SnapshotKeeper {
   private async takeAll(): Promise<void> {
     for (const item of this.deps.ledger.list('snapshot')) {
       if (this.stopping.signal.aborted) return
-      const { remove, copyOf, volumeId } = item.body
-      if (remove || copyOf || this.note(item.id).taken || this.note(item.id).failure !== undefined) continue
+      const { remove, copyOf, written, volumeId } = item.body
+      if (remove || copyOf || written || this.note(item.id).taken || this.note(item.id).failure !== undefined)
+        continue
       if (this.indexes.isLacking(item.id) || this.deps.isComing(volumeId)) continue
       try {
         if ((await this.deps.driver.volumeSize(volumeId)) === null) {
@@ -236,6 +239,7 @@ export class SnapshotKeeper {
       })
     }
     if (item.body.copyOf) return this.copy(item, item.body.copyOf)
+    if (item.body.written) return this.gather(item, item.body.written)
     if (!note.taken) {
       await this.take()
       if (this.deps.isComing(item.body.volumeId)) throw stillComing()
@@ -286,18 +290,23 @@ export class SnapshotKeeper {
     if (!bytes) return this.fail(item, 'The snapshot that it is a copy of is not in walrus.')
     const original = await decodeIndex(bytes, source.sha256)
     const prefix = this.prefixOf(item)
-    let storedBytes = 0
-    if (original.prefix !== prefix) {
-      for (const digest of new Set(original.blocks.values())) {
-        this.stopping.signal.throwIfAborted()
-        if (this.indexes.references.has(`${prefix}/${digest}`)) continue
-        const block = await store.get(`${original.prefix}/${digest}`, source.bucket)
-        if (!block) return this.fail(item, 'A block of the snapshot that it is a copy of is not in walrus.')
-        await store.put(`${prefix}/${digest}`, block)
-        storedBytes += block.length
-      }
-    }
+    const storedBytes = await adoptBlocks({
+      ...{ store, prefix, references: this.indexes.references, signal: this.stopping.signal },
+      ...{ from: original.prefix, blocks: original.blocks, bucket: source.bucket, stored: new Set<string>() },
+    }).catch((error: unknown) => this.failFinally(item, error))
+    if (storedBytes === null) return
     await this.complete(item, { ...original, prefix }, storedBytes)
+  }
+
+  /** What a client wrote of it, on top of its parent. */
+  private async gather(item: Item, written: WrittenBlocks): Promise<void> {
+    const gathered = await gatherSnapshot({
+      ...{ store: this.store(), written, references: this.indexes.references, prefix: this.prefixOf(item) },
+      ...{ snapshotId: item.id, volumeBytes: item.body.sizeBytes, signal: this.stopping.signal },
+      onProgress: (progress, storedBytes) =>
+        this.deps.observe(item, { ...nothing, taken: true, progress, storedBytes }),
+    }).catch((error: unknown) => this.failFinally(item, error))
+    if (gathered) await this.complete(item, gathered.snapshot, gathered.storedBytes)
   }
 
   private async remove(item: Item): Promise<void> {
@@ -348,6 +357,13 @@ export class SnapshotKeeper {
     for (const { id, body } of ledger.list('snapshot'))
       if (id !== item.id && body.volumeId === item.body.volumeId && this.note(id).index)
         await driver.removeSnapshot(id)
+  }
+
+  /** Fails the snapshot where trying again would end the same; throws the error else. */
+  private async failFinally(item: Item, error: unknown): Promise<null> {
+    if (!isFinal(error)) throw error
+    await this.fail(item, error.publicMessage)
+    return null
   }
 
   private async fail(item: Item, failure: string): Promise<void> {
