@@ -14,6 +14,7 @@ import { WalrusAgent } from './agent/walrus-agent.ts'
 import { workerCount, type WalrusConfig } from './config.ts'
 import type { BlobKeeper } from './drivers/blob-keeper.ts'
 import type { FolderClaim } from './drivers/folder-claim.ts'
+import { KnownSnapshots } from './ebs/known-snapshots.ts'
 import type { MasterKeys } from './encryption/master-keys.ts'
 import { closeGraceMs, openDoor, type DoorDependencies } from './http/open-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
@@ -67,6 +68,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const storage = await openStorage(config, { ...deps, ...(others ? { others } : {}) }, clock)
   const { index, blobs, masterKeys, figures, claim } = storage
   const keys = new AccessKeys()
+  const snapshots = new KnownSnapshots(clock)
   const source = { index, blobs, masterKeys }
   const background = new Background({
     ...{ config, source, clock, log },
@@ -78,7 +80,8 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const about = { ...{ config, source, clock, log }, wakeEvents: () => background.events.wake() }
   const group = others ? startGroup(others, claim, about) : null
   const { accessLog } = background
-  const listener: Serving = group ?? (await servingHere({ ...about, keys, images, figures, accessLog }))
+  const listener: Serving =
+    group ?? (await servingHere({ ...about, keys, images, snapshots, figures, accessLog }))
   const stopping = new AbortController()
   background.start()
 
@@ -105,7 +108,11 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
         identity,
         ...source,
         keys,
-        spread: async (beliefs) => group?.believe(beliefs),
+        async spread(beliefs) {
+          if (group) return group.believe(beliefs)
+          snapshots.replace(beliefs.snapshots)
+          await snapshots.settled()
+        },
         clock,
         log,
         onRenewed: (renewed) => listener.useTls(tlsOf(renewed)),

@@ -1,0 +1,91 @@
+import { MalleeError } from '@mallee/base'
+import type { SnapshotIndex } from '@mallee/agent-contract'
+import {
+  blockBytes,
+  decodeBlock,
+  decodeIndex,
+  snapshotBucket,
+  type SnapshotBlocks,
+} from '@mallee/volume-snapshots'
+import { openObject, type ObjectSource } from '../objects/open-object.ts'
+
+/** A snapshot's list, with the numbers of its blocks in their order. */
+export interface ReadList extends SnapshotBlocks {
+  readonly numbers: readonly number[]
+}
+
+/** Blocks in all lists that are kept: about 200 bytes each. */
+const mostBlocks = 500_000
+
+/** The lists and blocks of snapshots as storage controllers keep them here, read. */
+export class SnapshotObjects {
+  private readonly source: ObjectSource
+  /** By digest, the one that was asked for last at the end; a list never changes. */
+  private readonly lists = new Map<string, Promise<ReadList>>()
+  private readonly sizes = new Map<string, number>()
+
+  constructor(source: ObjectSource) {
+    this.source = source
+  }
+
+  /** Throws MalleeError `SnapshotDamaged`. */
+  async list(index: SnapshotIndex): Promise<ReadList> {
+    const { sha256 } = index
+    const known = this.lists.get(sha256)
+    const list = known ?? this.read(index)
+    this.lists.delete(sha256)
+    this.lists.set(sha256, list)
+    try {
+      const { numbers } = await list
+      this.sizes.set(sha256, numbers.length)
+      this.makeRoom(sha256)
+      return await list
+    } catch (error) {
+      this.forget(sha256)
+      throw error
+    }
+  }
+
+  /** The plain bytes of a block; zeros where there is none. Throws MalleeError `SnapshotDamaged`. */
+  async block(list: SnapshotBlocks, number: number): Promise<{ bytes: Buffer; digest: string | null }> {
+    const digest = list.blocks.get(number)
+    if (digest === undefined) return { bytes: Buffer.alloc(blockBytes), digest: null }
+    const key = `${list.prefix}/${digest}`
+    return { bytes: await decodeBlock(await this.bytesOf(snapshotBucket, key), digest), digest }
+  }
+
+  private async read({ bucket, key, sha256 }: SnapshotIndex): Promise<ReadList> {
+    const list = await decodeIndex(await this.bytesOf(bucket, key), sha256)
+    return { ...list, numbers: [...list.blocks.keys()] }
+  }
+
+  private makeRoom(newest: string): void {
+    let total = [...this.sizes.values()].reduce((sum, size) => sum + size, 0)
+    for (const sha256 of this.lists.keys()) {
+      if (total <= mostBlocks || sha256 === newest) return
+      total -= this.sizes.get(sha256) ?? 0
+      this.forget(sha256)
+    }
+  }
+
+  private forget(sha256: string): void {
+    this.lists.delete(sha256)
+    this.sizes.delete(sha256)
+  }
+
+  private async bytesOf(bucket: string, key: string): Promise<Buffer> {
+    const object = await openObject(this.source, bucket, key)
+    if (!object)
+      throw new MalleeError({
+        code: 'SnapshotDamaged',
+        publicMessage: `An object of the snapshot is missing: ${key}`,
+      })
+    try {
+      const pieces: Buffer[] = []
+      for await (const piece of object.bytes(0, object.row.size)) pieces.push(Buffer.from(piece))
+      return Buffer.concat(pieces)
+    } finally {
+      object.release()
+    }
+  }
+}
