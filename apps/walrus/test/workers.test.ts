@@ -289,7 +289,7 @@ describe('the blocks of snapshots', () => {
   const ebs = (by: Agent, path: string, body?: Buffer) => {
     const stated = { 'x-amz-data-length': '524288', 'x-amz-checksum-algorithm': 'SHA256' }
     const sent = body && { method: 'PUT', body, headers: { ...stated, 'x-amz-checksum': sha256(body) } }
-    return through(by, { path, service: 'ebs', ...sent })
+    return through(by, { path, service: 'ebs', ...sent, ...(body && { payloadHash: 'UNSIGNED-PAYLOAD' }) })
   }
 
   it('are given out and taken by every worker, and taken by none when the seal is said', async () => {
