@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
+import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { images } from './image-chapters.ts'
 import { volumes } from './volume-chapters.ts'
@@ -27,6 +28,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
   ...Object.keys(volumes),
+  ...Object.keys(directSnapshots),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -57,6 +59,7 @@ try {
       ...customising,
       ...images,
       ...volumes,
+      ...directSnapshots,
       ...closing,
     }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))

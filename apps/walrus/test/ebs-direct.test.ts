@@ -296,6 +296,7 @@ test('sealed, a snapshot takes nothing; then what was written goes, and walrus s
   expect(await world.staged(id)).toHaveLength(3)
   world.say(id, { staging: 'remove' })
   await eventually(() => world.stagingOf(id) === 'gone')
+  expect(await refusal(put(id, 3, block()))).toEqual(notFound)
   expect(await world.staged(id)).toEqual([])
   expect((await walrus.files()).length).toBe(before)
 })

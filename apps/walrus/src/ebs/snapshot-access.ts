@@ -29,7 +29,7 @@ export type Readable = ReadableSnapshotItem & { readonly index: SnapshotIndex }
  */
 export async function requireReadable(asking: Asking, id: string): Promise<Readable> {
   const item = await asking.snapshots.soon(id, ({ index }) => index !== null, soonMs)
-  if (!item) throw ebsNotFound(id)
+  if (!item || isNothing(item)) throw ebsNotFound(id)
   const { accountId } = asking.caller
   if (item.accountId !== accountId && !item.sharedWith.includes(accountId))
     throw item.isPublic
@@ -44,7 +44,7 @@ export async function requireReadable(asking: Asking, id: string): Promise<Reada
 /** A snapshot of the caller's that takes blocks. */
 export async function requireWritable(asking: Asking, id: string): Promise<ReadableSnapshotItem> {
   const item = await asking.snapshots.soon(id, ({ staging }) => staging === 'open', soonMs)
-  if (!item) throw ebsNotFound(id)
+  if (!item || isNothing(item)) throw ebsNotFound(id)
   const { accountId } = asking.caller
   if (item.accountId !== accountId) {
     if (item.sharedWith.includes(accountId) || item.isPublic)
@@ -55,6 +55,10 @@ export async function requireWritable(asking: Asking, id: string): Promise<Reada
   if (item.staging !== 'open') throw notOpen(id)
   return item
 }
+
+/** Deleted or given up, and about to be forgotten. */
+const isNothing = ({ index, staging }: ReadableSnapshotItem): boolean =>
+  index === null && staging === 'remove'
 
 export const notOpen = (id: string) =>
   ebsValidation('INVALID_SNAPSHOT_ID', `The snapshot '${id}' takes no blocks: it is not pending.`)
