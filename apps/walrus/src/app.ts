@@ -24,6 +24,7 @@ import { walrusReadiness } from './metrics/walrus-figures.ts'
 import type { ObjectSource } from './objects/open-object.ts'
 import { openStorage, type StorageDependencies } from './open-storage.ts'
 import { LateOthers } from './workers/late-others.ts'
+import type { Beliefs } from './workers/messages.ts'
 import { WorkerGroup } from './workers/worker-group.ts'
 
 export { walrusSchema, type WalrusConfig } from './config.ts'
@@ -108,11 +109,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
         identity,
         ...source,
         keys,
-        async spread(beliefs) {
-          if (group) return group.believe(beliefs)
-          snapshots.replace(beliefs.snapshots)
-          await snapshots.settled()
-        },
+        spread: (beliefs) => group?.believe(beliefs) ?? believeHere(snapshots, beliefs),
         clock,
         log,
         onRenewed: (renewed) => listener.useTls(tlsOf(renewed)),
@@ -131,6 +128,12 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       await claim.giveUp()
     },
   }
+}
+
+/** Of what one process believes its agent has told it the rest. */
+async function believeHere(known: KnownSnapshots, { snapshots }: Beliefs): Promise<void> {
+  known.replace(snapshots)
+  await known.settled()
 }
 
 const tlsOf = (identity: AgentIdentity) => ({
