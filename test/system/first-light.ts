@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
+import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
 import { images } from './image-chapters.ts'
@@ -29,6 +30,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   ...Object.keys(images),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
+  ...Object.keys(directSnapshots),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -60,6 +62,7 @@ try {
       ...images,
       ...volumes,
       ...encryption,
+      ...directSnapshots,
       ...closing,
     }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))

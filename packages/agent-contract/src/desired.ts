@@ -4,6 +4,7 @@ import {
   attachedVolumeSchema,
   connectionItemSchema,
   exportItemSchema,
+  readableSnapshotItemSchema,
   snapshotItemSchema,
   volumeItemSchema,
 } from './storage.ts'
@@ -282,6 +283,7 @@ export const itemSchemas = {
   volume: volumeItemSchema,
   export: exportItemSchema,
   snapshot: snapshotItemSchema,
+  'readable-snapshot': readableSnapshotItemSchema,
   connection: connectionItemSchema,
   inventory: inventoryItemSchema,
 } as const

@@ -11,6 +11,7 @@ import {
   type Cloud,
 } from '@mallee/agent-kit'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
@@ -50,11 +51,13 @@ export class WalrusAgent {
   private readonly inspector: ImageInspector
   private readonly maker: ImageMaker
   private readonly manifests: ManifestReader
+  private readonly staging: StagingKeeper
   private readonly inventory: InventoryKeeper
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
   private fingerprint: WalrusFingerprint
   private watching: NodeJS.Timeout | null = null
+  private believing = 0
 
   private constructor(options: WalrusAgentOptions, ledger: Ledger, fingerprint: WalrusFingerprint) {
     this.options = options
@@ -62,9 +65,14 @@ export class WalrusAgent {
     this.fingerprint = fingerprint
     const { index, blobs, clock, log } = options
     const cloud = options.cloud ?? this.dial(options.identity)
+    this.staging = new StagingKeeper({
+      ...{ index, blobs, log },
+      observe: ({ kind, id, generation }, facts) => this.loop.observe({ kind, id, generation, facts }),
+      forget: (id) => this.loop.forget('readable-snapshot', id),
+    })
     this.inventory = new InventoryKeeper({
       ledger,
-      source: walrusInventory({ index, blobs, ledger }),
+      source: walrusInventory({ index, blobs, ledger, staging: this.staging }),
       send: (blob) => cloud.inventory(blob),
       clock,
       log,
@@ -113,6 +121,7 @@ export class WalrusAgent {
     if (this.watching) clearInterval(this.watching)
     this.stopping.abort()
     await Promise.all([this.loop.stop(), this.inspector.stop(), this.maker.stop(), this.inventory.stop()])
+    await this.staging.stop()
     await this.client?.close()
   }
 
@@ -153,7 +162,11 @@ export class WalrusAgent {
     const items = ledger.list('access-key')
     const keys = ledger.revision > 0 ? items : null
     this.options.keys.replace(keys)
-    await this.options.spread({ keys, images: this.images() })
+    const snapshots = ledger.list('readable-snapshot')
+    const turn = (this.believing += 1)
+    await this.options.spread({ keys, images: this.images(), snapshots })
+    // Else a newer set is on its way to all, and is settled by.
+    if (turn === this.believing) this.staging.settle(snapshots)
     for (const { kind, id, generation } of items) {
       if (ledger.get('access-key', id)?.generation !== generation) continue // another word came meanwhile
       this.loop.observe({ kind, id, generation, facts: { applied: true } })
@@ -164,6 +177,7 @@ export class WalrusAgent {
     try {
       this.fingerprint = await takeFingerprint(this.options.blobs)
       this.loop.refreshFingerprint()
+      this.staging.look()
     } catch (error) {
       this.options.log.warn({ reason: errorMessage(error) }, 'no fingerprint')
     }
