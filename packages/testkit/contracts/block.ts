@@ -16,6 +16,10 @@ export interface BlockDriverUnderTest {
   extents(
     what: What,
   ): Promise<{ readonly offset: number; readonly length: number; readonly place: number | null }[]>
+  changedSince?(
+    snapshotId: string,
+    before: string,
+  ): Promise<{ readonly offset: number; readonly length: number }[] | null>
   read(what: What, offset: number, length: number): Promise<Buffer>
   openForRestore(
     volumeId: string,
@@ -150,6 +154,10 @@ export function describeBlockDriver(name: string, open: () => Promise<BlockWorld
       expect(told(await places(second, 20 * MiB))).not.toBe(told(await places(first, 20 * MiB)))
       const shared = [await places(first, MiB), await places(second, MiB)]
       if (!shared.includes(null)) expect(shared[0]).toBe(shared[1])
+      const changes = await driver.changedSince?.(second, first)
+      const isChanged = (at: number) =>
+        changes?.some(({ offset, length }) => offset <= at && at < offset + length)
+      if (changes) expect([isChanged(MiB), isChanged(20 * MiB)]).toEqual([false, true])
     })
 
     test('a restore is there when it is finished, and not before, and an abandoned one never', async () => {

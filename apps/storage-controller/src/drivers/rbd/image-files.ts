@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, writeFile, type FileHandle } from 'node:fs/pr
 import path from 'node:path'
 import { endProcess, readPidFile, type Clock } from '@mallee/base'
 import { isMounted } from '../../host/mounts.ts'
-import { serveBlocks } from '../../encrypted/storage-daemon.ts'
+import { serveBlocks } from '../../host/storage-daemon.ts'
 import type { VolumeOrSnapshot } from '../block-driver.ts'
 import type { CephConfig } from './ceph-config.ts'
 

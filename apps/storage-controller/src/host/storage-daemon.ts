@@ -5,7 +5,7 @@ import { MalleeError, readProcessMark, writePidFile, type ProcessMark } from '@m
 
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
 /** Whether this machine has what it takes. */
-export function canServeDecrypted(): Promise<boolean> {
+export function canServeBlocks(): Promise<boolean> {
   return access(storageDaemonProgram).then(
     () => true,
     () => false,
@@ -16,38 +16,22 @@ const answerMs = 20_000
 
 type Answer = { return?: unknown; error?: { desc: string }; event?: string; QMP?: unknown }
 
-/** What a storage daemon is to show as a file. */
-export interface ServedBlocks {
-  /** Words before the program, which make it see the files. */
-  readonly within: readonly string[]
-  /** As `blockdev-add` takes them, one upon the other; the last is named `volume`, and is what is shown. */
+/** What a storage daemon is to show. */
+export interface BlockRecipe {
+  /** As `blockdev-add` takes them, one upon the other; the last is named `volume`. */
   readonly nodes: readonly object[]
   /** That the nodes name `key`; null where they need none. */
   readonly secret: string | null
+}
+
+export interface ServedBlocks extends BlockRecipe {
+  /** Words before the program, which make it see the files. */
+  readonly within: readonly string[]
   /** An empty file, in whose place the blocks appear. */
   readonly openFile: string
   readonly writable: boolean
   readonly pidFile: string
   readonly logFile: string
-}
-
-/** An encrypted volume as a plain file. */
-export function serveDecrypted({
-  file,
-  passphrase,
-  ...served
-}: Omit<ServedBlocks, 'nodes' | 'secret' | 'writable'> & {
-  readonly file: string
-  readonly passphrase: string
-}): Promise<void> {
-  const nodes = [
-    { driver: 'file', 'node-name': 'file', filename: file },
-    {
-      ...{ driver: 'qcow2', 'node-name': 'volume', file: 'file' },
-      encrypt: { format: 'luks', 'key-secret': 'key' },
-    },
-  ]
-  return serveBlocks({ ...served, nodes, secret: passphrase, writable: true })
 }
 
 /**
