@@ -69,7 +69,7 @@ async function snapshot(volumeId: string, dataKey: string | null, extra: object 
 const fileOf = async (volumeId: string) =>
   path.join(await world.driver['files'].root(), 'volumes', `${volumeId}.luks`)
 const serverOf = async (volumeId: string) =>
-  (await readPidFile(path.join(world.runDir, `encrypted-${volumeId}.pid`)))?.pid ?? 0
+  (await readPidFile(path.join(world.runDir, `served-${volumeId}.pid`)))?.pid ?? 0
 const read = (volumeId: string, offset: number, length: number) =>
   world.driver.read({ volumeId }, offset, length)
 
@@ -218,7 +218,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const before = await serverOf(id)
     process.kill(before, 'SIGKILL')
     await until(async () => ![0, before].includes(await serverOf(id)))
-    await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
+    await until(async () => !world.served.isPaused(id) && (await world.exports.lookIfServed(id)))
     const said = await qemuIo(access, ['read -P 0x21 40M 1M', 'read -P 0x22 50M 4k', 'read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
   })
@@ -280,7 +280,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     for (const dir of [world.runDir, path.join(world.dir, 'ledger'), path.join(world.dir, 'indexes')])
       for (const name of await readdir(dir, { recursive: true }))
         said.push([name, await readFile(path.join(dir, name), 'latin1').catch(() => '')])
-    expect(said.some(([name]) => name === `encrypted-${id}.pid`)).toBe(true)
+    expect(said.some(([name]) => name === `served-${id}.pid`)).toBe(true)
     for (const key of keys)
       expect(said.filter(([, text]) => text.includes(key)).map(([name]) => name)).toEqual([])
   })

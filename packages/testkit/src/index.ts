@@ -14,3 +14,4 @@ export { describeBlockDriver, type BlockDriverUnderTest, type BlockWorld } from 
 export { TestMachine } from './test-machine.ts'
 export { Chapters } from './story.ts'
 export { OpenDisk, qemuIo, type Access } from './iscsi-client.ts'
+export { startPrivateCeph, whyNoCeph, type PrivateCeph } from './private-ceph.ts'

@@ -5,7 +5,7 @@ import { MalleeError, readProcessMark, writePidFile, type ProcessMark } from '@m
 
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
 /** Whether this machine has what it takes. */
-export function canServeDecrypted(): Promise<boolean> {
+export function canServeBlocks(): Promise<boolean> {
   return access(storageDaemonProgram).then(
     () => true,
     () => false,
@@ -16,21 +16,30 @@ const answerMs = 20_000
 
 type Answer = { return?: unknown; error?: { desc: string }; event?: string; QMP?: unknown }
 
-/**
- * Starts QEMU's storage daemon detached, and has it show an encrypted volume as a plain file until it is ended. All that it
- * is to do it is told over a socket that it inherits and that no one else can reach: the key is in no argument, no
- * environment and no file. Resolves when the file is there; when it rejects nothing of the daemon is left.
- */
-export async function serveDecrypted(options: {
+/** What a storage daemon is to show. */
+export interface BlockRecipe {
+  /** As `blockdev-add` takes them, one upon the other; the last is named `volume`. */
+  readonly nodes: readonly object[]
+  /** That the nodes name `key`; null where they need none. */
+  readonly secret: string | null
+}
+
+export interface ServedBlocks extends BlockRecipe {
   /** Words before the program, which make it see the files. */
   readonly within: readonly string[]
-  /** The encrypted file, and the empty one in whose place the plain one appears. */
-  readonly file: string
+  /** An empty file, in whose place the blocks appear. */
   readonly openFile: string
-  readonly passphrase: string
+  readonly writable: boolean
   readonly pidFile: string
   readonly logFile: string
-}): Promise<void> {
+}
+
+/**
+ * Starts QEMU's storage daemon detached, and has it show blocks as a plain file until it is ended. All that it is to do it
+ * is told over a socket that it inherits and that no one else can reach: a key is in no argument, no environment and no
+ * file. Resolves when the file is there; when it rejects nothing of the daemon is left.
+ */
+export async function serveBlocks(options: ServedBlocks): Promise<void> {
   const args = ['--chardev', 'socket,id=control,fd=3', '--monitor', 'chardev=control']
   const [program, ...rest] = [...options.within, storageDaemonProgram, ...args]
   const output = await open(options.logFile, 'a', 0o640)
@@ -58,20 +67,17 @@ export async function serveDecrypted(options: {
 
 async function configure(
   control: Control,
-  { file, openFile, passphrase }: { file: string; openFile: string; passphrase: string },
+  { nodes, openFile, secret, writable }: ServedBlocks,
 ): Promise<void> {
   await control.greeted()
   await control.call('qmp_capabilities', {})
-  await control.call('object-add', { 'qom-type': 'secret', id: 'key', format: 'raw', data: passphrase })
-  await control.call('blockdev-add', { driver: 'file', 'node-name': 'file', filename: file })
-  await control.call('blockdev-add', {
-    ...{ driver: 'qcow2', 'node-name': 'volume', file: 'file' },
-    encrypt: { format: 'luks', 'key-secret': 'key' },
-  })
-  await control.call('object-del', { id: 'key' })
+  if (secret !== null)
+    await control.call('object-add', { 'qom-type': 'secret', id: 'key', format: 'raw', data: secret })
+  for (const node of nodes) await control.call('blockdev-add', node)
+  if (secret !== null) await control.call('object-del', { id: 'key' })
   await control.call('block-export-add', {
     ...{ type: 'fuse', id: 'volume', 'node-name': 'volume', mountpoint: openFile },
-    ...{ writable: true, growable: false, 'allow-other': 'off' },
+    ...{ writable, growable: false, 'allow-other': 'off' },
     // A write is on the disk when it is acknowledged: the guest outlives this daemon, and what of the map is only in its
     // memory when it is killed would be lost under a file system that holds it for written.
     writethrough: true,
@@ -143,7 +149,7 @@ class Control {
 function notServed(why: string): MalleeError {
   return new MalleeError({
     code: 'VolumeNotServed',
-    publicMessage: `The storage daemon does not serve the encrypted volume: ${why.slice(0, 200)}.`,
+    publicMessage: `The storage daemon does not serve the volume: ${why.slice(0, 200)}.`,
     retryable: true,
   })
 }
