@@ -386,6 +386,16 @@ test('bad signatures and other operations are answered in the words of this serv
   expect(await signed({ payloadHash: 'UNSIGNED-PAYLOAD' })).toEqual([403, 'IncompleteSignatureException'])
 })
 
+test('an account that asks for too much at once is throttled, and others are not', async () => {
+  const waiting = { path: '/snapshots/snap-eeeeeeeeeeeeeeeee/blocks', service: 'ebs' }
+  const sent = Array.from({ length: 140 }, () => walrus.signed(waiting))
+  const id = await world.plant({ 0: block() }, { sharedWith: [mallory.accountId] })
+  expect((await list(id, {}, mallory)).Blocks).toHaveLength(1)
+  const answers = (await Promise.all(sent)).map(({ headers }) => headers['x-amzn-errortype'])
+  expect(new Set(answers)).toEqual(new Set(['ResourceNotFoundException', 'RequestThrottledException']))
+  expect(answers.filter((name) => name === 'RequestThrottledException').length).toBeGreaterThanOrEqual(12)
+})
+
 test('a damaged block is our fault, and is not given out', async () => {
   const bytes = block()
   const id = await world.plant({ 0: bytes })

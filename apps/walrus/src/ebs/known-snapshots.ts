@@ -13,8 +13,9 @@ export function changeOf(
   before: readonly SnapshotDesired[],
   after: readonly SnapshotDesired[],
 ): SnapshotChange {
-  const known = new Map(before.map((item) => [item.id, item.generation]))
-  const put = after.filter((item) => known.get(item.id) !== item.generation)
+  const markOf = ({ generation, digest }: SnapshotDesired) => `${generation} ${digest}`
+  const known = new Map(before.map((item) => [item.id, markOf(item)]))
+  const put = after.filter((item) => known.get(item.id) !== markOf(item))
   const stays = new Set(after.map(({ id }) => id))
   return { put, gone: before.flatMap(({ id }) => (stays.has(id) ? [] : [id])) }
 }
