@@ -18,7 +18,7 @@ import { FileDriver } from './drivers/file-driver.ts'
 import { SimulatedDriver } from './drivers/simulated-driver.ts'
 import { EncryptedExports } from './encrypted/encrypted-exports.ts'
 import { canServeDecrypted } from './encrypted/storage-daemon.ts'
-import { exportedVolumes, itemKeys } from './encrypted/item-keys.ts'
+import { exportedVolumes, itemKeys, restoreKeys } from './encrypted/item-keys.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
 import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
 import { LazyRestores } from './restore/lazy-restores.ts'
@@ -103,11 +103,13 @@ async function openParts(of: {
       ? new LazyRestores({
           ...{ files, store, runDir, clock: systemClock, log },
           daemonPid: () => daemon.pid(),
+          keysOf: (volumeId) => restoreKeys(ledger, volumeId),
           lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
           hold: (volumeId, list) => snapshots.hold(volumeId, list),
           release: (volumeId, list) => snapshots.release(volumeId, list),
           onChange: (volumeId) => {
             volumes.refresh(volumeId)
+            encrypted?.refresh()
             exports.refresh()
             if (!lazy?.has(volumeId)) snapshots.refresh()
           },
@@ -119,7 +121,8 @@ async function openParts(of: {
         daemonPid: () => daemon.pid(),
         lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
         wanted: () => exportedVolumes(ledger),
-        keyOf: (volumeId) => itemKeys(ledger)({ volumeId }),
+        // While it comes another front stands before it.
+        keyOf: (volumeId) => (lazy?.has(volumeId) ? null : itemKeys(ledger)({ volumeId })),
         isThere: async (volumeId) => (await driver.volumeSize(volumeId)) !== null,
         onChange: () => exports.refresh(),
       })

@@ -7,7 +7,7 @@ import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mall
 import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
 import { EncryptedExports } from '../src/encrypted/encrypted-exports.ts'
-import { exportedVolumes, itemKeys } from '../src/encrypted/item-keys.ts'
+import { exportedVolumes, itemKeys, restoreKeys } from '../src/encrypted/item-keys.ts'
 import { ExportKeeper } from '../src/exports/export-keeper.ts'
 import { openVolumeFileSystem } from '../src/host/file-system.ts'
 import { LazyRestores } from '../src/restore/lazy-restores.ts'
@@ -135,6 +135,7 @@ export class StorageWorld {
     this.lazy = new LazyRestores({
       ...{ files, store: this.store, runDir: this.runDir, clock: this.clock, log: silentLog },
       daemonPid: () => this.daemon.pid(),
+      keysOf: (id) => restoreKeys(ledger, id),
       lookIfServed: (id) => this.exports.lookIfServed(id),
       hold: (id, list) => this.snapshots.hold(id, list),
       release: (id, list) => this.snapshots.release(id, list),
@@ -146,7 +147,7 @@ export class StorageWorld {
       daemonPid: () => this.daemon.pid(),
       lookIfServed: (id) => this.exports.lookIfServed(id),
       wanted: () => exportedVolumes(ledger),
-      keyOf: (volumeId) => itemKeys(ledger)({ volumeId }),
+      keyOf: (volumeId) => (this.lazy.has(volumeId) ? null : itemKeys(ledger)({ volumeId })),
       isThere: async (volumeId) => (await this.driver.volumeSize(volumeId)) !== null,
       onChange: () => this.exports.refresh(),
     })

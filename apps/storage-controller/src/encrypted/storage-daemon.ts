@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { access, open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { MalleeError, readProcessMark, writePidFile, type ProcessMark } from '@mallee/base'
+import { MalleeError, writePidFile } from '@mallee/base'
 
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
+
 /** Whether this machine has what it takes. */
 export function canServeDecrypted(): Promise<boolean> {
   return access(storageDaemonProgram).then(
@@ -16,21 +17,25 @@ const answerMs = 20_000
 
 type Answer = { return?: unknown; error?: { desc: string }; event?: string; QMP?: unknown }
 
-/**
- * Starts QEMU's storage daemon detached, and has it show an encrypted volume as a plain file until it is ended. All that it
- * is to do it is told over a socket that it inherits and that no one else can reach: the key is in no argument, no
- * environment and no file. Resolves when the file is there; when it rejects nothing of the daemon is left.
- */
-export async function serveDecrypted(options: {
+interface Options {
   /** Words before the program, which make it see the files. */
   readonly within: readonly string[]
   /** The encrypted file, and the empty one in whose place the plain one appears. */
   readonly file: string
   readonly openFile: string
   readonly passphrase: string
+  /** What the volume is as long as its own file says nothing: an export of an NBD server, kept where it is read. */
+  readonly far?: Far
   readonly pidFile: string
   readonly logFile: string
-}): Promise<void> {
+}
+
+/**
+ * Starts QEMU's storage daemon detached, and has it show an encrypted volume as a plain file until it is ended. All that it
+ * is to do it is told over a socket that it inherits and that no one else can reach: the key is in no argument, no
+ * environment and no file. Resolves when the file is there; when it rejects the daemon is ended.
+ */
+export async function serveDecrypted(options: Options): Promise<void> {
   const args = ['--chardev', 'socket,id=control,fd=3', '--monitor', 'chardev=control']
   const [program, ...rest] = [...options.within, storageDaemonProgram, ...args]
   const output = await open(options.logFile, 'a', 0o640)
@@ -43,34 +48,44 @@ export async function serveDecrypted(options: {
   await output.close()
   child.unref()
   const control = new Control(child.stdio[3] as Socket)
-  let mark: ProcessMark | null = null
   try {
-    mark = await writePidFile(options.pidFile, child.pid ?? 0)
+    await writePidFile(options.pidFile, child.pid ?? 0)
     await configure(control, options)
   } catch (error) {
-    const left = mark ?? readProcessMark(child.pid ?? 0)
-    if (left.pid > 0 && child.exitCode === null) child.kill('SIGKILL')
+    child.kill('SIGKILL')
     throw error
   } finally {
     control.close()
   }
 }
 
+interface Far {
+  readonly nbdSocket: string
+  readonly exportName: string
+}
+
 async function configure(
   control: Control,
-  { file, openFile, passphrase }: { file: string; openFile: string; passphrase: string },
+  { file, openFile, passphrase, far }: Pick<Options, 'file' | 'openFile' | 'passphrase' | 'far'>,
 ): Promise<void> {
   await control.greeted()
   await control.call('qmp_capabilities', {})
   await control.call('object-add', { 'qom-type': 'secret', id: 'key', format: 'raw', data: passphrase })
   await control.call('blockdev-add', { driver: 'file', 'node-name': 'file', filename: file })
+  if (far)
+    await control.call('blockdev-add', {
+      ...{ driver: 'nbd', 'node-name': 'far', export: far.exportName },
+      server: { type: 'unix', path: far.nbdSocket },
+      ...{ 'read-only': true, 'reconnect-delay': 1_000_000_000 },
+    })
   await control.call('blockdev-add', {
-    ...{ driver: 'qcow2', 'node-name': 'volume', file: 'file' },
+    ...{ driver: 'qcow2', 'node-name': 'volume', file: 'file', ...(far ? { backing: 'far' } : {}) },
     encrypt: { format: 'luks', 'key-secret': 'key' },
   })
+  if (far) await control.call('blockdev-add', { driver: 'copy-on-read', 'node-name': 'kept', file: 'volume' })
   await control.call('object-del', { id: 'key' })
   await control.call('block-export-add', {
-    ...{ type: 'fuse', id: 'volume', 'node-name': 'volume', mountpoint: openFile },
+    ...{ type: 'fuse', id: 'volume', 'node-name': far ? 'kept' : 'volume', mountpoint: openFile },
     ...{ writable: true, growable: false, 'allow-other': 'off' },
     // A write is on the disk when it is acknowledged: the guest outlives this daemon, and what of the map is only in its
     // memory when it is killed would be lost under a file system that holds it for written.
