@@ -16,7 +16,7 @@ import type { Backend } from './backends/backend.ts'
 import { openBackend } from './backends/open-backend.ts'
 import type { StorageControllerConfig } from './config.ts'
 import { ServedVolumes } from './exports/served-volumes.ts'
-import { exportedVolumes } from './encrypted/item-keys.ts'
+import { exportedVolumes, restoreKeys } from './encrypted/item-keys.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
 import { LazyRestores } from './restore/lazy-restores.ts'
 import { LocalIndexes } from './snapshots/local-indexes.ts'
@@ -99,11 +99,13 @@ async function openParts(of: {
       ? new LazyRestores({
           ...{ files, store, runDir, clock: systemClock, log },
           daemonPid: () => daemon.pid(),
+          keysOf: (volumeId) => restoreKeys(ledger, volumeId),
           lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
           hold: (volumeId, list) => snapshots.hold(volumeId, list),
           release: (volumeId, list) => snapshots.release(volumeId, list),
           onChange: (volumeId) => {
             volumes.refresh(volumeId)
+            served?.refresh()
             exports.refresh()
             if (!lazy?.has(volumeId)) snapshots.refresh()
           },
@@ -115,6 +117,8 @@ async function openParts(of: {
         daemonPid: () => daemon.pid(),
         lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
         wanted: () => exportedVolumes(ledger),
+        // While it comes another front stands before it.
+        recipeOf: (volumeId) => (lazy?.has(volumeId) ? null : backend.served!.recipeOf(volumeId)),
         isThere: async (volumeId) => (await driver.volumeSize(volumeId)) !== null,
         onChange: () => exports.refresh(),
       })

@@ -4,7 +4,7 @@ import { open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile } from '@mallee/base'
-import { blockBytes } from '@mallee/volume-snapshots'
+import { blockBytes, blockCodec } from '@mallee/volume-snapshots'
 import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
@@ -22,7 +22,7 @@ class SlowStore extends MemoryStore {
   blocksRead = 0
 
   override async get(key: string): Promise<Buffer | null> {
-    if (key.includes('/blocks/')) {
+    if (!key.includes('/indexes/')) {
       this.blocksRead += 1
       await new Promise((resolve) => setTimeout(resolve, this.delayMs))
     }
@@ -33,6 +33,11 @@ class SlowStore extends MemoryStore {
 let world: StorageWorld
 const store = new SlowStore()
 let made = 0
+/** Of the volumes that are restored, and of what they come from. */
+let isEncrypted = false
+const snapshotKey = { id: 'key-1', secret: randomBytes(32).toString('base64') }
+const dataKey = randomBytes(32).toString('base64')
+const dataKeys = () => (isEncrypted ? { dataKey } : {})
 
 const until = (condition: () => boolean | Promise<boolean>) =>
   expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true)
@@ -43,13 +48,14 @@ function newId(prefix: string): string {
 }
 
 async function available(volumeId: string, source: object | null, changes: object = {}): Promise<void> {
-  const item = { volumeId, accountId: account, sizeBytes, source, remove: false, ...changes }
+  const keys = source === null ? {} : dataKeys()
+  const item = { volumeId, accountId: account, sizeBytes, source, remove: false, ...keys, ...changes }
   await world.want('volume', volumeId, item)
   await until(() => world.facts('volume', volumeId)?.state === 'available')
 }
 
 /** A snapshot that is in walrus and nowhere else, and what it holds from 8 MiB on. */
-async function farSnapshot(): Promise<{ source: { snapshotId: string }; bytes: Buffer }> {
+async function farSnapshot(): Promise<{ source: object; bytes: Buffer }> {
   store.delayMs = 0
   const volumeId = newId('vol')
   await available(volumeId, null)
@@ -64,7 +70,12 @@ async function farSnapshot(): Promise<{ source: { snapshotId: string }; bytes: B
   await world.want('snapshot', snapshotId, item)
   await until(() => world.facts('snapshot', snapshotId)?.state === 'completed')
   await world.driver.removeSnapshot(snapshotId)
-  const source = { snapshotId, index: world.facts('snapshot', snapshotId)!.index }
+  const { index } = world.facts('snapshot', snapshotId)!
+  if (!isEncrypted) return { source: { snapshotId, index: index! }, bytes }
+  const copyId = newId('snap')
+  await world.want('snapshot', copyId, { ...item, snapshotId: copyId, copyOf: index, snapshotKey })
+  await until(() => world.facts('snapshot', copyId)?.state === 'completed')
+  const source = { snapshotId: copyId, index: world.facts('snapshot', copyId)!.index!, snapshotKey }
   return { source, bytes }
 }
 
@@ -88,8 +99,12 @@ const daemonOf = async (volumeId: string) =>
   (await readPidFile(path.join(world.runDir, `restore-${volumeId}.pid`)))!.pid
 const lazyFiles = async () => readdir(path.join(await world.driver['files'].root(), 'lazy'))
 
-describe.skipIf(missing !== null)('volumes that are used while they come', () => {
+describe.skipIf(missing !== null).each([
+  ['volumes', false],
+  ['encrypted volumes', true],
+])('%s that are used while they come', (_name, encrypted) => {
   beforeAll(async () => {
+    isEncrypted = encrypted
     world = await StorageWorld.start(store)
     await world.drop()
     world.isEager = false
@@ -170,11 +185,9 @@ describe.skipIf(missing !== null)('volumes that are used while they come', () =>
 
   test('what was damaged in walrus is an error for who reads it, and told; nothing else is', async () => {
     const { source, bytes } = await farSnapshot()
-    const known = [...store.objects.keys()].filter((key) => key.includes('/blocks/')).slice(-blocks)
-    const { createHash } = await import('node:crypto')
-    const digest = createHash('sha256')
-      .update(bytes.subarray(5 * blockBytes, 6 * blockBytes))
-      .digest('hex')
+    const known = [...store.objects.keys()].filter((key) => !key.includes('/indexes/')).slice(-blocks)
+    const codec = blockCodec(isEncrypted ? snapshotKey : null)
+    const digest = codec.nameOf(bytes.subarray(5 * blockBytes, 6 * blockBytes))
     const key = known.find((name) => name.endsWith(digest))!
     const kept = store.objects.get(key)!
     store.objects.set(key, Buffer.from(kept.map((byte, at) => (at === kept.length >> 1 ? byte ^ 1 : byte))))
@@ -198,14 +211,15 @@ describe.skipIf(missing !== null)('volumes that are used while they come', () =>
     await until(async () => (await daemonOf(gone).catch(() => 0)) > 0)
     const pid = await daemonOf(gone)
     await world.want('volume', gone, {
-      ...{ volumeId: gone, accountId: account, sizeBytes, source, remove: true },
+      ...{ volumeId: gone, accountId: account, sizeBytes, source, remove: true, ...dataKeys() },
     })
     await until(() => world.facts('volume', gone)?.state === 'gone')
     expect(existsSync(`/proc/${pid}`)).toBe(false)
     expect((await lazyFiles()).filter((name) => name.startsWith(gone))).toEqual([])
     await available(kept, source)
     const snapshotId = newId('snap')
-    const item = { snapshotId, accountId: account, volumeId: kept, sizeBytes, remove: false }
+    const keys = isEncrypted ? { dataKey, snapshotKey } : {}
+    const item = { snapshotId, accountId: account, volumeId: kept, sizeBytes, remove: false, ...keys }
     await world.want('snapshot', snapshotId, item)
     await until(() => world.facts('snapshot', snapshotId)?.message?.includes('being restored') === true)
     expect(world.facts('snapshot', snapshotId)!.taken).toBe(false)

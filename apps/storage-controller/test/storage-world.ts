@@ -8,7 +8,7 @@ import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
 import { servedDecrypted } from '../src/backends/open-backend.ts'
 import { ServedVolumes } from '../src/exports/served-volumes.ts'
-import { exportedVolumes, itemKeys } from '../src/encrypted/item-keys.ts'
+import { exportedVolumes, itemKeys, restoreKeys } from '../src/encrypted/item-keys.ts'
 import { ExportKeeper } from '../src/exports/export-keeper.ts'
 import { openVolumeFileSystem } from '../src/host/file-system.ts'
 import { LazyRestores } from '../src/restore/lazy-restores.ts'
@@ -136,6 +136,7 @@ export class StorageWorld {
     this.lazy = new LazyRestores({
       ...{ files, store: this.store, runDir: this.runDir, clock: this.clock, log: silentLog },
       daemonPid: () => this.daemon.pid(),
+      keysOf: (id) => restoreKeys(ledger, id),
       lookIfServed: (id) => this.exports.lookIfServed(id),
       hold: (id, list) => this.snapshots.hold(id, list),
       release: (id, list) => this.snapshots.release(id, list),
@@ -147,6 +148,7 @@ export class StorageWorld {
       daemonPid: () => this.daemon.pid(),
       lookIfServed: (id) => this.exports.lookIfServed(id),
       wanted: () => exportedVolumes(ledger),
+      recipeOf: (id) => (this.lazy.has(id) ? null : servedDecrypted(files, ledger).recipeOf(id)),
       isThere: async (volumeId) => (await this.driver.volumeSize(volumeId)) !== null,
       onChange: () => this.exports.refresh(),
     })

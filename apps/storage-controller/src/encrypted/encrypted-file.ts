@@ -184,6 +184,32 @@ function hostOffset(entry: bigint): number | null {
   return offset === 0 || (entry & zeroFlag) !== 0n ? null : offset
 }
 
+/** Whether every cluster of these blocks was written, or made zeros. */
+export async function holdsAll(
+  handle: FileHandle,
+  blocks: readonly number[],
+  blockBytes: number,
+): Promise<boolean> {
+  const header = await readAt(handle, 0, 104)
+  const l1At = Number(header.readBigUInt64BE(40))
+  const tables = new Map<number, Buffer | null>()
+  for (const block of blocks.toSorted((a, b) => a - b)) {
+    const first = (block * blockBytes) / clusterBytes
+    for (let cluster = first; cluster < first + blockBytes / clusterBytes; cluster += 1) {
+      const index = Math.floor(cluster / tableEntries)
+      if (!tables.has(index)) {
+        tables.clear() // they come in order
+        const l1 = await readAt(handle, l1At + index * 8, 8)
+        const tableAt = Number(l1.readBigUInt64BE() & offsetMask)
+        tables.set(index, tableAt === 0 ? null : await readAt(handle, tableAt, clusterBytes))
+      }
+      const entry = tables.get(index)?.readBigUInt64BE((cluster % tableEntries) * 8) ?? 0n
+      if ((entry & (offsetMask | zeroFlag)) === 0n) return false
+    }
+  }
+  return true
+}
+
 /** Where on the disk the runs lie, by the file's own extents (in order): what a comparison of two files needs. */
 export function placeRuns(runs: readonly MappedRun[], extents: readonly Extent[]): Extent[] {
   const placed: Extent[] = []

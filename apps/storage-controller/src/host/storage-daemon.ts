@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { access, open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { MalleeError, readProcessMark, writePidFile, type ProcessMark } from '@mallee/base'
+import { MalleeError, writePidFile } from '@mallee/base'
 
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
+
 /** Whether this machine has what it takes. */
 export function canServeBlocks(): Promise<boolean> {
   return access(storageDaemonProgram).then(
@@ -52,13 +53,11 @@ export async function serveBlocks(options: ServedBlocks): Promise<void> {
   await output.close()
   child.unref()
   const control = new Control(child.stdio[3] as Socket)
-  let mark: ProcessMark | null = null
   try {
-    mark = await writePidFile(options.pidFile, child.pid ?? 0)
+    await writePidFile(options.pidFile, child.pid ?? 0)
     await configure(control, options)
   } catch (error) {
-    const left = mark ?? readProcessMark(child.pid ?? 0)
-    if (left.pid > 0 && child.exitCode === null) child.kill('SIGKILL')
+    child.kill('SIGKILL')
     throw error
   } finally {
     control.close()

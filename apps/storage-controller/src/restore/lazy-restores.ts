@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, open, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import {
+  access,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import {
@@ -12,7 +23,16 @@ import {
   type Log,
 } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
-import { blockBytes, decodeIndex, type SnapshotBlocks } from '@mallee/volume-snapshots'
+import {
+  blockBytes,
+  codecOf,
+  decodeIndex,
+  type SnapshotBlocks,
+  type SnapshotKey,
+} from '@mallee/volume-snapshots'
+import { holdsAll, writeEmptyImage } from '../encrypted/encrypted-file.ts'
+import { decrypted } from '../encrypted/decrypted.ts'
+import { serveBlocks } from '../host/storage-daemon.ts'
 import type { VolumeFileSystem } from '../host/file-system.ts'
 import { isMounted } from '../host/mounts.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
@@ -41,6 +61,7 @@ interface Lazy {
   readonly volumeId: string
   readonly list: SnapshotBlocks
   readonly bucket: string
+  readonly isEncrypted: boolean
   phase: Phase
   percent: number
   message: string | null
@@ -54,6 +75,8 @@ interface Lazy {
  * joins them with what an NBD server of ours reads from walrus into one file, which the target daemon serves, and keeps
  * what was read. When every block is here the map goes, and what stays is a raw file like any other. That the map is
  * there is all that is remembered: a volume without one is whole.
+ *
+ * An encrypted volume's file has a map of its own; in place of the other one lies an empty file.
  */
 export class LazyRestores {
   private readonly deps: {
@@ -67,6 +90,8 @@ export class LazyRestores {
     /** Its blocks in walrus are needed, or not any more. */
     readonly hold: (volumeId: string, list: SnapshotBlocks) => void
     readonly release: (volumeId: string, list: SnapshotBlocks) => Promise<void>
+    /** Of a volume that is encrypted, and of what it is restored from where that is. */
+    readonly keysOf: (volumeId: string) => { dataKey: string | null; snapshotKey: SnapshotKey | null }
     readonly clock: Clock
     readonly log: Log
     readonly onChange: (volumeId: string) => void
@@ -84,9 +109,10 @@ export class LazyRestores {
       socketPath: this.nbdSocket,
       find: (volumeId) => {
         const lazy = this.all.get(volumeId)
-        return lazy
-          ? new SnapshotDisk({ store, clock, log, signal, list: lazy.list, bucket: lazy.bucket })
-          : null
+        if (!lazy) return null
+        const { list, bucket } = lazy
+        const codec = codecOf(list, deps.keysOf(volumeId).snapshotKey)
+        return new SnapshotDisk({ store, clock, log, signal, list, bucket, codec })
       },
       log,
     })
@@ -98,9 +124,10 @@ export class LazyRestores {
     const names = await readdir(dir)
     for (const name of names) {
       const volumeId = name.split('.')[0]!
-      const isWhole = !names.includes(`${volumeId}.qcow2`)
-      if (name.endsWith('.new') || isWhole) await rm(path.join(dir, name), { force: true }).catch(() => {})
-      else if (name.endsWith('.qcow2')) await this.reopen(volumeId, dir)
+      const isComing = mapKinds.some((kind) => names.includes(`${volumeId}.${kind}`))
+      if (name.endsWith('.new') || !isComing) await rm(path.join(dir, name), { force: true }).catch(() => {})
+      else if (mapKinds.some((kind) => name.endsWith(`.${kind}`)))
+        await this.reopen(volumeId, dir, name.endsWith(`.${mapKind(true)}`))
     }
     await this.server.listen()
     this.tick()
@@ -160,20 +187,28 @@ export class LazyRestores {
   }): Promise<void> {
     const { volumeId, sizeBytes, index, bytes } = options
     const list = await decodeIndex(bytes, index.sha256)
-    const { map, raw, list: listFile } = await this.own(volumeId)
+    const { dataKey, snapshotKey } = this.deps.keysOf(volumeId)
+    codecOf(list, snapshotKey) // throws
+    const isEncrypted = dataKey !== null
+    const { map, raw, list: listFile } = await this.own(volumeId, isEncrypted)
     await rm(map, { force: true })
     const [newMap, newRaw] = [`${map}.new`, path.join(await this.dir(), `${volumeId}.raw.new`)]
     for (const file of [newMap, newRaw]) await rm(file, { force: true })
     await writeAtomically(listFile, JSON.stringify({ bucket: index.bucket, bytes: bytes.toString('base64') }))
     await writeFile(newRaw, '', { mode: 0o600 })
-    await truncate(newRaw, sizeBytes)
-    await createOverlay(newMap, newRaw, sizeBytes)
+    if (dataKey === null) {
+      await truncate(newRaw, sizeBytes)
+      await createOverlay(newMap, newRaw, sizeBytes)
+    } else {
+      await withFile(newRaw, 'r+', (handle) => writeEmptyImage(handle, sizeBytes, dataKey))
+      await writeFile(newMap, '', { mode: 0o600 })
+    }
     for (const file of [newMap, newRaw]) await sync(file)
     await rename(newMap, map)
     await sync(path.dirname(map))
     await rename(newRaw, raw)
     await sync(path.dirname(raw))
-    this.add(volumeId, list, index.bucket)
+    this.add({ volumeId, list, bucket: index.bucket, isEncrypted })
     this.tick()
   }
 
@@ -189,17 +224,18 @@ export class LazyRestores {
     await this.deps.release(volumeId, lazy.list).catch(() => {})
   }
 
-  private async reopen(volumeId: string, dir: string): Promise<void> {
+  private async reopen(volumeId: string, dir: string, isEncrypted: boolean): Promise<void> {
     const text = await readFile(path.join(dir, `${volumeId}.list`), 'utf8')
     const { bucket, bytes } = JSON.parse(text) as { bucket: string; bytes: string }
-    this.add(volumeId, await decodeIndex(Buffer.from(bytes, 'base64'), null), bucket)
+    const list = await decodeIndex(Buffer.from(bytes, 'base64'), null)
+    this.add({ volumeId, list, bucket, isEncrypted })
   }
 
-  private add(volumeId: string, list: SnapshotBlocks, bucket: string): void {
-    this.deps.hold(volumeId, list)
-    this.all.set(volumeId, {
-      ...{ volumeId, list, bucket, phase: 'starting', percent: 0, message: null, looking: null },
-      ...{ failures: 0, notBeforeMs: 0 },
+  private add(found: Pick<Lazy, 'volumeId' | 'list' | 'bucket' | 'isEncrypted'>): void {
+    this.deps.hold(found.volumeId, found.list)
+    this.all.set(found.volumeId, {
+      ...found,
+      ...{ phase: 'starting', percent: 0, message: null, looking: null, failures: 0, notBeforeMs: 0 },
     })
   }
 
@@ -232,22 +268,30 @@ export class LazyRestores {
       return
     }
     await this.end(volumeId)
-    const { map, raw } = await this.own(volumeId)
-    const stretches = await readOverlay(map, raw)
-    if (!isComplete(stretches, lazy.list)) {
+    if (!(await this.becomesWhole(lazy))) {
       lazy.phase = 'starting'
       return
     }
-    await punch(
-      raw,
-      stretches.filter(({ isZeros }) => isZeros),
-    )
-    await sync(raw)
     await this.removeFiles(volumeId)
     this.all.delete(volumeId)
     await this.deps.release(volumeId, lazy.list).catch(() => {}) // what is left the inventory finds
     this.deps.log.info({ volumeId }, 'all of a restored volume is here')
     this.deps.onChange(volumeId)
+  }
+
+  /** Whether all is here, of files that nobody has open; then the volume's own file is as it is to stay. */
+  private async becomesWhole({ volumeId, list, isEncrypted }: Lazy): Promise<boolean> {
+    const { map, raw } = await this.own(volumeId)
+    const blocks = [...list.blocks.keys()]
+    if (isEncrypted) return withFile(raw, 'r', (handle) => holdsAll(handle, blocks, blockBytes))
+    const stretches = await readOverlay(map, raw)
+    if (!isComplete(stretches, list)) return false
+    await punch(
+      raw,
+      stretches.filter(({ isZeros }) => isZeros),
+    )
+    await sync(raw)
+    return true
   }
 
   /** What joins is there, in the target daemon's eyes. */
@@ -279,17 +323,26 @@ export class LazyRestores {
 
   private async start(volumeId: string, daemonPid: number): Promise<void> {
     await this.end(volumeId)
-    const { whole } = await this.own(volumeId)
-    await rm(whole, { force: true })
-    await writeFile(whole, '', { mode: 0o600 })
-    const mark = await spawnOverlay({
-      files: this.seen(volumeId),
+    const own = await this.own(volumeId)
+    await rm(own.whole, { force: true })
+    await writeFile(own.whole, '', { mode: 0o600 })
+    const { dataKey } = this.deps.keysOf(volumeId)
+    const shared = {
       within: ['nsenter', '-t', String(daemonPid), '-m', '--'],
-      nbdSocket: this.nbdSocket,
-      exportName: volumeId,
       pidFile: this.pidFile(volumeId),
       logFile: path.join(this.deps.runDir, 'restore.log'),
-    })
+    }
+    const far = { nbdSocket: this.nbdSocket, exportName: volumeId }
+    const files = this.seen(volumeId)
+    if (this.all.get(volumeId)?.isEncrypted) {
+      if (dataKey === null) throw new Error('its key is not here')
+      return serveBlocks({
+        ...{ ...shared, ...decrypted(files.raw, dataKey, far) },
+        openFile: files.whole,
+        writable: true,
+      })
+    }
+    const mark = await spawnOverlay({ ...shared, ...far, files })
     const endsAt = performance.now() + endMs
     while (!(await isMounted(daemonPid, this.seen(volumeId).whole))) {
       if (!isAlive(mark) || performance.now() > endsAt)
@@ -374,23 +427,23 @@ export class LazyRestores {
   }
 
   /** As this process reaches them. */
-  private async own(volumeId: string) {
-    const root = await this.deps.files.root()
-    const file = (kind: string) => path.join(root, 'lazy', `${volumeId}.${kind}`)
-    const raw = path.join(root, 'volumes', `${volumeId}.raw`)
-    return { map: file('qcow2'), whole: file('whole'), list: file('list'), raw }
+  private async own(volumeId: string, isEncrypted = this.all.get(volumeId)?.isEncrypted === true) {
+    return filesOf(await this.deps.files.root(), volumeId, isEncrypted)
   }
 
   /** As the target daemon sees them. */
   private seen(volumeId: string): OverlayFiles {
-    const root = this.deps.files.seenByTarget
-    const file = (kind: string) => path.join(root, 'lazy', `${volumeId}.${kind}`)
-    return {
-      map: file('qcow2'),
-      whole: file('whole'),
-      raw: path.join(root, 'volumes', `${volumeId}.raw`),
-    }
+    return filesOf(this.deps.files.seenByTarget, volumeId, this.all.get(volumeId)?.isEncrypted === true)
   }
+}
+
+const mapKind = (isEncrypted: boolean) => (isEncrypted ? 'encrypted' : 'qcow2')
+const mapKinds = [mapKind(false), mapKind(true)]
+
+function filesOf(root: string, volumeId: string, isEncrypted: boolean) {
+  const file = (kind: string) => path.join(root, 'lazy', `${volumeId}.${kind}`)
+  const raw = path.join(root, 'volumes', `${volumeId}.${isEncrypted ? 'luks' : 'raw'}`)
+  return { map: file(mapKind(isEncrypted)), whole: file('whole'), list: file('list'), raw }
 }
 
 function isComplete(
@@ -406,10 +459,16 @@ function isComplete(
     })
 }
 
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r')
+const sync = (file: string) => withFile(file, 'r', (handle) => handle.sync())
+
+async function withFile<T>(
+  file: string,
+  flags: string,
+  work: (handle: FileHandle) => Promise<T>,
+): Promise<T> {
+  const handle = await open(file, flags)
   try {
-    await handle.sync()
+    return await work(handle)
   } finally {
     await handle.close()
   }

@@ -1,5 +1,5 @@
 import { errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
-import { blockBytes, decodeBlock, type SnapshotBlocks } from '@mallee/volume-snapshots'
+import { blockBytes, type BlockCodec, type SnapshotBlocks } from '@mallee/volume-snapshots'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import type { ReadableDisk } from './nbd-server.ts'
 
@@ -17,6 +17,7 @@ export class SnapshotDisk implements ReadableDisk {
   private readonly deps: {
     readonly store: ObjectStore
     readonly list: SnapshotBlocks
+    readonly codec: BlockCodec
     readonly bucket: string
     readonly clock: Clock
     readonly log: Log
@@ -59,13 +60,13 @@ export class SnapshotDisk implements ReadableDisk {
   }
 
   private async fetch(digest: string): Promise<Buffer> {
-    const { store, list, bucket, clock, log, signal } = this.deps
+    const { store, list, codec, bucket, clock, log, signal } = this.deps
     for (;;) {
       signal.throwIfAborted()
       try {
         const stored = await store.get(`${list.prefix}/${digest}`, bucket)
         if (!stored) throw missing()
-        return await decodeBlock(stored, digest)
+        return await codec.decode(stored, digest)
       } catch (error) {
         if (error instanceof MalleeError && !error.retryable) throw error
         log.warn({ reason: errorMessage(error) }, 'a block of a snapshot does not come yet')

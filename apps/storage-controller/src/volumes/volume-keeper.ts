@@ -171,8 +171,7 @@ export class VolumeKeeper {
   /** There at once, its bytes as they are asked for; false where that cannot be had here. */
   private async beginLazily({ id, body }: Item, store: ObjectStore): Promise<boolean> {
     const { driver, lazy } = this.deps
-    // Not for encrypted ones: what joins and keeps their blocks would have to encrypt them too.
-    if (!lazy || body.dataKey !== undefined || !(await lazy.isPossible())) return false
+    if (!lazy || !(await lazy.isPossible())) return false
     const { index } = body.source!
     const bytes = await store.get(index.key, index.bucket)
     if (!bytes) return false // which says so
