@@ -187,7 +187,7 @@ export const attachedVolumeSchema = record({
   /** Whether the instance boots from it. */
   root: flag(),
   sizeBytes: integer(512),
-  /** The most that its QoS class admits, of 16 KiB each, reads and writes together; 0: as many as there are. */
+  /** The most that its QoS class admits, reads and writes together; 0: as many as there are. */
   iops: integer(),
   /** Likewise, bytes a second. */
   bytesPerSecond: integer(),

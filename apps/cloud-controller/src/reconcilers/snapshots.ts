@@ -1,6 +1,7 @@
 import { GiB } from '@mallee/base'
 import type { SnapshotIndex, SnapshotItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
+import { isForgotten } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import { getSnapshot, transitionSnapshot } from '../store/snapshot-store.ts'
@@ -96,11 +97,6 @@ async function wakeSource(ctx: ReconcilerContext, tx: Tx, copy: SnapshotTable): 
     .where('index_object', '=', copy.source_index)
     .execute()
   for (const { id } of sources) tx.afterCommit(() => ctx.wakes.snapshot(id))
-}
-
-async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
-  const agent = await db.selectFrom('agent').select('state').where('id', '=', agentId).executeTakeFirst()
-  return !agent || agent.state === 'forgotten'
 }
 
 async function put(ctx: ReconcilerContext, tx: Tx, snapshot: SnapshotTable, removal: boolean): Promise<void> {

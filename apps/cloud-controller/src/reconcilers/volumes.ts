@@ -1,6 +1,7 @@
 import { GiB } from '@mallee/base'
 import type { AttachedFacts, SnapshotIndex, VolumeItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
+import { isForgotten } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -120,11 +121,6 @@ async function isBeingTaken(db: Reader, volumeId: string): Promise<boolean> {
     .where('source_index', 'is', null)
     .executeTakeFirst()
   return row !== undefined
-}
-
-async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
-  const agent = await db.selectFrom('agent').select('state').where('id', '=', agentId).executeTakeFirst()
-  return !agent || agent.state === 'forgotten'
 }
 
 async function drop(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {

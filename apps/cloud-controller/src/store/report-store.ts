@@ -98,6 +98,7 @@ async function recordDomain(
     const issued = await itemGeneration(tx, agent.id, observation.id)
     if (observation.generation !== issued) return observation.generation < issued // none was issued that is higher
   }
+  const volumes = facts.volumes === undefined ? null : JSON.stringify(facts.volumes)
   await tx.db
     .updateTable('domain')
     .set({
@@ -107,14 +108,13 @@ async function recordDomain(
       message: facts.message,
       started_at: facts.startedAtMs ?? row.started_at,
       disk_lost: facts.diskLost ? 1 : 0,
-      volumes: facts.volumes === undefined ? null : JSON.stringify(facts.volumes),
+      volumes,
       reboot_count: facts.rebootCount,
       accelerator: facts.accelerator,
       observed_at: nowMs,
     })
     .where('id', '=', observation.id)
     .execute()
-  const volumes = facts.volumes === undefined ? null : JSON.stringify(facts.volumes)
   tx.afterCommit(() => {
     wakes.instance(row.instance_id)
     if (volumes !== row.volumes || facts.state !== row.observed_state) wakes.attachmentsOf(row.instance_id)

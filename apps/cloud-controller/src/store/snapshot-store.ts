@@ -70,3 +70,30 @@ export async function transitionSnapshot(
   }
   return { ...snapshot, ...changes }
 }
+
+/** Accounts that may make volumes of the snapshot; those that already may, may. */
+export async function permitSnapshot(
+  tx: Tx,
+  snapshotId: string,
+  accountIds: readonly string[],
+): Promise<void> {
+  if (accountIds.length === 0) return
+  await tx.db
+    .insertInto('snapshot_permission')
+    .values(accountIds.map((account_id) => ({ snapshot_id: snapshotId, account_id })))
+    .onConflict((conflict) => conflict.columns(['snapshot_id', 'account_id']).doNothing())
+    .execute()
+}
+
+export async function forbidSnapshot(
+  tx: Tx,
+  snapshotId: string,
+  accountIds: readonly string[],
+): Promise<void> {
+  if (accountIds.length === 0) return
+  await tx.db
+    .deleteFrom('snapshot_permission')
+    .where('snapshot_id', '=', snapshotId)
+    .where('account_id', 'in', accountIds)
+    .execute()
+}

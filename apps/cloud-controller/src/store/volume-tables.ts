@@ -91,7 +91,7 @@ export interface VolumeModificationTable {
 export interface SnapshotTable {
   id: string
   account_id: string
-  /** `vol-ffffffff` of one that was not made of a volume here. */
+  /** Of a copy, that of what it is a copy of: a volume that may be another account's, or gone. */
   volume_id: string
   storage_id: string
   size_gib: number
