@@ -1,5 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ImageObjectFacts, ManifestFacts, ManifestItem } from '@mallee/agent-contract'
+import type {
+  ImageObjectFacts,
+  ManifestFacts,
+  ManifestItem,
+  ReadableSnapshotFacts,
+  ReadableSnapshotItem,
+} from '@mallee/agent-contract'
 import type { CloudUnderTest } from './cloud-under-test.ts'
 
 export const walrusFingerprint = { driver: 'posix', totalBytes: 1, freeBytes: 1, healthy: true, problems: [] }
@@ -9,12 +15,14 @@ const unreadable: ManifestFacts = {
   ...{ kernelId: null, ramdiskId: null, rootDevice: null, sizeBytes: null },
 }
 
-/** The walrus agent of a cloud under test, which says of manifests what it was told to. */
+/** The walrus agent of a cloud under test, which says of manifests what it was told to, and keeps no blocks. */
 export class AnsweringWalrus {
   readonly agentId: string
   private readonly cloud: CloudUnderTest
   private readonly manifests: Readonly<Record<string, Partial<ManifestFacts>>>
   private readonly answered = new Set<string>()
+  /** Whether it says how far it is with blocks that are written. */
+  hears = true
   private stopped = false
   private readonly running: Promise<void>
 
@@ -63,10 +71,35 @@ export class AnsweringWalrus {
     await this.running
   }
 
+  /** What is in the set of snapshots that may be read or written. */
+  async readable(): Promise<Map<string, ReadableSnapshotItem>> {
+    const { bodies } = await this.cloud.desired('walrus', this.agentId)
+    const items = bodies.filter(({ kind }) => kind === 'readable-snapshot')
+    return new Map(items.map(({ id, body }) => [id, body as ReadableSnapshotItem]))
+  }
+
+  /** Says of a snapshot that is written what walrus would. */
+  async sayWritten(id: string, facts: Partial<ReadableSnapshotFacts>): Promise<void> {
+    const whole = { staging: 'open' as const, progress: 0, lastWrittenAtMs: null, ...facts }
+    const observation = { kind: 'readable-snapshot' as const, id, generation: 1, facts: whole }
+    await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
+    await this.cloud.settled()
+  }
+
+  private async sayStaging(id: string, generation: number, body: ReadableSnapshotItem): Promise<void> {
+    const { staging } = body
+    const said = `${id} ${generation}`
+    if (staging === null || this.answered.has(said)) return
+    this.answered.add(said)
+    await this.sayWritten(id, { staging: staging === 'remove' ? 'gone' : staging })
+  }
+
   private async run(): Promise<void> {
     while (!this.stopped) {
       const { bodies } = await this.cloud.desired('walrus', this.agentId)
       for (const { kind, id, generation, body } of bodies) {
+        if (kind === 'readable-snapshot' && this.hears)
+          await this.sayStaging(id, generation, body as ReadableSnapshotItem)
         if (kind !== 'manifest' || this.answered.has(id)) continue
         this.answered.add(id)
         const { bucket, key } = body as ManifestItem

@@ -11,6 +11,7 @@ import { bundles } from './migrations/0007-bundles.ts'
 import { imports } from './migrations/0008-imports.ts'
 import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
 import { volumes } from './migrations/0010-volumes.ts'
+import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -29,6 +30,7 @@ export const migrations = [
   imports,
   bundleTasks,
   volumes,
+  directSnapshots,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -11,7 +11,7 @@ import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
-import { recordExport, recordSnapshot, recordVolume } from './storage-reports.ts'
+import { recordExport, recordReadable, recordSnapshot, recordVolume } from './storage-reports.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
 
@@ -75,6 +75,8 @@ async function recordOne(
       return recordExport(tx, wakes, agent, observation as Observation<'export'>)
     case 'snapshot':
       return recordSnapshot(tx, wakes, agent, observation as Observation<'snapshot'>)
+    case 'readable-snapshot':
+      return recordReadable(tx, wakes, agent, observation as Observation<'readable-snapshot'>)
     case 'vpc':
     case 'access-key':
       return true // heard, and nothing depends on it

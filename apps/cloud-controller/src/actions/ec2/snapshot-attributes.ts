@@ -39,6 +39,7 @@ export const modifySnapshotAttribute = defineEc2Action('ModifySnapshotAttribute'
       const snapshot = await requireOwnSnapshot(ctx, tx.db, input.SnapshotId)
       await changePermissions(tx, snapshot, change)
       tx.touch(snapshot.id)
+      tx.afterCommit(() => ctx.wakes.snapshot(snapshot.id)) // walrus gives out blocks by it
       return {}
     })
   },
@@ -104,6 +105,7 @@ export const resetSnapshotAttribute = defineEc2Action('ResetSnapshotAttribute', 
       await tx.db.deleteFrom('snapshot_permission').where('snapshot_id', '=', snapshot.id).execute()
       await tx.db.updateTable('snapshot').set({ is_public: 0 }).where('id', '=', snapshot.id).execute()
       tx.touch(snapshot.id)
+      tx.afterCommit(() => ctx.wakes.snapshot(snapshot.id))
       return {}
     })
   },
