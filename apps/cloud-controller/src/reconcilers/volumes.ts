@@ -2,6 +2,7 @@ import { GiB } from '@mallee/base'
 import type { AttachedFacts, SnapshotIndex, VolumeItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { isForgotten } from '../store/agent-store.ts'
+import { wakeImportOf } from '../store/disk-import-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -59,6 +60,7 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
     }
     if (volume.observed_state === 'failed' || volume.observed_state === 'available') {
       tx.afterCommit(() => ctx.wakes.volume(volume.id))
+      await wakeImportOf(tx, ctx.wakes, volume.id)
       if (attachment) {
         tx.afterCommit(() => ctx.wakes.attachment(attachment.id))
         tx.afterCommit(() => ctx.wakes.instance(attachment.instance_id))
@@ -66,10 +68,15 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
       return
     }
   }
-  if (forgotten) return
+  if (forgotten || (await isAwaited(tx.db, volume))) return
   const body = await volumeItem(tx.db, volume, false)
   await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
   await followGrowth(ctx, tx, volume)
+}
+
+/** Made of a snapshot that is not whole yet, as an import's is, it begins when that is. */
+async function isAwaited(db: Reader, { state, snapshot_id: id }: VolumeTable): Promise<boolean> {
+  return state === 'creating' && id !== null && (await getSnapshot(db, id))?.state === 'pending'
 }
 
 export async function volumeItem(db: Reader, volume: VolumeTable, remove: boolean): Promise<VolumeItem> {

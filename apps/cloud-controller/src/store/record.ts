@@ -12,6 +12,7 @@ import { imports } from './migrations/0008-imports.ts'
 import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
 import { volumes } from './migrations/0010-volumes.ts'
 import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
+import { diskImports } from './migrations/0013-disk-imports.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -31,6 +32,7 @@ export const migrations = [
   bundleTasks,
   volumes,
   directSnapshots,
+  diskImports,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }
