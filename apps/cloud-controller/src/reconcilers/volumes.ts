@@ -40,7 +40,10 @@ export function volumesReconciler(ctx: ReconcilerContext): Reconciler {
 
 async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
   const nowMs = ctx.clock.now()
-  if (volume.state === 'deleting' || volume.state === 'deleted') return remove(ctx, tx, volume)
+  if (volume.state === 'deleting' || volume.state === 'deleted') {
+    await wakeImportOf(tx, ctx.wakes, volume.id)
+    return remove(ctx, tx, volume)
+  }
   if (volume.state === 'error') return drop(ctx, tx, volume)
   const forgotten = await isForgotten(tx.db, volume.storage_id)
   if (volume.state === 'available' && (volume.observed_state === 'failed' || forgotten)) {
