@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type {
+  DiskImportFacts,
+  DiskImportItem,
   ImageObjectFacts,
   ManifestFacts,
   ManifestItem,
@@ -66,6 +68,29 @@ export class AnsweringWalrus {
     await this.cloud.settled()
   }
 
+  /** Says how far it is with a disk that it cuts into blocks, as of the item that is in the set now. */
+  async sayOfImport(taskId: string, facts: Partial<DiskImportFacts>): Promise<void> {
+    const item = (await this.cloud.desired('walrus', this.agentId)).index.find(({ id }) => id === taskId)
+    const whole: DiskImportFacts = {
+      ...{ state: 'converting', progress: 0, message: null, diskBytes: null, blocks: 0 },
+      ...facts,
+    }
+    const observation = {
+      kind: 'disk-import' as const,
+      id: taskId,
+      generation: item?.generation ?? 1,
+      facts: whole,
+    }
+    await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
+    await this.cloud.settled()
+  }
+
+  /** What it is told of disks that become snapshots. */
+  async imports(): Promise<DiskImportItem[]> {
+    const { bodies } = await this.cloud.desired('walrus', this.agentId)
+    return bodies.filter(({ kind }) => kind === 'disk-import').map(({ body }) => body as DiskImportItem)
+  }
+
   async stop(): Promise<void> {
     this.stopped = true
     await this.running
@@ -94,20 +119,25 @@ export class AnsweringWalrus {
     await this.sayWritten(id, { staging: staging === 'remove' ? 'gone' : staging })
   }
 
+  /** Says what there is to be said now. */
+  async look(): Promise<void> {
+    const { bodies } = await this.cloud.desired('walrus', this.agentId)
+    for (const { kind, id, generation, body } of bodies) {
+      if (kind === 'readable-snapshot' && this.hears)
+        await this.sayStaging(id, generation, body as ReadableSnapshotItem)
+      if (kind !== 'manifest' || this.answered.has(id)) continue
+      this.answered.add(id)
+      const { bucket, key } = body as ManifestItem
+      const known = this.manifests[`${bucket}/${key}`]
+      const facts = known ? { ...unreadable, message: null, state: 'read' as const, ...known } : unreadable
+      const observation = { kind: 'manifest' as const, id, generation, facts }
+      await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
+    }
+  }
+
   private async run(): Promise<void> {
     while (!this.stopped) {
-      const { bodies } = await this.cloud.desired('walrus', this.agentId)
-      for (const { kind, id, generation, body } of bodies) {
-        if (kind === 'readable-snapshot' && this.hears)
-          await this.sayStaging(id, generation, body as ReadableSnapshotItem)
-        if (kind !== 'manifest' || this.answered.has(id)) continue
-        this.answered.add(id)
-        const { bucket, key } = body as ManifestItem
-        const known = this.manifests[`${bucket}/${key}`]
-        const facts = known ? { ...unreadable, message: null, state: 'read' as const, ...known } : unreadable
-        const observation = { kind: 'manifest' as const, id, generation, facts }
-        await this.cloud.report('walrus', this.agentId, [observation], walrusFingerprint)
-      }
+      await this.look()
       await pause(5)
     }
   }

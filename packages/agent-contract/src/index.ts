@@ -77,3 +77,4 @@ export {
   type Route,
 } from './routes.ts'
 export { agentOpenApi } from './openapi.ts'
+export { type DiskImportFacts, type DiskImportItem } from './disk-imports.ts'

@@ -12,6 +12,7 @@ import {
   type Schema,
   type Shape,
 } from './schema.ts'
+import { diskImportFactsSchema } from './disk-imports.ts'
 import {
   attachedFactsSchema,
   exportFactsSchema,
@@ -140,13 +141,14 @@ export const factSchemas = {
   export: exportFactsSchema,
   snapshot: snapshotFactsSchema,
   'readable-snapshot': readableSnapshotFactsSchema,
+  'disk-import': diskImportFactsSchema,
 } as const
 export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
 
 export const observationSchema = record({
   kind: choice(
     ...(['domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'] as const),
-    ...(['volume', 'export', 'snapshot', 'readable-snapshot'] as const),
+    ...(['volume', 'export', 'snapshot', 'readable-snapshot', 'disk-import'] as const),
   ),
   id: text(),
   generation: integer(),

@@ -4,7 +4,7 @@ import { listAgents } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { sealedSnapshotKey } from '../store/ebs-encryption-store.ts'
 import type { Tx } from '../store/record.ts'
-import { readSnapshotPermissions, transitionSnapshot } from '../store/snapshot-store.ts'
+import { failWriting, readSnapshotPermissions } from '../store/snapshot-store.ts'
 import type { AgentTable, SnapshotTable } from '../store/tables.ts'
 import { causeOf } from './domain-item.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
@@ -27,17 +27,6 @@ export async function expireWriting(
   if (nowMs < lastMs + (snapshot.timeout_minutes ?? 0) * 60_000 + reportMs) return snapshot
   if ((await walruses(tx)).some((agent) => agent.silent_since !== null)) return snapshot
   return failWriting(tx, snapshot, nowMs, 'No block was written for the time-out of the snapshot.')
-}
-
-/** Its storage controller was never told of it, or will not answer. */
-export async function failWriting(
-  tx: Tx,
-  snapshot: SnapshotTable,
-  nowMs: number,
-  message: string,
-): Promise<SnapshotTable> {
-  await tx.db.updateTable('snapshot').set({ present: 0 }).where('id', '=', snapshot.id).execute()
-  return transitionSnapshot(tx, { ...snapshot, present: 0 }, 'failed', { nowMs, message })
 }
 
 /** What was written goes when the snapshot is what it will be. */

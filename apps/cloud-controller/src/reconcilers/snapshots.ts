@@ -3,13 +3,14 @@ import type { SnapshotIndex, SnapshotItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { isForgotten } from '../store/agent-store.ts'
 import { sealedSnapshotKey } from '../store/ebs-encryption-store.ts'
+import { wakeImportOf } from '../store/disk-import-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
-import { getSnapshot, transitionSnapshot } from '../store/snapshot-store.ts'
+import { failWriting, getSnapshot, transitionSnapshot } from '../store/snapshot-store.ts'
 import type { SnapshotTable } from '../store/tables.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import { causeOf } from './domain-item.ts'
-import { expireWriting, failWriting, moveStaging, offerBlocks } from './readable-snapshots.ts'
+import { expireWriting, moveStaging, offerBlocks } from './readable-snapshots.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
 /** Tells storage controllers which snapshots to take, keep and remove. */
@@ -33,7 +34,10 @@ export function snapshotsReconciler(ctx: ReconcilerContext): Reconciler {
 
 async function reconcileSnapshot(ctx: ReconcilerContext, tx: Tx, given: SnapshotTable): Promise<void> {
   const snapshot = await moveStaging(tx, await transition(ctx, tx, given))
-  if (snapshot.state !== 'pending') await wakeSources(ctx, tx, snapshot)
+  if (snapshot.state !== 'pending') {
+    await wakeSources(ctx, tx, snapshot)
+    await wakeImportOf(tx, ctx.wakes, snapshot.id)
+  }
   await offerBlocks(ctx, tx, snapshot)
   if (snapshot.state === 'deleted') return remove(ctx, tx, snapshot)
   const image = await imageOf(tx.db, snapshot.id)

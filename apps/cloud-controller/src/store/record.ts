@@ -13,6 +13,7 @@ import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
 import { volumes } from './migrations/0010-volumes.ts'
 import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
 import { encryption } from './migrations/0012-encryption.ts'
+import { diskImports } from './migrations/0013-disk-imports.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -33,6 +34,7 @@ export const migrations = [
   volumes,
   directSnapshots,
   encryption,
+  diskImports,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -9,6 +9,7 @@ import {
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
+import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
 import { recordExport, recordReadable, recordSnapshot, recordVolume } from './storage-reports.ts'
@@ -67,6 +68,8 @@ async function recordOne(
       return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>, nowMs)
     case 'bundle':
       return recordBundle(tx, wakes, agent, observation as Observation<'bundle'>, nowMs)
+    case 'disk-import':
+      return recordDiskImport(tx, wakes, agent, observation as Observation<'disk-import'>)
     case 'manifest':
       return recordManifest(tx, wakes, agent, observation as Observation<'manifest'>)
     case 'volume':

@@ -10,12 +10,15 @@ import {
   type AgentIdentity,
   type Cloud,
 } from '@mallee/agent-kit'
+import { digestOfBlock, encodeBlock } from '@mallee/volume-snapshots'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
+import { keepStagedBlock } from '../ebs/staged-block.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
 import { ImageMaker } from '../images/image-maker.ts'
+import { DiskImporter } from '../images/import/disk-importer.ts'
 import { ManifestReader } from '../images/manifest-reader.ts'
 import type { Index } from '../index/tables.ts'
 import type { Beliefs } from '../workers/messages.ts'
@@ -50,6 +53,7 @@ export class WalrusAgent {
   private readonly loop: AgentLoop
   private readonly inspector: ImageInspector
   private readonly maker: ImageMaker
+  private readonly imports: DiskImporter
   private readonly manifests: ManifestReader
   private readonly staging: StagingKeeper
   private readonly inventory: InventoryKeeper
@@ -93,6 +97,18 @@ export class WalrusAgent {
       ...{ ledger, index, blobs, masterKeys, clock, log, observe },
       workDir: options.workDir,
     })
+    const source = { index, blobs, masterKeys, clock }
+    this.imports = new DiskImporter({
+      ...{ ...source, ledger, log, workDir: `${options.workDir}-disks` },
+      staged: {
+        async put(snapshotId, number, block) {
+          const written = { snapshotId, number, digest: digestOfBlock(block), progress: null }
+          await keepStagedBlock(source, written, await encodeBlock(block))
+        },
+        clear: (snapshotId) => this.staging.remove(snapshotId),
+      },
+      observe: ({ kind, id, generation }, facts) => this.loop.observe({ kind, id, generation, facts }),
+    })
     this.manifests = new ManifestReader({
       ...{ ledger, index, blobs, masterKeys, log },
       observe: (item, facts) =>
@@ -121,6 +137,7 @@ export class WalrusAgent {
     if (this.watching) clearInterval(this.watching)
     this.stopping.abort()
     await Promise.all([this.loop.stop(), this.inspector.stop(), this.maker.stop(), this.inventory.stop()])
+    await this.imports.stop()
     await this.staging.stop()
     await this.client?.close()
   }
@@ -152,6 +169,7 @@ export class WalrusAgent {
     void this.believe()
     this.inspector.refresh()
     this.maker.refresh()
+    this.imports.refresh()
     this.manifests.refresh()
     this.inventory.refresh()
   }

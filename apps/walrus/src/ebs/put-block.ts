@@ -1,16 +1,9 @@
-import { systemRandom } from '@mallee/base'
 import type { Ebs } from '@mallee/ebs-api'
 import { ebsValidation } from '@mallee/ebs-api'
-import { blockBytes, digestOfBlock, encodeBlock, snapshotBucket, stagedKey } from '@mallee/volume-snapshots'
-import { ensureBucket } from '../http/storage-objects.ts'
-import { insertBlob } from '../index/blob-rows.ts'
-import { dropOverwritten, noteWrite } from '../index/staging-rows.ts'
-import { nullVersion, storeVersion, withoutAttributes } from '../index/store-version.ts'
-import { storedHeaders } from '../objects/object-headers.ts'
-import { newObjectId } from '../objects/object-id.ts'
-import { receiveBlob, type Received } from '../objects/receive-blob.ts'
+import { blockBytes, digestOfBlock, encodeBlock } from '@mallee/volume-snapshots'
 import type { EbsContext } from './ebs-context.ts'
 import { notOpen, requireWritable } from './snapshot-access.ts'
+import { keepStagedBlock } from './staged-block.ts'
 
 type PutInput = Omit<Ebs.PutSnapshotBlockRequest, 'BlockData'>
 
@@ -41,59 +34,13 @@ export async function putSnapshotBlock(
   const encoded = await encodeBlock(block)
   const progress = input.Progress ?? null
   const kept = await ctx.snapshots.write(snapshotId, async () => {
-    await keepBlock(ctx, { snapshotId, number, digest, progress }, encoded)
+    await keepStagedBlock(
+      { ...ctx.source, clock: ctx.clock },
+      { snapshotId, number, digest, progress },
+      encoded,
+    )
     return true
   })
   if (kept === null) throw notOpen(snapshotId)
   return { Checksum: checksum, ChecksumAlgorithm: 'SHA256' }
-}
-
-interface Written {
-  readonly snapshotId: string
-  readonly number: number
-  readonly digest: string
-  readonly progress: number | null
-}
-
-async function keepBlock({ source, clock }: EbsContext, written: Written, bytes: Buffer): Promise<void> {
-  const { index, blobs, masterKeys } = source
-  await ensureBucket(index, clock)
-  const received = await receiveBlob({
-    ...{ blobs, masterKeys, encryption: null, checksum: null },
-    source: {
-      lengthBytes: () => bytes.length,
-      async *bytes() {
-        yield bytes
-      },
-      trailer: () => undefined,
-    },
-  })
-  const { blob } = received
-  if (!blob) throw new TypeError('an encoded block has bytes')
-  const nowMs = clock.now()
-  const dropped = await index
-    .transaction('action', async (tx) => {
-      await insertBlob(tx, blob)
-      const row = rowOf(written, received, nowMs)
-      const segments = [{ position: 0, blob_id: blob.id, size: blob.sizeBytes }]
-      const replaced = await storeVersion(tx, row, segments)
-      const overwritten = await dropOverwritten(tx, { ...written, key: row.key })
-      await noteWrite(tx, { ...written, nowMs })
-      return [...replaced.dropped, ...overwritten]
-    })
-    .catch((error: unknown) => {
-      blobs.forget([blob.id])
-      throw error
-    })
-  blobs.forget(dropped)
-}
-
-function rowOf({ snapshotId, ...block }: Written, { sizeBytes, etag }: Received, nowMs: number) {
-  return {
-    ...{ bucket: snapshotBucket, key: stagedKey(snapshotId, block), id: newObjectId(systemRandom) },
-    ...{ size: sizeBytes, etag, modified_at: nowMs, version_id: nullVersion },
-    ...storedHeaders({}),
-    ...withoutAttributes,
-    ...{ checksum_name: null, checksum_value: null, checksum_type: null, upload_id: null },
-  }
 }
