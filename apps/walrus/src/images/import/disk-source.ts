@@ -1,10 +1,9 @@
 import { MalleeError } from '@mallee/base'
-import { BundleRefused } from '@mallee/image-bundle'
+import { BundleRefused, maxPartsManifestBytes, readPartsManifest, type DiskPart } from '@mallee/image-bundle'
 import { findBucket } from '../../index/bucket-rows.ts'
 import { findObject } from '../../index/object-rows.ts'
 import type { ObjectSource, OpenObject } from '../../objects/open-object.ts'
 import { openOwned } from '../copy-image-object.ts'
-import { maxPartsManifestBytes, readPartsManifest, type DiskPart } from './parts-manifest.ts'
 
 /** The bytes of a disk's file, wherever they lie; they stay until it is released. */
 export interface DiskSource {

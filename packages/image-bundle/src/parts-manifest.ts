@@ -1,5 +1,5 @@
 import { XMLParser } from 'fast-xml-parser'
-import { BundleRefused } from '@mallee/image-bundle'
+import { BundleRefused } from './bundle-refused.ts'
 
 export const maxPartsManifestBytes = 4 * 1024 * 1024
 const mostParts = 10_000
