@@ -6,6 +6,7 @@ import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
 import { images } from './image-chapters.ts'
+import { imports } from './import-chapters.ts'
 import { volumes } from './volume-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
@@ -28,6 +29,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'the documented edit to legacy IDE boots from IDE',
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
+  ...Object.keys(imports),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
   ...Object.keys(directSnapshots),
@@ -60,6 +62,7 @@ try {
       ...opening,
       ...customising,
       ...images,
+      ...imports,
       ...volumes,
       ...encryption,
       ...directSnapshots,

@@ -39,9 +39,6 @@ export const storageControllerSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['dir', 'dataDir', 'cloudUrl', 'joinTokenFile', 'name'],
-  if: { properties: { driver: { const: 'ceph-rbd' } }, required: ['driver'] },
-  // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's word
-  then: { required: ['ceph'] },
   properties: {
     dir: text,
     dataDir: text,
@@ -65,4 +62,11 @@ export const storageControllerSchema = {
     health: healthListenSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
+  allOf: [
+    {
+      if: { type: 'object', properties: { driver: { const: 'ceph-rbd' } }, required: ['driver'] },
+      // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's word
+      then: { type: 'object', properties: { ceph: { type: 'object' } }, required: ['ceph'] },
+    },
+  ],
 }
