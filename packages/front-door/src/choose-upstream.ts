@@ -73,7 +73,11 @@ function hostService(host: string): Upstream | 'ebs' | undefined {
 }
 
 function scopeService(authorization: string, query: string): string | undefined {
-  const inHeader = /^AWS4-[A-Z0-9-]+\s.*?Credential=[^,\s]*\/([\w.-]+)\/aws4_request/.exec(authorization)?.[1]
+  // Each of these looks at a byte once: whoever asks is not known yet, and may send a long header.
+  const credential = /^AWS4-[A-Z0-9-]+\s/.test(authorization)
+    ? /[\s,]Credential=([^,\s]*)/.exec(authorization)?.[1]
+    : undefined
+  const inHeader = /\/([\w.-]+)\/aws4_request$/.exec(credential ?? '')?.[1]
   if (inHeader !== undefined) return inHeader
   const inQuery = /(?:^|&)X-Amz-Credential=([^&]*)/.exec(query)?.[1]
   return /(?:\/|%2F)([\w.-]+)(?:\/|%2F)aws4_request$/i.exec(inQuery ?? '')?.[1]

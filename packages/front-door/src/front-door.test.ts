@@ -13,6 +13,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLog } from '@mallee/base'
 import { parseFrontDoorConfig } from './config.ts'
+import { chooseUpstream } from './choose-upstream.ts'
 import { createFrontDoor, type FrontDoor } from './front-door.ts'
 
 let dir: string
@@ -165,6 +166,13 @@ describe('the front door chooses', () => {
   it.each(cases)('%s for %s %s', async (name, method, target, headers) => {
     const answer = await ask({ method, path: target, headers })
     expect(answer.headers['x-upstream']).toBe(name)
+  })
+
+  it('at once, however the header is made', () => {
+    const authorization = `AWS4-HMAC-SHA256 ${'Credential=/'.repeat(5000)}`
+    const began = performance.now()
+    expect(chooseUpstream({ method: 'GET', url: '/', headers: { authorization } })).toBe('walrus')
+    expect(performance.now() - began).toBeLessThan(100)
   })
 
   it('itself for its health', async () => {

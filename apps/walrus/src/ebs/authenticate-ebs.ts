@@ -14,8 +14,10 @@ import type { Caller } from '../identity/caller.ts'
 /** Whether a request was signed for the EBS direct APIs: paths may be those of a bucket's objects, the scope decides. */
 export function isForEbs({ headers, rawQuery }: RawRequest): boolean {
   const { authorization } = headers
-  if (authorization !== undefined)
-    return /^AWS4-[A-Z0-9-]+\s.*?Credential=[^,\s]*\/ebs\/aws4_request/.test(authorization)
+  if (authorization !== undefined) {
+    const credential = /[\s,]Credential=([^,\s]*)/.exec(authorization)?.[1]
+    return /^AWS4-[A-Z0-9-]+\s/.test(authorization) && credential?.endsWith('/ebs/aws4_request') === true
+  }
   return /(?:^|&)X-Amz-Credential=[^&]*(?:\/|%2F)ebs(?:\/|%2F)aws4_request(?:&|$)/i.test(rawQuery)
 }
 

@@ -324,4 +324,18 @@ test('quotas hold: of snapshots, and of those that are written at once', async (
   expect(refusal(await start({ VolumeSize: 1 }, account))).toEqual([
     ...[402, 'ServiceQuotaExceededException', 'DEPENDENCY_SERVICE_QUOTA_EXCEEDED'],
   ])
+  const row = (await rowOf(await started()))!
+  const others = Array.from({ length: 99 }, (_value, at) => ({
+    ...row,
+    id: `snap-${String(at).padStart(17, '0')}`,
+    staging_observed: 'open' as const,
+  }))
+  await cloud.cloud.record.transaction('action', (tx) =>
+    tx.db.insertInto('snapshot').values(others).execute(),
+  )
+  expect(refusal(await start({ VolumeSize: 1 }))).toEqual([
+    400,
+    'ConcurrentLimitExceededException',
+    undefined,
+  ])
 })
