@@ -164,8 +164,12 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     await handle.close()
     const { index, snapshotId } = await snapshot(plain, null)
     const copy = await snapshot(plain, null, { copyOf: index, snapshotKey })
-    const names = [...store.objects.keys()].filter((key) => key.includes('/encrypted/'))
-    expect(names.length).toBeGreaterThan(0)
+    const names = (kind: string) =>
+      [...store.objects.keys()]
+        .filter((key) => key.includes(`/${kind}/`))
+        .map((key) => key.split('/').at(-1)!)
+    expect(names('encrypted').length).toBeGreaterThan(0)
+    expect(names('encrypted').filter((name) => names('blocks').includes(name))).toEqual([])
     for (const source of [{ snapshotId, index }, copy]) {
       const id = await volume(newKey(), source)
       expect((await readFile(await fileOf(id))).includes(Buffer.alloc(64, 0x5a))).toBe(false)
@@ -214,11 +218,14 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
 
   test('what serves one dies: another does, and nothing that was acknowledged is lost', async () => {
     const { id, access } = await written(newKey())
-    expect((await qemuIo(access, ['write -P 0x21 40M 1M', 'write -P 0x22 50M 4k'])).ok).toBe(true)
+    const disk = await OpenDisk.open(access, { isWriteBack: true })
+    for (const write of ['write -P 0x21 40M 1M', 'write -P 0x22 50M 4k'])
+      expect(await disk.tell(write)).toContain('wrote')
     const before = await serverOf(id)
     process.kill(before, 'SIGKILL')
     await until(async () => ![0, before].includes(await serverOf(id)))
     await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
+    await disk.close()
     const said = await qemuIo(access, ['read -P 0x21 40M 1M', 'read -P 0x22 50M 4k', 'read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
   })

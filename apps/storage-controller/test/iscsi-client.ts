@@ -38,8 +38,10 @@ export class OpenDisk {
       stream.on('data', (chunk: Buffer) => (this.said += chunk.toString('utf8')))
   }
 
-  static async open(access: Access): Promise<OpenDisk> {
-    return new OpenDisk(spawn('qemu-io', await wordsFor(access), { stdio: ['pipe', 'pipe', 'pipe'] }))
+  /** By default every write is flushed; with `isWriteBack` only what is told to be, as a guest does. */
+  static async open(access: Access, { isWriteBack = false } = {}): Promise<OpenDisk> {
+    const words = [...(isWriteBack ? ['-t', 'writeback'] : []), ...(await wordsFor(access))]
+    return new OpenDisk(spawn('qemu-io', words, { stdio: ['pipe', 'pipe', 'pipe'] }))
   }
 
   /** Resolves with what was said to the command; the disk may stall meanwhile. */
