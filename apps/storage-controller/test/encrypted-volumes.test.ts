@@ -1,9 +1,10 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readPidFile, type Log } from '@mallee/base'
+import { readPidFile, writePidFile, type Log } from '@mallee/base'
 import { OpenDisk, qemuIo } from './iscsi-client.ts'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
@@ -227,6 +228,23 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
     await disk.close()
     const said = await qemuIo(access, ['read -P 0x21 40M 1M', 'read -P 0x22 50M 4k', 'read -P 0x5a 8M 8M'])
+    expect(said.ok, said.said).toBe(true)
+  })
+
+  test('of what we died over while it started, nothing is left, and another serves', async () => {
+    const { id, access } = await written(newKey())
+    await world.drop()
+    process.kill(await serverOf(id), 'SIGKILL')
+    const inside = ['-t', String(await world.daemonPid()), '-m', '--']
+    execFileSync('nsenter', [...inside, 'umount', '-l', world.encrypted.pathOf(id)!]) // as before a start
+    const idle = ['--chardev', 'null,id=control', '--monitor', 'chardev=control']
+    const unfinished = spawn('qemu-storage-daemon', idle, { stdio: 'ignore' })
+    await writePidFile(path.join(world.runDir, `encrypted-${id}.pid`), unfinished.pid!)
+    await world.open()
+    await until(async () => ![0, unfinished.pid].includes(await serverOf(id)))
+    expect(unfinished.signalCode ?? unfinished.exitCode).not.toBeNull()
+    await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
+    const said = await qemuIo(access, ['read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
   })
 
