@@ -15,7 +15,11 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   's3-crash-states': () => told('apps/walrus/test/crash-states/long-main.ts'),
   policies: () => told('packages/iam-policy/test/long-main.ts'),
   outage: () => told('test/system/outage.ts'),
-  'volume-races': () => tested('apps/mallee/test/volume-races.test.ts', { MALLEE_RACES: '1000' }),
+  'volume-races': () => tested(['apps/mallee/test/volume-races.test.ts'], { MALLEE_RACES: '1000' }),
+  ceph: () =>
+    tested(['apps/storage-controller/test/rbd.test.ts', 'apps/mallee/test/ceph-volumes.test.ts'], {
+      MALLEE_CEPH: '1',
+    }),
   reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),
 }
 
@@ -30,9 +34,9 @@ const passed = await suite()
 process.stdout.write(`${passed ? 'ok  ' : 'FAIL'} ${name} (${Math.round((Date.now() - beganMs) / 1000)} s)\n`)
 process.exit(passed ? 0 : 1)
 
-/** A test that every change runs for a short while, here for longer. */
-function tested(file: string, env: Record<string, string>): Promise<boolean> {
-  return run(['node_modules/vitest/vitest.mjs', 'run', file], env)
+/** Tests that every change runs for a short while, or not at all. */
+function tested(files: readonly string[], env: Record<string, string>): Promise<boolean> {
+  return run(['node_modules/vitest/vitest.mjs', 'run', ...files], env)
 }
 
 /** A suite that is a script of its own. */

@@ -5,7 +5,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { adminCall } from '../src/admin-client.ts'
+import { AwsClient } from '../src/cloud-client.ts'
 import { endStorageHost } from '../src/host/storage-host.ts'
+import type { Layout } from '../src/layout.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 const daemons = {
@@ -19,8 +21,8 @@ type DaemonName = keyof typeof daemons
 
 interface Choices {
   readonly tracingEndpoint?: string
-  /** `file`: real volumes by a real target daemon, which needs root. */
-  readonly storage?: 'file'
+  /** Real volumes by a real target daemon, which needs root; of Ceph, whose configuration this is. */
+  readonly storage?: 'file' | { readonly conf: string; readonly user: string; readonly pool: string }
 }
 
 /** All daemons as processes of their own on loopback, with a simulated hypervisor, their logs at their most talkative. */
@@ -70,6 +72,16 @@ export class DaemonsUnderTest {
 
   get endpoint(): string {
     return `http://127.0.0.1:${this.ports['door']}`
+  }
+
+  /** The first account's. */
+  client(): AwsClient {
+    const layout = {
+      ports: { door: this.ports['door']! },
+      doorAddress: '127.0.0.1',
+      choices: { region: 'us-east-1' },
+    }
+    return new AwsClient(layout as unknown as Layout, { canonicalId: '', ...this.credentials })
   }
 
   /** Of the real target daemon. */
@@ -182,7 +194,9 @@ export class DaemonsUnderTest {
         cloudUrl,
         joinTokenFile: at('storage-token'),
         name: 'storage',
-        driver: options.storage ?? 'simulated',
+        ...(typeof options.storage === 'object'
+          ? { driver: 'ceph-rbd', ceph: options.storage }
+          : { driver: options.storage ?? 'simulated' }),
         walrusUrl: `https://127.0.0.1:${this.ports['walrus']}`,
         portal: { ...listen('targets'), advertise: '127.0.0.1' },
         health: listen('storageHealth'),

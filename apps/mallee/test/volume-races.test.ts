@@ -1,10 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { AwsClient } from '../src/cloud-client.ts'
-import { waitForImage } from '../src/commands/image.ts'
-import type { Layout } from '../src/layout.ts'
+import type { AwsClient } from '../src/cloud-client.ts'
 import { DaemonsUnderTest } from './daemons-under-test.ts'
+import { twoInstances } from './two-instances.ts'
 import { VolumeRaces } from './volume-races.ts'
 
 /** `npm run long volume-races` runs the thousand. */
@@ -22,35 +20,10 @@ describe.skipIf(!canRun)('attach, detach and delete at the same time', () => {
 
   beforeAll(async () => {
     daemons = await DaemonsUnderTest.start({ storage: 'file' })
-    const port = Number(new URL(daemons.endpoint).port)
-    const layout = { ports: { door: port }, doorAddress: '127.0.0.1', choices: { region: 'us-east-1' } }
-    client = new AwsClient(layout as unknown as Layout, { canonicalId: '', ...daemons.credentials })
-    instances = await twoInstances()
+    client = daemons.client()
+    instances = await twoInstances(daemons, client)
   }, 120_000)
   afterAll(() => daemons?.stop(), 60_000)
-
-  async function twoInstances(): Promise<[string, string]> {
-    const disk = Buffer.alloc(2 * 1024 ** 2)
-    disk.writeUInt16LE(0xaa55, 510)
-    disk[446 + 4] = 0x83
-    disk.writeUInt32LE(2048, 454)
-    disk.writeUInt32LE(2048, 458)
-    writeFileSync(path.join(daemons.dir, 'disk.raw'), disk)
-    await client.createBucket('images')
-    await client.putBytes('images', 'disk.raw', disk)
-    const image = await client.ec2('RegisterImage', { Name: 'small', ImageLocation: 'images/disk.raw' })
-    await waitForImage(client, image.imageId as string)
-    await client.ec2('RunInstances', { ImageId: image.imageId as string, MinCount: 2, MaxCount: 2 })
-    return daemons.eventually(async () => {
-      const answer = await client.ec2('DescribeInstances')
-      const found = answer.reservationSet.item[0].instancesSet.item as {
-        instanceId: string
-        instanceState: { name: string }
-      }[]
-      if (found.some(({ instanceState }) => instanceState.name !== 'running')) return null
-      return found.map(({ instanceId }) => instanceId) as [string, string]
-    }) as Promise<[string, string]>
-  }
 
   test(
     'never makes two writers of a volume, an answer of 500, or anything that stays behind',

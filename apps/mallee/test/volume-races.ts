@@ -126,7 +126,10 @@ export class VolumeRaces {
   private async requireVolume(): Promise<void> {
     const found = await this.describe()
     if (found.some((volume) => volume.volumeId === this.volumeId && volume.status !== 'deleting')) return
-    const made = await this.client.ec2('CreateVolume', { Size: 1, AvailabilityZone: 'us-east-1a' })
+    // A storage controller whose target daemon just died takes nothing new.
+    const made = await this.daemons.eventually<XmlAnswer>(() =>
+      this.client.ec2('CreateVolume', { Size: 1, AvailabilityZone: 'us-east-1a' }),
+    )
     this.volumeId = made.volumeId as string
   }
 

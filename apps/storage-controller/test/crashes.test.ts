@@ -40,40 +40,55 @@ async function countTargets(client: TgtClient): Promise<void> {
   mostTargets = Math.max(mostTargets, ...counts.values())
 }
 
+/** As who is attached does: an encrypted volume through what decrypts it. */
 async function write(volumeId: string, bytes: Buffer): Promise<void> {
-  const file = path.join(await world.driver['files'].root(), 'volumes', `${volumeId}.raw`)
+  const raw = path.join(await world.driver['files'].root(), 'volumes', `${volumeId}.raw`)
+  const plain = world.served.pathOf(volumeId)
+  if (plain !== null) await until(() => !world.served.isPaused(volumeId))
+  const file = plain === null ? raw : `/proc/${await world.daemonPid()}/root${plain}`
   const handle = await open(file, 'r+')
   await handle.write(bytes, 0, bytes.length, 0)
   await handle.sync()
   await handle.close()
 }
 
+const key = () => randomBytes(32).toString('base64')
+const encryption = { dataKey: key(), snapshotKey: { id: 'key-1', secret: key() } }
+
 /** One life: made, exported, grown, a snapshot and a volume of that, attached elsewhere, and everything removed. */
-async function live(): Promise<void> {
+async function live(isEncrypted: boolean): Promise<void> {
   lives += 1
   const name = String(lives).padStart(16, '0')
   const [vol, copy, snap] = [`vol-a${name}`, `vol-b${name}`, `snap-c${name}`]
   const [first, second] = [`first-${name}`, `second-${name}`]
-  const volume = { volumeId: vol, accountId: account, sizeBytes: 16 * MiB, source: null, remove: false }
+  const { dataKey, snapshotKey } = encryption
+  const volume = {
+    ...{ volumeId: vol, accountId: account, sizeBytes: 16 * MiB, source: null, remove: false },
+    ...(isEncrypted ? { dataKey } : {}),
+  }
   const exported = (id: string, withdraw: boolean) => ({
     ...{ attachmentId: id, volumeId: vol, iqn: `iqn.x:${id}`, initiatorIqn: 'iqn.x:node', withdraw },
     ...{ chapUser: id.replace('-', ''), chapSecret: `secretsecret${id}` },
   })
-  const taken = { snapshotId: snap, accountId: account, volumeId: vol, sizeBytes: 16 * MiB, remove: false }
+  const taken = {
+    ...{ snapshotId: snap, accountId: account, volumeId: vol, sizeBytes: 16 * MiB, remove: false },
+    ...(isEncrypted ? encryption : {}),
+  }
   const state = (kind: 'volume' | 'export' | 'snapshot', id: string) => world.facts(kind, id)?.state
   await world.want('volume', vol, volume)
   await until(() => state('volume', vol) === 'available')
-  const bytes = randomBytes(1024)
-  await write(vol, bytes)
   await world.want('export', first, exported(first, false))
   await until(() => state('export', first) === 'ready')
+  const bytes = randomBytes(1024)
+  await write(vol, bytes)
   await world.want('volume', vol, { ...volume, sizeBytes: 32 * MiB })
   await until(() => world.facts('volume', vol)?.sizeBytes === 32 * MiB && state('export', first) === 'ready')
   await world.want('snapshot', snap, taken)
   await until(() => world.facts('snapshot', snap)?.taken === true)
   await write(vol, randomBytes(1024))
   await until(() => state('snapshot', snap) === 'completed')
-  const source = { snapshotId: snap, index: world.facts('snapshot', snap)!.index }
+  const { index } = world.facts('snapshot', snap)!
+  const source = { snapshotId: snap, index, ...(isEncrypted ? { snapshotKey } : {}) }
   await world.want('volume', copy, { ...volume, volumeId: copy, source })
   await until(() => state('volume', copy) === 'available')
   expect((await world.driver.read({ volumeId: copy }, 0, 1024)).equals(bytes)).toBe(true)
@@ -95,6 +110,8 @@ async function nothingLeft(): Promise<void> {
   const root = await world.driver['files'].root()
   expect(await readdir(path.join(root, 'volumes'))).toEqual([])
   expect(await readdir(path.join(root, 'snapshots'))).toEqual([])
+  expect(await readdir(path.join(root, 'open'))).toEqual([])
+  expect((await readdir(world.runDir)).filter((name) => name.startsWith('served-'))).toEqual([])
   expect(await readdir(path.join(world.dir, 'indexes'))).toEqual([])
   expect((await world.daemon.client.targets()).map(({ iqn }) => iqn)).toEqual([])
   expect(await world.daemon.client.accounts()).toEqual([])
@@ -110,21 +127,28 @@ describe.skipIf(missing !== null)('a storage controller that dies', () => {
     return world?.stop()
   }, 60_000)
 
-  test('at any step comes to the same end', async () => {
-    dying.dieBefore(Infinity)
-    await live()
-    await nothingLeft()
-    const steps = dying.effects.length
-    expect(steps).toBeGreaterThan(40)
-    for (let step = 1; step <= steps; step += 1) {
-      dying.dieBefore(step)
-      await live().catch((error: unknown) => {
-        throw new Error(`died before effect ${step}, ${dying.effects.at(-1)} done`, { cause: error })
-      })
+  test.each([
+    ['a volume', false],
+    ['an encrypted volume', true],
+  ])(
+    'at any step of the life of %s comes to the same end',
+    async (_name, isEncrypted) => {
+      dying.dieBefore(Infinity)
+      await live(isEncrypted)
       await nothingLeft()
-    }
-    expect(mostTargets).toBe(1)
-    // Blocks may be left that no list names: fsck shows and removes them. Lists may not.
-    expect([...world.store.objects.keys()].filter((key) => key.includes('/indexes/'))).toEqual([])
-  }, 240_000)
+      const steps = dying.effects.length
+      expect(steps).toBeGreaterThan(40)
+      for (let step = 1; step <= steps; step += 1) {
+        dying.dieBefore(step)
+        await live(isEncrypted).catch((error: unknown) => {
+          throw new Error(`died before effect ${step}, ${dying.effects.at(-1)} done`, { cause: error })
+        })
+        await nothingLeft()
+      }
+      expect(mostTargets).toBe(1)
+      // Blocks may be left that no list names: fsck shows and removes them. Lists may not.
+      expect([...world.store.objects.keys()].filter((key) => key.includes('/indexes/'))).toEqual([])
+    },
+    240_000,
+  )
 })

@@ -1,9 +1,10 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readPidFile, type Log } from '@mallee/base'
+import { readPidFile, writePidFile, type Log } from '@mallee/base'
 import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
@@ -164,8 +165,12 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     await handle.close()
     const { index, snapshotId } = await snapshot(plain, null)
     const copy = await snapshot(plain, null, { copyOf: index, snapshotKey })
-    const names = [...store.objects.keys()].filter((key) => key.includes('/encrypted/'))
-    expect(names.length).toBeGreaterThan(0)
+    const names = (kind: string) =>
+      [...store.objects.keys()]
+        .filter((key) => key.includes(`/${kind}/`))
+        .map((key) => key.split('/').at(-1)!)
+    expect(names('encrypted').length).toBeGreaterThan(0)
+    expect(names('encrypted').filter((name) => names('blocks').includes(name))).toEqual([])
     for (const source of [{ snapshotId, index }, copy]) {
       const id = await volume(newKey(), source)
       expect((await readFile(await fileOf(id))).includes(Buffer.alloc(64, 0x5a))).toBe(false)
@@ -214,12 +219,32 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
 
   test('what serves one dies: another does, and nothing that was acknowledged is lost', async () => {
     const { id, access } = await written(newKey())
-    expect((await qemuIo(access, ['write -P 0x21 40M 1M', 'write -P 0x22 50M 4k'])).ok).toBe(true)
+    const disk = await OpenDisk.open(access, { isWriteBack: true })
+    for (const write of ['write -P 0x21 40M 1M', 'write -P 0x22 50M 4k'])
+      expect(await disk.tell(write)).toContain('wrote')
     const before = await serverOf(id)
     process.kill(before, 'SIGKILL')
     await until(async () => ![0, before].includes(await serverOf(id)))
     await until(async () => !world.served.isPaused(id) && (await world.exports.lookIfServed(id)))
+    await disk.close()
     const said = await qemuIo(access, ['read -P 0x21 40M 1M', 'read -P 0x22 50M 4k', 'read -P 0x5a 8M 8M'])
+    expect(said.ok, said.said).toBe(true)
+  })
+
+  test('of what we died over while it started, nothing is left, and another serves', async () => {
+    const { id, access } = await written(newKey())
+    await world.drop()
+    process.kill(await serverOf(id), 'SIGKILL')
+    const inside = ['-t', String(await world.daemonPid()), '-m', '--']
+    execFileSync('nsenter', [...inside, 'umount', '-l', world.served.pathOf(id)!]) // as before a start
+    const idle = ['--chardev', 'null,id=control', '--monitor', 'chardev=control']
+    const unfinished = spawn('qemu-storage-daemon', idle, { stdio: 'ignore' })
+    await writePidFile(path.join(world.runDir, `served-${id}.pid`), unfinished.pid!)
+    await world.open()
+    await until(async () => ![0, unfinished.pid].includes(await serverOf(id)))
+    expect(unfinished.signalCode ?? unfinished.exitCode).not.toBeNull()
+    await until(async () => !world.served.isPaused(id) && (await world.exports.lookIfServed(id)))
+    const said = await qemuIo(access, ['read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
   })
 

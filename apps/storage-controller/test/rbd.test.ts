@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { test } from 'vitest'
 import { systemClock } from '@mallee/base'
 import { describeBlockDriver, startPrivateCeph, whyNoCeph, type BlockWorld } from '@mallee/testkit'
 import { CephPool } from '../src/drivers/rbd/ceph-pool.ts'
@@ -8,8 +9,8 @@ import { RbdDriver } from '../src/drivers/rbd/rbd-driver.ts'
 
 /** Real Ceph: `npm run long ceph`, since it is a dozen processes and packages that nothing else here needs. */
 const missing = process.env['MALLEE_CEPH'] === undefined ? 'MALLEE_CEPH is not set' : whyNoCeph()
-if (missing) console.warn(`SKIPPED: volumes in Ceph, because ${missing}`)
-else describeBlockDriver('volumes in Ceph', openCeph)
+if (missing === null) describeBlockDriver('volumes in Ceph', openCeph)
+else test.skip(`volumes in Ceph: ${missing}`)
 
 async function openCeph(): Promise<BlockWorld> {
   const cluster = await startPrivateCeph()

@@ -11,6 +11,7 @@ export interface BlockDriverUnderTest {
   growVolume(volumeId: string, sizeBytes: number): Promise<void>
   removeVolume(volumeId: string): Promise<void>
   hasSnapshot(snapshotId: string): Promise<boolean>
+  canClone(snapshotId: string, volumeId: string): Promise<boolean>
   takeSnapshot(snapshotId: string, volumeId: string): Promise<void>
   removeSnapshot(snapshotId: string): Promise<void>
   extents(
@@ -124,11 +125,13 @@ export function describeBlockDriver(name: string, open: () => Promise<BlockWorld
       await world.write(id, MiB, randomBytes(64 * KiB))
       const copy = await newVolume(16 * MiB, snap)
       expect(await driver.volumeSize(copy)).toBe(16 * MiB)
+      expect(await driver.canClone(snap, copy)).toBe(true)
       await world.write(copy, 0, Buffer.alloc(4096, 7))
       await driver.removeVolume(id)
       expect((await driver.read({ snapshotId: snap }, MiB, 64 * KiB)).equals(before)).toBe(true)
       expect(isZeros(await driver.read({ snapshotId: snap }, 0, 4096))).toBe(true)
       await driver.removeSnapshot(snap)
+      expect(await driver.canClone(snap, copy)).toBe(false)
       expect((await driver.read({ volumeId: copy }, MiB, 64 * KiB)).equals(before)).toBe(true)
       expect(isZeros(await driver.read({ volumeId: copy }, 8 * MiB, 8 * MiB))).toBe(true)
     })

@@ -39,8 +39,10 @@ export class OpenDisk {
     child.stdin!.on('error', () => {}) // it has ended, which the next word to it finds
   }
 
-  static async open(access: Access): Promise<OpenDisk> {
-    return new OpenDisk(spawn('qemu-io', await wordsFor(access), { stdio: ['pipe', 'pipe', 'pipe'] }))
+  /** By default every write is flushed; with `isWriteBack` only what is told to be, as a guest does. */
+  static async open(access: Access, { isWriteBack = false } = {}): Promise<OpenDisk> {
+    const words = [...(isWriteBack ? ['-t', 'writeback'] : []), ...(await wordsFor(access))]
+    return new OpenDisk(spawn('qemu-io', words, { stdio: ['pipe', 'pipe', 'pipe'] }))
   }
 
   /** Resolves with what was said to the command; the disk may stall meanwhile. */

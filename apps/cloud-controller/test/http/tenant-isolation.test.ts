@@ -100,7 +100,10 @@ test('there is a member for every way to name a thing', () => {
   const named = new Set(members.map(({ action }) => action))
   const takesId = /^(?:Terminate|Reboot|Start|Stop|Monitor|Unmonitor|Delete|Deregister|Modify|Reset|Get)/
   const without = [...ec2ActionByName.keys()].filter((name) => takesId.test(name) && !named.has(name))
-  expect(without.toSorted()).toEqual(['ModifyIdFormat', 'ModifyIdentityIdFormat'])
+  // What an account says of itself names nothing; its key has no name of the form of an id (encryption.test.ts).
+  expect(without.filter((name) => !/Ebs(?:Default|Encryption)/.test(name)).toSorted()).toEqual([
+    ...['ModifyIdFormat', 'ModifyIdentityIdFormat'],
+  ])
 })
 
 /** Where a thing of the caller's own is answered like one of nobody, or only after asking a node that is not there. */

@@ -7,7 +7,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   'libvirt-daemon-driver-qemu': 'its QEMU driver',
   'libvirt-clients': 'virsh, for people who debug',
   'qemu-system-x86': 'the machines',
-  'qemu-system-common': 'its storage daemon, for volumes that still come out of walrus',
+  'qemu-system-common': 'its storage daemon, for encrypted volumes and those that still come out of walrus',
   'qemu-block-extra': 'iSCSI in QEMU',
   'qemu-utils': 'qemu-img, for overlays',
   'dnsmasq-base': 'DHCP for guests',

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { MalleeError } from '@mallee/base'
 import type { Extent } from '../drivers/block-driver.ts'
 import { luksHeaderBytes, makeLuksHeader, openLuksHeader } from './luks-header.ts'
@@ -287,16 +287,6 @@ async function unlock(handle: FileHandle, passphrase: string): Promise<Buffer> {
   const [oldest] = unlocked.keys()
   if (unlocked.size > mostUnlocked) unlocked.delete(oldest!)
   return masterKey
-}
-
-/** Whether the passphrase is the file's; without it nothing of the file can be read. */
-export async function checkKey(file: string, passphrase: string): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    await unlock(handle, passphrase)
-  } finally {
-    await handle.close()
-  }
 }
 
 async function readAt(handle: FileHandle, from: number, length: number): Promise<Buffer> {

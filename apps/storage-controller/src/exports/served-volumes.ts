@@ -94,11 +94,12 @@ export class ServedVolumes {
   readonly refresh = (): void => {
     this.cancel()
     if (this.stopping.signal.aborted) return
-    for (const volumeId of this.deps.wanted()) if (this.deps.recipeOf(volumeId) !== null) this.entry(volumeId)
+    const wanted = new Set(this.deps.wanted())
+    for (const volumeId of wanted) if (this.deps.recipeOf(volumeId) !== null) this.entry(volumeId)
     for (const served of this.all.values()) {
       if (served.looking) continue
       served.looking = true
-      void this.alone(served, () => this.look(served))
+      void this.alone(served, () => this.look(served, wanted.has(served.volumeId)))
         .catch((error: unknown) => this.failed(served, error))
         .finally(() => (served.looking = false))
     }
@@ -149,15 +150,17 @@ export class ServedVolumes {
     return done
   }
 
-  private async look(served: Served): Promise<void> {
+  private async look(served: Served, isWanted: boolean): Promise<void> {
     const { volumeId } = served
     if (this.stopping.signal.aborted || this.all.get(volumeId) !== served) return
     const recipe = this.deps.recipeOf(volumeId)
-    if (!this.deps.wanted().includes(volumeId) || recipe === null) return this.release(served)
+    if (!isWanted || recipe === null) return this.release(served)
     const pid = await this.deps.daemonPid()
     if (pid === null) return
     const mark = await readPidFile(this.pidFile(volumeId))
-    const serves = isAlive(mark) && (await isMounted(pid, this.seen(volumeId)))
+    // Whoever lives keeps its mount; only where the target daemon is another is that to be looked for.
+    const isSeen = async () => served.phase === 'serving' || (await isMounted(pid, this.seen(volumeId)))
+    const serves = isAlive(mark) && (await isSeen())
     if (serves && served.phase === 'serving') return
     if (!serves) {
       if (served.phase === 'serving') {

@@ -131,8 +131,12 @@ class Control {
   private take(text: string): void {
     this.text += text
     for (let end = this.text.indexOf('\n'); end >= 0; end = this.text.indexOf('\n')) {
-      const answer = JSON.parse(this.text.slice(0, end)) as Answer
+      const answer = parsed(this.text.slice(0, end))
       this.text = this.text.slice(end + 1)
+      if (answer === null) {
+        this.socket.destroy()
+        return
+      }
       if (answer.event !== undefined) continue
       if (this.waiting) this.waiting(answer)
       else this.early.push(answer)
@@ -142,6 +146,14 @@ class Control {
   private end(): void {
     this.ended = true
     this.waiting?.(null)
+  }
+}
+
+function parsed(line: string): Answer | null {
+  try {
+    return JSON.parse(line) as Answer
+  } catch {
+    return null
   }
 }
 
