@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { CloudClient, TestHost, until } from '@mallee/testkit'
-import { signRequest } from '@mallee/aws-protocol'
-import { request } from 'node:http'
+import { callDoor, textOf } from './door-client.ts'
 import { figureLine, figures } from './figures.ts'
 
 const rounds = 12
@@ -82,7 +81,8 @@ function bareStart(host: TestHost, round: number): number {
 
 async function launchOnce(host: TestHost, client: CloudClient, image: string): Promise<number> {
   const startedMs = performance.now()
-  const id = await runInstance(host, image)
+  const answer = await callDoor(host, 'RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 })
+  const id = textOf(answer, 'instanceId')!
   while (!qemuLives(id)) {
     if (performance.now() - startedMs > 60_000) throw new Error(`${id} did not start`)
     await new Promise((resolve) => setTimeout(resolve, 2))
@@ -91,49 +91,6 @@ async function launchOnce(host: TestHost, client: CloudClient, image: string): P
   await client.aws('ec2', 'terminate-instances', '--instance-ids', id)
   await until('it is terminated', 60, async () => (await client.guests(id))[0]!.state === 'terminated')
   return tookMs
-}
-
-/** Straight to the cloud controller's socket: starting a Python client takes longer than the launch. */
-function runInstance(host: TestHost, image: string): Promise<string> {
-  const credentials = JSON.parse(readFileSync(`${host.stateDir}/cloud/credentials.json`, 'utf8')) as {
-    accessKeyId: string
-    secretAccessKey: string
-  }
-  const body = Buffer.from(
-    new URLSearchParams({
-      Action: 'RunInstances',
-      Version: '2016-11-15',
-      ImageId: image,
-      MinCount: '1',
-      MaxCount: '1',
-    }).toString(),
-  )
-  const headers: Record<string, string> = {
-    host: 'bench',
-    'content-type': 'application/x-www-form-urlencoded',
-    'content-length': String(body.length),
-  }
-  const signed = signRequest(
-    { method: 'POST', rawPath: '/', headers, body },
-    { credentials, region: 'us-east-1', service: 'ec2', now: new Date() },
-  )
-  return new Promise((resolve, reject) => {
-    const socketPath = `${host.stateDir}/run/door.sock`
-    const call = request(
-      { socketPath, method: 'POST', path: '/', headers: { ...headers, ...signed } },
-      (response) => {
-        let text = ''
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
-        response.on('end', () => {
-          const id = /<instanceId>(i-[0-9a-f]+)/.exec(text)?.[1]
-          if (id) resolve(id)
-          else reject(new Error(text))
-        })
-      },
-    )
-    call.on('error', reject)
-    call.end(body)
-  })
 }
 
 function qemuLives(instanceId: string): boolean {

@@ -2,6 +2,7 @@ import { acceptedLaunchesBench } from './accepted-launches.ts'
 import { authoriseBench } from './authorise.ts'
 import { describeInstancesBench } from './describe-instances.ts'
 import { describePagesBench } from './describe-pages.ts'
+import { ebsBench } from './ebs.ts'
 import { encodeBench } from './encode.ts'
 import { heldPollsBench } from './held-polls.ts'
 import { mixedBench } from './mixed.ts'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   authorise: authoriseBench,
   'describe-instances': describeInstancesBench,
   'describe-pages': describePagesBench,
+  ebs: ebsBench,
   encode: encodeBench,
   'held-polls': heldPollsBench,
   mixed: mixedBench,

@@ -15,6 +15,7 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   's3-crash-states': () => told('apps/walrus/test/crash-states/long-main.ts'),
   policies: () => told('packages/iam-policy/test/long-main.ts'),
   outage: () => told('test/system/outage.ts'),
+  'volume-races': () => tested('apps/mallee/test/volume-races.test.ts', { MALLEE_RACES: '1000' }),
   reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),
 }
 
@@ -29,9 +30,18 @@ const passed = await suite()
 process.stdout.write(`${passed ? 'ok  ' : 'FAIL'} ${name} (${Math.round((Date.now() - beganMs) / 1000)} s)\n`)
 process.exit(passed ? 0 : 1)
 
+/** A test that every change runs for a short while, here for longer. */
+function tested(file: string, env: Record<string, string>): Promise<boolean> {
+  return run(['node_modules/vitest/vitest.mjs', 'run', file], env)
+}
+
 /** A suite that is a script of its own. */
 function told(script: string, env: Record<string, string> = {}): Promise<boolean> {
-  const words = ['--disable-warning=ExperimentalWarning', script]
+  return run([script], env)
+}
+
+function run(args: readonly string[], env: Record<string, string>): Promise<boolean> {
+  const words = ['--disable-warning=ExperimentalWarning', ...args]
   const { status } = spawnSync(process.execPath, words, { stdio: 'inherit', env: { ...process.env, ...env } })
   return Promise.resolve(status === 0)
 }

@@ -8,7 +8,16 @@ import { readPage, type Block } from './read-page.ts'
  * The administrator's pages, followed to the letter on a fresh cloud: every command of every `sh` block, in order, on the
  * machine that the block names. A command that fails fails its page.
  */
-const pages = ['install', 'machines', 'operate', 'images', 'volumes', 'buckets', 'backup-and-upgrade']
+const pages = [
+  'install',
+  'machines',
+  'operate',
+  'images',
+  'volumes',
+  'direct-snapshots',
+  'buckets',
+  'backup-and-upgrade',
+]
 const host = new TestHost()
 const second = new TestMachine(host)
 const told = new Chapters()

@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { assert } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
+import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
 import { images } from './image-chapters.ts'
+import { imports } from './import-chapters.ts'
 import { volumes } from './volume-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
@@ -27,8 +29,10 @@ const toldOnce: ReadonlySet<string> = new Set([
   'the documented edit to legacy IDE boots from IDE',
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
+  ...Object.keys(imports),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
+  ...Object.keys(directSnapshots),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
 
@@ -58,8 +62,10 @@ try {
       ...opening,
       ...customising,
       ...images,
+      ...imports,
       ...volumes,
       ...encryption,
+      ...directSnapshots,
       ...closing,
     }))
       if (!oneProcess || !toldOnce.has(name)) await story.tell(name, () => work({ host, client }))

@@ -15,6 +15,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/volume-snapshots': 1,
   'packages/iam-policy': 1,
   'packages/ec2-api': 2,
+  'packages/ebs-api': 2,
   'packages/iam-api': 2,
   'packages/s3-api': 2,
   'packages/agent-contract': 2,

@@ -38,6 +38,7 @@ import { Presence } from './presence.ts'
 import { agentsReconciler } from './reconcilers/agents.ts'
 import { attachmentsReconciler } from './reconcilers/attachments.ts'
 import { bundlesReconciler } from './reconcilers/bundles.ts'
+import { diskImportsReconciler } from './reconcilers/disk-imports.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
@@ -149,6 +150,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     network: (id) => queues['networks']?.wake(id),
     keys: () => queues['keys']?.wake(),
     bundle: (id) => queues['bundles']?.wake(id),
+    diskImport: (id) => queues['disk-imports']?.wake(id),
     manifest: (id) => queues['manifests']?.wake(id),
     volume: (id) => queues['volumes']?.wake(id),
     attachment: (id) => queues['attachments']?.wake(id),
@@ -246,6 +248,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     imagesReconciler(context),
     manifestsReconciler(context),
     bundlesReconciler(context),
+    diskImportsReconciler(context),
     keysReconciler(context),
     agentsReconciler(context),
     terminatedReconciler(context),

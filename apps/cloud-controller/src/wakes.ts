@@ -12,6 +12,8 @@ export interface Wakes {
   bundle(taskId: string): void
   /** A manifest that walrus is asked about. */
   manifest(id: string): void
+  /** A disk in a bucket that becomes a snapshot or a volume. */
+  diskImport(taskId: string): void
   volume(volumeId: string): void
   /** A volume's attachment to an instance. */
   attachment(attachmentId: string): void

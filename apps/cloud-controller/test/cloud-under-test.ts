@@ -131,6 +131,43 @@ export class CloudUnderTest {
     return answerOf(response)
   }
 
+  /** A signed request of the EBS direct APIs, or any other with a JSON body. */
+  async ebs(
+    method: string,
+    url: string,
+    options: {
+      as?: Credentials
+      body?: object | string
+      headers?: Record<string, string>
+      service?: string
+      secret?: string
+      now?: Date
+    } = {},
+  ): Promise<{ status: number; type: string | undefined; json: Record<string, unknown> }> {
+    const { as = this.admin, body = '', service = 'ebs' } = options
+    const payload = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+    const [rawPath = '/', rawQuery = ''] = url.split('?', 2)
+    const given = { host: '127.0.0.1:8773', 'content-type': 'application/json', ...options.headers }
+    const headers = Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]),
+    )
+    const signed = signRequest(
+      { method, rawPath, rawQuery, headers, body: payload },
+      {
+        credentials: { ...as, ...(options.secret === undefined ? {} : { secretAccessKey: options.secret }) },
+        ...{ region: 'us-east-1', service, now: options.now ?? new Date() },
+      },
+    )
+    const response = await this.cloud.door.inject({
+      ...{ method: method as 'POST', url, headers: { ...headers, ...signed }, payload },
+    })
+    return {
+      status: response.statusCode,
+      type: response.headers['x-amzn-errortype'] as string | undefined,
+      json: JSON.parse(response.body) as Record<string, unknown>,
+    }
+  }
+
   async createAccount(name: string): Promise<Credentials> {
     const response = await this.cloud.adminDoor.inject({
       method: 'POST',

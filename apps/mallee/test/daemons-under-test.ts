@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { adminCall } from '../src/admin-client.ts'
+import { endStorageHost } from '../src/host/storage-host.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 const daemons = {
@@ -16,11 +17,17 @@ const daemons = {
 } as const
 type DaemonName = keyof typeof daemons
 
+interface Choices {
+  readonly tracingEndpoint?: string
+  /** `file`: real volumes by a real target daemon, which needs root. */
+  readonly storage?: 'file'
+}
+
 /** All daemons as processes of their own on loopback, with a simulated hypervisor, their logs at their most talkative. */
 export class DaemonsUnderTest {
   readonly dir: string
   private readonly ports: Record<string, number>
-  private readonly children: ChildProcess[] = []
+  private readonly children = new Map<DaemonName, ChildProcess>()
   /** The secret parts of the join tokens that were used. */
   readonly joinSecrets: string[] = []
 
@@ -29,7 +36,7 @@ export class DaemonsUnderTest {
     this.ports = ports
   }
 
-  static async start(options: { tracingEndpoint?: string } = {}): Promise<DaemonsUnderTest> {
+  static async start(options: Choices = {}): Promise<DaemonsUnderTest> {
     const dir = await mkdtemp(path.join(tmpdir(), 'mallee-daemons-'))
     const names = [
       'door',
@@ -40,6 +47,7 @@ export class DaemonsUnderTest {
       'storageHealth',
       'nodeHealth',
       'doorHealth',
+      'targets',
     ]
     const numbers = await freePorts(names.length)
     const ports = Object.fromEntries(names.map((name, index) => [name, numbers[index]!]))
@@ -62,6 +70,11 @@ export class DaemonsUnderTest {
 
   get endpoint(): string {
     return `http://127.0.0.1:${this.ports['door']}`
+  }
+
+  /** Of the real target daemon. */
+  get targetsPort(): number {
+    return this.ports['targets']!
   }
 
   get credentials(): { accountId: string; accessKeyId: string; secretAccessKey: string } {
@@ -102,26 +115,26 @@ export class DaemonsUnderTest {
   }
 
   async stop(): Promise<void> {
-    const ended = this.children.map(
-      (child) =>
-        new Promise<void>((resolve) => {
-          if (child.exitCode !== null || child.signalCode !== null) return resolve()
-          child.once('exit', () => resolve())
-          child.kill('SIGTERM')
-        }),
-    )
-    await Promise.all(ended)
+    await Promise.all([...this.children.values()].map((child) => end(child, 'SIGTERM')))
+    await endStorageHost(path.join(this.dir, 'storage-agent', 'run'))
     await rm(this.dir, { recursive: true, force: true })
   }
 
+  /** As by kill -9; after `awayMs` another of its kind is there, and finds what the last one left. */
+  async restart(name: DaemonName, awayMs = 0): Promise<void> {
+    await end(this.children.get(name)!, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, awayMs))
+    this.spawn(name)
+  }
+
   private spawn(name: DaemonName): void {
-    const log = createWriteStream(path.join(this.dir, 'log', `${name}.log`))
+    const log = createWriteStream(path.join(this.dir, 'log', `${name}.log`), { flags: 'a' })
     const script = path.join(root, daemons[name], 'src/main.ts')
     const args = ['--disable-warning=ExperimentalWarning', script, path.join(this.dir, `${name}.json`)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.pipe(log)
     child.stderr.pipe(log)
-    this.children.push(child)
+    this.children.set(name, child)
   }
 
   private async giveToken(kind: 'node' | 'storage' | 'walrus'): Promise<void> {
@@ -133,7 +146,7 @@ export class DaemonsUnderTest {
     await writeFile(path.join(this.dir, `${kind}-token`), token, { mode: 0o600 })
   }
 
-  private configs(options: { tracingEndpoint?: string }): Record<DaemonName, object> {
+  private configs(options: Choices): Record<DaemonName, object> {
     const at = (...parts: string[]) => path.join(this.dir, ...parts)
     const listen = (name: string) => ({ host: '127.0.0.1', port: this.ports[name]! })
     const cloudUrl = `https://127.0.0.1:${this.ports['agents']}`
@@ -169,7 +182,9 @@ export class DaemonsUnderTest {
         cloudUrl,
         joinTokenFile: at('storage-token'),
         name: 'storage',
-        driver: 'simulated',
+        driver: options.storage ?? 'simulated',
+        walrusUrl: `https://127.0.0.1:${this.ports['walrus']}`,
+        portal: { ...listen('targets'), advertise: '127.0.0.1' },
         health: listen('storageHealth'),
       },
       'node-controller': {
@@ -194,6 +209,14 @@ export class DaemonsUnderTest {
       },
     }
   }
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    child.once('exit', () => resolve())
+    child.kill(signal)
+  })
 }
 
 /** Ports that nobody has at this moment. */

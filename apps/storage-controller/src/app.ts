@@ -12,23 +12,17 @@ import {
   type AgentIdentity,
 } from '@mallee/agent-kit'
 import { Metrics, startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
+import type { Backend } from './backends/backend.ts'
+import { openBackend } from './backends/open-backend.ts'
 import type { StorageControllerConfig } from './config.ts'
-import type { BlockDriver } from './drivers/block-driver.ts'
-import { FileDriver } from './drivers/file-driver.ts'
-import { SimulatedDriver } from './drivers/simulated-driver.ts'
-import { EncryptedExports } from './encrypted/encrypted-exports.ts'
-import { canServeDecrypted } from './encrypted/storage-daemon.ts'
-import { exportedVolumes, itemKeys, restoreKeys } from './encrypted/item-keys.ts'
+import { ServedVolumes } from './exports/served-volumes.ts'
+import { exportedVolumes, restoreKeys } from './encrypted/item-keys.ts'
 import { ExportKeeper } from './exports/export-keeper.ts'
-import { openVolumeFileSystem, type VolumeFileSystem } from './host/file-system.ts'
 import { LazyRestores } from './restore/lazy-restores.ts'
 import { LocalIndexes } from './snapshots/local-indexes.ts'
 import { walrusStore } from './snapshots/object-store.ts'
 import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 import { storageInventory } from './storage-inventory.ts'
-import { SimulatedDaemon } from './tgt/simulated-daemon.ts'
-import type { TargetDaemon } from './tgt/target-daemon.ts'
-import { TgtDaemon } from './tgt/tgt-daemon.ts'
 import { VolumeKeeper } from './volumes/volume-keeper.ts'
 
 export { storageControllerSchema, type StorageControllerConfig } from './config.ts'
@@ -52,10 +46,10 @@ export async function startStorageController(
   const runDir = config.runDir ?? path.join(config.dir, 'run')
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const parts = await openParts({ config, identity, runDir, log })
-  const { client, encrypted, exports, inventory, lazy, loop, snapshots, volumes } = parts
+  const { client, served, exports, inventory, lazy, loop, snapshots, volumes } = parts
   await snapshots.open()
   await lazy?.open()
-  await encrypted?.open()
+  await served?.open()
   const timer = setInterval(() => void parts.refingerprint(), fingerprintEveryMs)
   void keepCertificate({
     ...{ identity, client, dir: config.dir, log, signal: stopping.signal },
@@ -72,8 +66,9 @@ export async function startStorageController(
       stopping.abort()
       await loop.stop()
       await lazy?.stop()
-      await encrypted?.stop()
+      await served?.stop()
       await Promise.all([volumes.stop(), exports.stop(), snapshots.stop(), inventory.stop()])
+      await parts.backend.stop()
       await parts.store?.close()
       await client.close()
     },
@@ -90,7 +85,8 @@ async function openParts(of: {
   const { agentId, authority, key, certificate } = identity
   const ledger = await Ledger.open({ dir: path.join(config.dir, 'ledger'), privateKey: key, log })
   const client = new CloudClient({ url: config.cloudUrl, authority, key, certificate })
-  const { driver, daemon, files } = await openBackend(config, { ledger, runDir, log })
+  const backend = await openBackend(config, { ledger, runDir, log })
+  const { driver, daemon, files } = backend
   const indexes = await LocalIndexes.open(path.join(config.dir, 'indexes'))
   const store = config.walrusUrl === undefined ? null : walrusStore({ url: config.walrusUrl, identity })
   const shared = { ledger, driver, store, indexes, clock: systemClock, log }
@@ -109,33 +105,33 @@ async function openParts(of: {
           release: (volumeId, list) => snapshots.release(volumeId, list),
           onChange: (volumeId) => {
             volumes.refresh(volumeId)
-            encrypted?.refresh()
+            served?.refresh()
             exports.refresh()
             if (!lazy?.has(volumeId)) snapshots.refresh()
           },
         })
       : null
-  const encrypted: EncryptedExports | null = files
-    ? new EncryptedExports({
-        ...{ files, runDir, clock: systemClock, log },
+  const served: ServedVolumes | null = backend.served
+    ? new ServedVolumes({
+        ...{ ...backend.served, runDir, clock: systemClock, log },
         daemonPid: () => daemon.pid(),
         lookIfServed: (volumeId) => exports.lookIfServed(volumeId),
         wanted: () => exportedVolumes(ledger),
         // While it comes another front stands before it.
-        keyOf: (volumeId) => (lazy?.has(volumeId) ? null : itemKeys(ledger)({ volumeId })),
+        recipeOf: (volumeId) => (lazy?.has(volumeId) ? null : backend.served!.recipeOf(volumeId)),
         isThere: async (volumeId) => (await driver.volumeSize(volumeId)) !== null,
         onChange: () => exports.refresh(),
       })
     : null
   const exports: ExportKeeper = new ExportKeeper({
-    fronts: [lazy, encrypted].filter((front) => front !== null),
+    fronts: [lazy, served].filter((front) => front !== null),
     ...{ ledger, driver, daemon, clock: systemClock, log },
     portal: { host: config.portal.advertise ?? null, port: config.portal.port },
     observe: observed('export'),
     onChange: () => volumes.refreshAll(),
   })
   const volumes: VolumeKeeper = new VolumeKeeper({
-    ...{ ...shared, lazy, encrypted },
+    ...{ ...shared, lazy, served },
     observe: observed('volume'),
     isServed: (volumeId) => exports.serves(volumeId),
     servedBytes: (volumeId) => exports.servedBytes(volumeId),
@@ -145,7 +141,7 @@ async function openParts(of: {
     ...{ ...shared, agentId, observe: observed('snapshot') },
     isComing: (volumeId) => lazy?.has(volumeId) ?? false,
   })
-  let fingerprint = await takeFingerprint(driver, exports)
+  let fingerprint = await takeFingerprint(backend, exports)
   const inventory = new InventoryKeeper({
     ledger,
     source: storageInventory({
@@ -157,7 +153,7 @@ async function openParts(of: {
       indexes,
       store,
       lazy,
-      encrypted,
+      served,
     }),
     send: (blob) => client.inventory(blob),
     clock: systemClock,
@@ -166,7 +162,7 @@ async function openParts(of: {
   const refresh = () => {
     snapshots.refresh() // first: a moment is to be fixed
     volumes.refreshAll()
-    encrypted?.refresh()
+    served?.refresh()
     exports.refresh()
     inventory.refresh()
   }
@@ -179,7 +175,7 @@ async function openParts(of: {
   })
   const refingerprint = async () => {
     try {
-      fingerprint = await takeFingerprint(driver, exports)
+      fingerprint = await takeFingerprint(backend, exports)
       loop.refreshFingerprint()
     } catch (error) {
       log.warn({ reason: errorMessage(error) }, 'no fingerprint')
@@ -187,8 +183,9 @@ async function openParts(of: {
   }
   return {
     ...{
+      backend,
       client,
-      encrypted,
+      served,
       exports,
       inventory,
       lazy,
@@ -203,20 +200,10 @@ async function openParts(of: {
   }
 }
 
-/** What holds the volumes, and what serves them. */
-async function openBackend(
-  config: StorageControllerConfig,
-  { ledger, runDir, log }: { ledger: Ledger; runDir: string; log: Log },
-): Promise<{ driver: BlockDriver; daemon: TargetDaemon; files: VolumeFileSystem | null }> {
-  if (config.driver === 'simulated')
-    return { driver: new SimulatedDriver(), daemon: new SimulatedDaemon(), files: null }
-  const files = await openVolumeFileSystem({ dataDir: config.dataDir, runDir, log })
-  const { host, port } = config.portal
-  const daemon = new TgtDaemon({ runDir, listen: { host, port }, within: () => files.within(), log })
-  return { driver: await FileDriver.open(files, itemKeys(ledger)), daemon, files }
-}
-
-async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Promise<StorageFingerprint> {
+async function takeFingerprint(
+  { driver, encrypts }: Backend,
+  exports: ExportKeeper,
+): Promise<StorageFingerprint> {
   const { totalBytes, freeBytes } = await driver.space()
   const problems = exports.problem === null ? [] : [exports.problem]
   return {
@@ -225,7 +212,7 @@ async function takeFingerprint(driver: BlockDriver, exports: ExportKeeper): Prom
     freeBytes: Math.floor(freeBytes / freeStepBytes) * freeStepBytes,
     healthy: problems.length === 0,
     problems,
-    encrypts: driver.name === 'simulated' || (await canServeDecrypted()),
+    encrypts,
   }
 }
 

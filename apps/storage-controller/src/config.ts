@@ -1,3 +1,4 @@
+import { cephSchema, type CephConfig } from './drivers/rbd/ceph-config.ts'
 import { healthListenSchema, type HealthListen } from '@mallee/service-kit'
 
 /** Settings of one storage controller; unknown ones are refused at start. */
@@ -5,8 +6,14 @@ export interface StorageControllerConfig {
   /** Identity and ledger of the agent. */
   readonly dir: string
   readonly dataDir: string
-  /** `file`: volumes are files that tgt serves. `simulated`: in memory, reached by nobody; for trials of the cloud. */
-  readonly driver: 'file' | 'simulated'
+  /**
+   * - `file`: volumes are files of this machine;
+   * - `ceph-rbd`: they are images in a pool of a Ceph cluster;
+   * - `simulated`: in memory, reached by nobody; for trials of the cloud.
+   */
+  readonly driver: 'file' | 'ceph-rbd' | 'simulated'
+  /** Of `ceph-rbd`. */
+  readonly ceph?: CephConfig
   readonly cloudUrl: string
   readonly joinTokenFile: string
   readonly name: string
@@ -35,7 +42,8 @@ export const storageControllerSchema = {
   properties: {
     dir: text,
     dataDir: text,
-    driver: { enum: ['file', 'simulated'], default: 'file' },
+    driver: { enum: ['file', 'ceph-rbd', 'simulated'], default: 'file' },
+    ceph: cephSchema,
     cloudUrl: { type: 'string', pattern: '^https://' },
     walrusUrl: { type: 'string', pattern: '^https://' },
     joinTokenFile: text,
@@ -54,4 +62,11 @@ export const storageControllerSchema = {
     health: healthListenSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },
+  allOf: [
+    {
+      if: { type: 'object', properties: { driver: { const: 'ceph-rbd' } }, required: ['driver'] },
+      // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's word
+      then: { type: 'object', properties: { ceph: { type: 'object' } }, required: ['ceph'] },
+    },
+  ],
 }

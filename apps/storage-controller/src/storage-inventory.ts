@@ -3,7 +3,7 @@ import type { InventorySource, Ledger } from '@mallee/agent-kit'
 import { MalleeError } from '@mallee/base'
 import type { BlockDriver } from './drivers/block-driver.ts'
 import { snapshotIdForm, volumeIdForm } from './drivers/block-driver.ts'
-import type { EncryptedExports } from './encrypted/encrypted-exports.ts'
+import type { ServedVolumes } from './exports/served-volumes.ts'
 import type { ExportKeeper } from './exports/export-keeper.ts'
 import type { LazyRestores } from './restore/lazy-restores.ts'
 import type { LocalIndexes } from './snapshots/local-indexes.ts'
@@ -19,7 +19,7 @@ interface Parts {
   readonly indexes: LocalIndexes
   readonly store: ObjectStore | null
   readonly lazy: Pick<LazyRestores, 'drop'> | null
-  readonly encrypted: Pick<EncryptedExports, 'drop'> | null
+  readonly served: Pick<ServedVolumes, 'drop'> | null
 }
 
 /** What this storage controller really holds, with the owner that its set names; what nobody owns it removes on request. */
@@ -81,7 +81,7 @@ async function remove(parts: Parts, kind: string, id: string): Promise<void> {
       if (!volumeIdForm.test(id) || ledger.get('volume', id)) throw notRemovable(kind, id)
       if (exports.serves(id)) throw notRemovable(kind, id)
       await parts.lazy?.drop(id)
-      await parts.encrypted?.drop(id)
+      await parts.served?.drop(id)
       return driver.removeVolume(id)
     case 'snapshot-file':
       if (!snapshotIdForm.test(id) || ledger.get('snapshot', id)) throw notRemovable(kind, id)

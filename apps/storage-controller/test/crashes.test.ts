@@ -3,6 +3,7 @@ import { open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TgtClient } from '../src/tgt/tgt-client.ts'
+import { Dying } from './dying.ts'
 import { hurried, StorageWorld, whyNoTargets } from './storage-world.ts'
 
 /**
@@ -12,50 +13,6 @@ import { hurried, StorageWorld, whyNoTargets } from './storage-world.ts'
 const missing = whyNoTargets()
 const MiB = 1024 ** 2
 const account = '000000000001'
-
-const effects: Readonly<Record<string, readonly string[]>> = {
-  ledger: ['setNote'],
-  driver: ['createVolume', 'growVolume', 'removeVolume', 'takeSnapshot', 'removeSnapshot'],
-  targets: ['call'],
-  indexes: ['write', 'remove'],
-  walrus: ['put', 'remove'],
-}
-
-class Death extends Error {}
-
-/** Counts effects and lets the process die before one of them: it and all that follow do not happen. */
-class Dying {
-  effects: string[] = []
-  private left = Infinity
-
-  dieBefore(count: number): void {
-    this.effects = []
-    this.left = count
-  }
-
-  get isDead(): boolean {
-    return this.left <= 0
-  }
-
-  readonly around = <T extends object>(part: T, name: string): T =>
-    new Proxy(part, {
-      get: (target, key) => {
-        const value = Reflect.get(target, key, target) as unknown
-        if (typeof value !== 'function') return value
-        const bound = (value as (...args: unknown[]) => unknown).bind(target)
-        if (!effects[name]?.includes(String(key))) return bound
-        return (...args: unknown[]) => {
-          const request = args[0] as { operation?: string; mode?: string }
-          if (request?.operation === 'show') return bound(...args)
-          this.left -= 1
-          if (this.left <= 0) return Promise.reject(new Death('dead'))
-          const what = request?.operation ? `${request.operation} ${request.mode}` : String(key)
-          this.effects.push(`${name} ${what}`)
-          return bound(...args)
-        }
-      },
-    })
-}
 
 let world: StorageWorld
 const dying = new Dying()
@@ -86,8 +43,8 @@ async function countTargets(client: TgtClient): Promise<void> {
 /** As who is attached does: an encrypted volume through what decrypts it. */
 async function write(volumeId: string, bytes: Buffer): Promise<void> {
   const raw = path.join(await world.driver['files'].root(), 'volumes', `${volumeId}.raw`)
-  const plain = world.encrypted.pathOf(volumeId)
-  if (plain !== null) await until(() => !world.encrypted.isPaused(volumeId))
+  const plain = world.served.pathOf(volumeId)
+  if (plain !== null) await until(() => !world.served.isPaused(volumeId))
   const file = plain === null ? raw : `/proc/${await world.daemonPid()}/root${plain}`
   const handle = await open(file, 'r+')
   await handle.write(bytes, 0, bytes.length, 0)
@@ -154,7 +111,7 @@ async function nothingLeft(): Promise<void> {
   expect(await readdir(path.join(root, 'volumes'))).toEqual([])
   expect(await readdir(path.join(root, 'snapshots'))).toEqual([])
   expect(await readdir(path.join(root, 'open'))).toEqual([])
-  expect((await readdir(world.runDir)).filter((name) => name.startsWith('encrypted-'))).toEqual([])
+  expect((await readdir(world.runDir)).filter((name) => name.startsWith('served-'))).toEqual([])
   expect(await readdir(path.join(world.dir, 'indexes'))).toEqual([])
   expect((await world.daemon.client.targets()).map(({ iqn }) => iqn)).toEqual([])
   expect(await world.daemon.client.accounts()).toEqual([])

@@ -5,7 +5,7 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile, writePidFile, type Log } from '@mallee/base'
-import { OpenDisk, qemuIo } from './iscsi-client.ts'
+import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = existsSync('/usr/bin/qemu-storage-daemon')
@@ -70,7 +70,7 @@ async function snapshot(volumeId: string, dataKey: string | null, extra: object 
 const fileOf = async (volumeId: string) =>
   path.join(await world.driver['files'].root(), 'volumes', `${volumeId}.luks`)
 const serverOf = async (volumeId: string) =>
-  (await readPidFile(path.join(world.runDir, `encrypted-${volumeId}.pid`)))?.pid ?? 0
+  (await readPidFile(path.join(world.runDir, `served-${volumeId}.pid`)))?.pid ?? 0
 const read = (volumeId: string, offset: number, length: number) =>
   world.driver.read({ volumeId }, offset, length)
 
@@ -225,7 +225,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const before = await serverOf(id)
     process.kill(before, 'SIGKILL')
     await until(async () => ![0, before].includes(await serverOf(id)))
-    await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
+    await until(async () => !world.served.isPaused(id) && (await world.exports.lookIfServed(id)))
     await disk.close()
     const said = await qemuIo(access, ['read -P 0x21 40M 1M', 'read -P 0x22 50M 4k', 'read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
@@ -236,14 +236,14 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     await world.drop()
     process.kill(await serverOf(id), 'SIGKILL')
     const inside = ['-t', String(await world.daemonPid()), '-m', '--']
-    execFileSync('nsenter', [...inside, 'umount', '-l', world.encrypted.pathOf(id)!]) // as before a start
+    execFileSync('nsenter', [...inside, 'umount', '-l', world.served.pathOf(id)!]) // as before a start
     const idle = ['--chardev', 'null,id=control', '--monitor', 'chardev=control']
     const unfinished = spawn('qemu-storage-daemon', idle, { stdio: 'ignore' })
-    await writePidFile(path.join(world.runDir, `encrypted-${id}.pid`), unfinished.pid!)
+    await writePidFile(path.join(world.runDir, `served-${id}.pid`), unfinished.pid!)
     await world.open()
     await until(async () => ![0, unfinished.pid].includes(await serverOf(id)))
     expect(unfinished.signalCode ?? unfinished.exitCode).not.toBeNull()
-    await until(async () => !world.encrypted.isPaused(id) && (await world.exports.lookIfServed(id)))
+    await until(async () => !world.served.isPaused(id) && (await world.exports.lookIfServed(id)))
     const said = await qemuIo(access, ['read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
   })
@@ -305,7 +305,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     for (const dir of [world.runDir, path.join(world.dir, 'ledger'), path.join(world.dir, 'indexes')])
       for (const name of await readdir(dir, { recursive: true }))
         said.push([name, await readFile(path.join(dir, name), 'latin1').catch(() => '')])
-    expect(said.some(([name]) => name === `encrypted-${id}.pid`)).toBe(true)
+    expect(said.some(([name]) => name === `served-${id}.pid`)).toBe(true)
     for (const key of keys)
       expect(said.filter(([, text]) => text.includes(key)).map(([name]) => name)).toEqual([])
   })

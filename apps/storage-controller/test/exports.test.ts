@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { OpenDisk, qemuIo, type Access } from './iscsi-client.ts'
+import { OpenDisk, qemuIo, type Access } from '@mallee/testkit'
 import { StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = whyNoTargets()

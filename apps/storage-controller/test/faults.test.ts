@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { OpenDisk, qemuIo } from './iscsi-client.ts'
+import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = whyNoTargets()

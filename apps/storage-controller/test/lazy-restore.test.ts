@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile } from '@mallee/base'
 import { blockBytes, blockCodec } from '@mallee/volume-snapshots'
-import { OpenDisk, qemuIo } from './iscsi-client.ts'
+import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
 
 const missing = existsSync('/usr/bin/qemu-storage-daemon')

@@ -77,7 +77,7 @@ const inventory = () =>
       indexes: world.snapshots['deps'].indexes,
       store,
       lazy: null,
-      encrypted: null,
+      served: null,
     },
   })
 const strays = async () =>

@@ -6,7 +6,8 @@ import { digestOf, endProcess, readPidFile, silentLog, systemClock, type Clock, 
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
-import { EncryptedExports } from '../src/encrypted/encrypted-exports.ts'
+import { servedDecrypted } from '../src/backends/open-backend.ts'
+import { ServedVolumes } from '../src/exports/served-volumes.ts'
 import { exportedVolumes, itemKeys, restoreKeys } from '../src/encrypted/item-keys.ts'
 import { ExportKeeper } from '../src/exports/export-keeper.ts'
 import { openVolumeFileSystem } from '../src/host/file-system.ts'
@@ -86,7 +87,7 @@ export class StorageWorld {
   volumes!: VolumeKeeper
   snapshots!: SnapshotKeeper
   lazy!: LazyRestores
-  encrypted!: EncryptedExports
+  served!: ServedVolumes
   log: Log = silentLog
   /** Restores come first, and the volume when it is whole. */
   isEager = true
@@ -142,23 +143,23 @@ export class StorageWorld {
       onChange: () => this.refresh(),
     })
     const lazy = this.isEager ? null : this.lazy
-    this.encrypted = new EncryptedExports({
-      ...{ files, runDir: this.runDir, clock: this.clock, log: this.log },
+    this.served = new ServedVolumes({
+      ...{ ...servedDecrypted(files, ledger), runDir: this.runDir, clock: this.clock, log: this.log },
       daemonPid: () => this.daemon.pid(),
       lookIfServed: (id) => this.exports.lookIfServed(id),
       wanted: () => exportedVolumes(ledger),
-      keyOf: (volumeId) => (this.lazy.has(volumeId) ? null : itemKeys(ledger)({ volumeId })),
+      recipeOf: (id) => (this.lazy.has(id) ? null : servedDecrypted(files, ledger).recipeOf(id)),
       isThere: async (volumeId) => (await this.driver.volumeSize(volumeId)) !== null,
       onChange: () => this.exports.refresh(),
     })
     this.exports = new ExportKeeper({
-      ...{ ...shared, fronts: lazy ? [lazy, this.encrypted] : [this.encrypted] },
+      ...{ ...shared, fronts: lazy ? [lazy, this.served] : [this.served] },
       daemon: this.daemon,
       portal: listen,
       onChange: () => this.volumes.refreshAll(),
     })
     this.volumes = new VolumeKeeper({
-      ...{ ...shared, lazy, encrypted: this.encrypted },
+      ...{ ...shared, lazy, served: this.served },
       store,
       isServed: (id) => this.exports.serves(id),
       servedBytes: (id) => this.exports.servedBytes(id),
@@ -170,7 +171,7 @@ export class StorageWorld {
     })
     await this.snapshots.open()
     await this.lazy.open()
-    await this.encrypted.open()
+    await this.served.open()
     this.refresh()
   }
 
@@ -194,7 +195,7 @@ export class StorageWorld {
   refresh(): void {
     this.snapshots.refresh()
     this.volumes.refreshAll()
-    this.encrypted.refresh()
+    this.served.refresh()
     this.exports.refresh()
   }
 
@@ -205,7 +206,7 @@ export class StorageWorld {
   /** The end of the process; what outlives it goes on. */
   async drop(): Promise<void> {
     await this.lazy.stop()
-    await this.encrypted.stop()
+    await this.served.stop()
     await Promise.all([this.volumes.stop(), this.exports.stop(), this.snapshots.stop()])
     this.said.clear()
   }
@@ -214,7 +215,7 @@ export class StorageWorld {
     await this.drop()
     await this.daemon.kill()
     for (const name of await readdir(this.runDir))
-      if (/^(?:restore|encrypted)-.*\.pid$/.test(name))
+      if (/^(?:restore|served)-.*\.pid$/.test(name))
         await endProcess(await readPidFile(path.join(this.runDir, name)), 2000)
     await endProcess(await readPidFile(path.join(this.runDir, 'holder.pid')), 0)
     await rm(this.dir, { recursive: true, force: true })

@@ -14,6 +14,7 @@ import { WalrusAgent } from './agent/walrus-agent.ts'
 import { workerCount, type WalrusConfig } from './config.ts'
 import type { BlobKeeper } from './drivers/blob-keeper.ts'
 import type { FolderClaim } from './drivers/folder-claim.ts'
+import { KnownSnapshots } from './ebs/known-snapshots.ts'
 import type { MasterKeys } from './encryption/master-keys.ts'
 import { closeGraceMs, openDoor, type DoorDependencies } from './http/open-door.ts'
 import { AccessKeys } from './identity/access-keys.ts'
@@ -23,6 +24,7 @@ import { walrusReadiness } from './metrics/walrus-figures.ts'
 import type { ObjectSource } from './objects/open-object.ts'
 import { openStorage, type StorageDependencies } from './open-storage.ts'
 import { LateOthers } from './workers/late-others.ts'
+import type { Beliefs } from './workers/messages.ts'
 import { WorkerGroup } from './workers/worker-group.ts'
 
 export { walrusSchema, type WalrusConfig } from './config.ts'
@@ -67,6 +69,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const storage = await openStorage(config, { ...deps, ...(others ? { others } : {}) }, clock)
   const { index, blobs, masterKeys, figures, claim } = storage
   const keys = new AccessKeys()
+  const snapshots = new KnownSnapshots(clock)
   const source = { index, blobs, masterKeys }
   const background = new Background({
     ...{ config, source, clock, log },
@@ -78,7 +81,8 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   const about = { ...{ config, source, clock, log }, wakeEvents: () => background.events.wake() }
   const group = others ? startGroup(others, claim, about) : null
   const { accessLog } = background
-  const listener: Serving = group ?? (await servingHere({ ...about, keys, images, figures, accessLog }))
+  const listener: Serving =
+    group ?? (await servingHere({ ...about, keys, images, snapshots, figures, accessLog }))
   const stopping = new AbortController()
   background.start()
 
@@ -105,7 +109,7 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
         identity,
         ...source,
         keys,
-        spread: async (beliefs) => group?.believe(beliefs),
+        spread: (beliefs) => group?.believe(beliefs) ?? believeHere(snapshots, beliefs),
         clock,
         log,
         onRenewed: (renewed) => listener.useTls(tlsOf(renewed)),
@@ -124,6 +128,12 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
       await claim.giveUp()
     },
   }
+}
+
+/** Of what one process believes its agent has told it the rest. */
+async function believeHere(known: KnownSnapshots, { snapshots }: Beliefs): Promise<void> {
+  known.replace(snapshots)
+  await known.settled()
 }
 
 const tlsOf = (identity: AgentIdentity) => ({

@@ -1,14 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { request as httpsRequest } from 'node:https'
 import {
   CreateBucketCommand,
   GetObjectCommand,
   ListBucketsCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { createAuthority, issueCertificate, walrusServerName } from '@mallee/pki'
+import { createAuthority } from '@mallee/pki'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WalrusUnderTest } from './walrus-under-test.ts'
+import { WalrusUnderTest, type AgentRequest } from './walrus-under-test.ts'
 
 let walrus: WalrusUnderTest
 beforeAll(async () => {
@@ -18,41 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => walrus.stop())
 
-interface Asked {
-  readonly method?: string
-  readonly body?: Buffer
-  readonly headers?: Record<string, string>
-  readonly kind?: string
-  readonly authority?: WalrusUnderTest['authority']
-}
-
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
-/** By certificate and without a signature, as agents ask. */
-async function ask(path: string, asked: Asked = {}): Promise<{ status: number; body: Buffer }> {
-  const { key, certificate } = await issueCertificate({
-    authority: asked.authority ?? walrus.authority,
-    commonName: 'agent-7',
-    names: { uri: [`mallee://${asked.kind ?? 'storage'}/agent-7`] },
-    nowMs: Date.now(),
-  })
-  return new Promise((resolve, reject) => {
-    const outgoing = httpsRequest(
-      {
-        ...{ host: '127.0.0.1', port: new URL(walrus.url).port, path, agent: false },
-        ...{ method: asked.method ?? 'GET', headers: asked.headers ?? {} },
-        ...{ servername: walrusServerName, ca: walrus.authority.certificate, key, cert: certificate },
-      },
-      (incoming) => {
-        const chunks: Buffer[] = []
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) }))
-      },
-    )
-    outgoing.on('error', reject)
-    outgoing.end(asked.body)
-  })
-}
+const ask = (path: string, asked: AgentRequest = {}) => walrus.asAgent(path, asked)
 
 const put = (path: string, body: Buffer, headers: Record<string, string> = {}) =>
   ask(path, { method: 'PUT', body, headers: { 'x-amz-content-sha256': sha256(body), ...headers } })

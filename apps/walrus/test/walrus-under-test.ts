@@ -1,5 +1,6 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -20,6 +21,14 @@ export interface Reply {
   readonly body: Buffer
   readonly text: string
   readonly code: string | undefined
+}
+
+export interface AgentRequest {
+  readonly method?: string
+  readonly body?: Buffer
+  readonly headers?: Record<string, string>
+  readonly kind?: string
+  readonly authority?: KeyAndCertificate
 }
 
 const keyOf = (name: string, number: number): AccessKeyItem => ({
@@ -187,6 +196,32 @@ export class WalrusUnderTest {
       )
       outgoing.on('error', reject)
       outgoing.end(options.body)
+    })
+  }
+
+  /** By certificate and without a signature, as agents ask. */
+  async asAgent(target: string, asked: AgentRequest = {}): Promise<{ status: number; body: Buffer }> {
+    const { key, certificate } = await issueCertificate({
+      authority: asked.authority ?? this.authority,
+      commonName: 'agent-7',
+      names: { uri: [`mallee://${asked.kind ?? 'storage'}/agent-7`] },
+      nowMs: Date.now(),
+    })
+    return new Promise((resolve, reject) => {
+      const outgoing = httpsRequest(
+        {
+          ...{ host: '127.0.0.1', port: new URL(this.url).port, path: target, agent: false },
+          ...{ method: asked.method ?? 'GET', headers: asked.headers ?? {} },
+          ...{ servername: walrusServerName, ca: this.authority.certificate, key, cert: certificate },
+        },
+        (incoming) => {
+          const chunks: Buffer[] = []
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+          incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) }))
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end(asked.body)
     })
   }
 

@@ -6,6 +6,7 @@ import { buffer, text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentLog } from '@mallee/base'
 import { presignRequest } from '@mallee/aws-protocol'
+import { block, EbsWorld, sha256 } from './ebs-world.ts'
 import { alice, eventually, mallory, WalrusUnderTest, type Reply } from './walrus-under-test.ts'
 
 /** Walrus with two workers: processes of their own, which the test tells apart by what each says that it answered. */
@@ -283,3 +284,36 @@ function beginDownload(rawPath: string, by: Agent): Promise<{ rest(): Promise<Bu
     outgoing.end()
   })
 }
+
+describe('the blocks of snapshots', () => {
+  const ebs = (by: Agent, path: string, body?: Buffer) => {
+    const stated = { 'x-amz-data-length': '524288', 'x-amz-checksum-algorithm': 'SHA256' }
+    const sent = body && { method: 'PUT', body, headers: { ...stated, 'x-amz-checksum': sha256(body) } }
+    return through(by, { path, service: 'ebs', ...sent, ...(body && { payloadHash: 'UNSIGNED-PAYLOAD' }) })
+  }
+
+  it('are given out and taken by every worker, and taken by none when the seal is said', async () => {
+    const world = new EbsWorld(walrus)
+    const bytes = block()
+    const read = await world.plant({ 4: bytes })
+    await eventually(async () => (await ebs(other, `/snapshots/${read}/blocks`)).status === 200)
+    const { Blocks: blocks } = JSON.parse((await ebs(one, `/snapshots/${read}/blocks`)).text) as {
+      Blocks: { BlockToken: string }[]
+    }
+    const token = encodeURIComponent(blocks[0]!.BlockToken)
+    expect((await ebs(other, `/snapshots/${read}/blocks/4?blockToken=${token}`)).body.equals(bytes)).toBe(
+      true,
+    )
+    const written = await world.open()
+    for (const [at, by] of both().entries())
+      expect((await ebs(by, `/snapshots/${written}/blocks/${at}`, block())).status).toBe(201)
+    world.say(written, { staging: 'sealed' })
+    await eventually(() => world.stagingOf(written) === 'sealed')
+    for (const by of both())
+      expect((await ebs(by, `/snapshots/${written}/blocks/7`, block())).status).toBe(400)
+    expect(await world.staged(written)).toHaveLength(2)
+    world.say(written, { staging: 'remove' })
+    await eventually(() => world.stagingOf(written) === 'gone')
+    expect(await world.staged(written)).toEqual([])
+  })
+})

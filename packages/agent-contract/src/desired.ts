@@ -1,9 +1,11 @@
 import { inventoryItemSchema } from './inventory.ts'
 import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
+import { diskFormatSchema, diskImportItemSchema } from './disk-imports.ts'
 import {
   attachedVolumeSchema,
   connectionItemSchema,
   exportItemSchema,
+  readableSnapshotItemSchema,
   snapshotItemSchema,
   volumeItemSchema,
 } from './storage.ts'
@@ -226,7 +228,7 @@ export const imageObjectItemSchema = record(
       /** Bytes of the largest disk that may come of it. */
       mostBytes: integer(1),
       /** Of the disk, where it is an import. */
-      format: nullable(choice('raw', 'qcow2', 'vmdk', 'vhd', 'vhdx', 'ova')),
+      format: nullable(diskFormatSchema),
     }),
     /** What walrus made by `madeFrom` is to go, and what it is still making; it says `gone` when it is. */
     remove: flag(),
@@ -282,6 +284,8 @@ export const itemSchemas = {
   volume: volumeItemSchema,
   export: exportItemSchema,
   snapshot: snapshotItemSchema,
+  'readable-snapshot': readableSnapshotItemSchema,
+  'disk-import': diskImportItemSchema,
   connection: connectionItemSchema,
   inventory: inventoryItemSchema,
 } as const

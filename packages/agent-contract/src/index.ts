@@ -54,6 +54,8 @@ export {
   type ExportFacts,
   type ExportItem,
   type Portal,
+  type ReadableSnapshotFacts,
+  type ReadableSnapshotItem,
   type SnapshotFacts,
   type SnapshotIndex,
   type SnapshotKeyItem,
@@ -61,6 +63,7 @@ export {
   type StorageFingerprint,
   type VolumeFacts,
   type VolumeItem,
+  type WrittenBlocks,
 } from './storage.ts'
 export {
   agentKinds,
@@ -74,3 +77,4 @@ export {
   type Route,
 } from './routes.ts'
 export { agentOpenApi } from './openapi.ts'
+export { type DiskImportFacts, type DiskImportItem } from './disk-imports.ts'

@@ -38,6 +38,8 @@ export const inventoryKinds = [
   'target',
   /** A block or an index of snapshots in walrus that no snapshot of this storage controller uses. */
   'snapshot-object',
+  /** Blocks in walrus that a client wrote of a snapshot; id and owner are the snapshot's id. */
+  'staged-snapshot',
   /** An object that is an image of the set; state is `present` or `missing`. */
   'image-object',
 ] as const

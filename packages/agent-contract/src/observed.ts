@@ -12,7 +12,14 @@ import {
   type Schema,
   type Shape,
 } from './schema.ts'
-import { attachedFactsSchema, exportFactsSchema, snapshotFactsSchema, volumeFactsSchema } from './storage.ts'
+import { diskImportFactsSchema } from './disk-imports.ts'
+import {
+  attachedFactsSchema,
+  exportFactsSchema,
+  readableSnapshotFactsSchema,
+  snapshotFactsSchema,
+  volumeFactsSchema,
+} from './storage.ts'
 
 /** What an agent says of itself: what it can hold, what it runs on, and what is wrong. */
 export const nodeFingerprintSchema = record({
@@ -133,13 +140,15 @@ export const factSchemas = {
   volume: volumeFactsSchema,
   export: exportFactsSchema,
   snapshot: snapshotFactsSchema,
+  'readable-snapshot': readableSnapshotFactsSchema,
+  'disk-import': diskImportFactsSchema,
 } as const
 export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSchemas)[K]>
 
 export const observationSchema = record({
   kind: choice(
     ...(['domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'] as const),
-    ...(['volume', 'export', 'snapshot'] as const),
+    ...(['volume', 'export', 'snapshot', 'readable-snapshot', 'disk-import'] as const),
   ),
   id: text(),
   generation: integer(),

@@ -85,10 +85,23 @@ export const exportFactsSchema = record({
 })
 export type ExportFacts = Shape<typeof exportFactsSchema>
 
+/** Blocks that a client wrote of a snapshot, and what it said of them when it was done. */
+export const writtenBlocksSchema = record({
+  /** Of the keys under which walrus keeps them. */
+  prefix: text({ pattern: '^direct/snap-[0-9a-f]{17}/$' }),
+  /** What the blocks that were not written are; null: zeros. */
+  parent: nullable(snapshotIndexSchema),
+  changedBlocksCount: integer(),
+  /** Base64 of the SHA-256 over all checksums in order; null where it said none. */
+  checksum: nullable(text({ maxLength: 64 })),
+})
+export type WrittenBlocks = Shape<typeof writtenBlocksSchema>
+
 /**
  * Item kind `snapshot`: the volume as it was when the item was first seen, to be kept in walrus. With `copyOf` it is the
- * same blocks as another snapshot's, whatever becomes of that. With `snapshotKey` its blocks are encrypted under it (also
- * those of a copy of plain ones); `dataKey` is that of the encrypted volume.
+ * same blocks as another snapshot's, whatever becomes of that; with `written`, the blocks that a client wrote. With
+ * `snapshotKey` its blocks are encrypted under it (also those of a copy of plain ones); `dataKey` is that of the encrypted
+ * volume.
  */
 export const snapshotItemSchema = record(
   {
@@ -98,7 +111,13 @@ export const snapshotItemSchema = record(
     sizeBytes: integer(512),
     remove: flag(),
   },
-  { ...cause, copyOf: snapshotIndexSchema, snapshotKey: snapshotKeySchema, dataKey: text() },
+  {
+    ...cause,
+    copyOf: snapshotIndexSchema,
+    written: writtenBlocksSchema,
+    snapshotKey: snapshotKeySchema,
+    dataKey: text(),
+  },
 )
 export type SnapshotItem = Shape<typeof snapshotItemSchema>
 
@@ -119,6 +138,45 @@ export const snapshotFactsSchema = record({
   storedBytes: integer(),
 })
 export type SnapshotFacts = Shape<typeof snapshotFactsSchema>
+
+/**
+ * Item kind `readable-snapshot`, for walrus, which gives out and takes the blocks of snapshots: of each that is complete,
+ * and of each that a client writes. `staging` of one that is or was written:
+ * - `open`: blocks are taken;
+ * - `sealed`: none are any more, and those that were taken are being gathered;
+ * - `remove`: they are to go.
+ */
+export const readableSnapshotItemSchema = record(
+  {
+    snapshotId: text({ pattern: '^snap-[0-9a-f]{17}$' }),
+    accountId: text(),
+    /** Accounts that may read it. */
+    sharedWith: list(text()),
+    isPublic: flag(),
+    /** The same for all snapshots that may be compared. */
+    lineage: text(),
+    sizeBytes: integer(512),
+    /** Null until it is complete. */
+    index: nullable(snapshotIndexSchema),
+    staging: nullable(choice('open', 'sealed', 'remove')),
+  },
+  {
+    ...cause,
+    /** Where its blocks are encrypted. */
+    snapshotKey: snapshotKeySchema,
+  },
+)
+export type ReadableSnapshotItem = Shape<typeof readableSnapshotItemSchema>
+
+/** How far walrus is with `staging`; `gone`: no block that was written is left in it, as was asked. */
+export const readableSnapshotFactsSchema = record({
+  staging: choice('open', 'sealed', 'gone'),
+  /** Percent, as its client says. */
+  progress: integer(0, 100),
+  /** Null where nothing was written. */
+  lastWrittenAtMs: nullable(integer()),
+})
+export type ReadableSnapshotFacts = Shape<typeof readableSnapshotFactsSchema>
 
 /**
  * Item kind `connection`, for nodes: how a volume of one of its instances is reached. The domain item names it by its
@@ -148,7 +206,7 @@ export const attachedVolumeSchema = record({
   /** Whether the instance boots from it. */
   root: flag(),
   sizeBytes: integer(512),
-  /** The most that its QoS class admits, of 16 KiB each, reads and writes together; 0: as many as there are. */
+  /** The most that its QoS class admits, reads and writes together; 0: as many as there are. */
   iops: integer(),
   /** Likewise, bytes a second. */
   bytesPerSecond: integer(),

@@ -51,8 +51,16 @@ const rest: DecodeErrors = {
     }),
 }
 
+const restJson: DecodeErrors = {
+  missing: (path) => new AwsError('ValidationException', `The request must contain ${shownKey(path)}.`),
+  unknown: (path) => new AwsError('ValidationException', `${shownKey(path)} is not recognized.`),
+  badValue: (path, _value, expected) =>
+    new AwsError('ValidationException', `The value of ${shownKey(path)} must be ${expected}.`),
+}
+
 export const decodeErrors: Readonly<Record<Protocol, DecodeErrors>> = {
   ec2Query: ec2,
   awsQuery: query,
   restXml: rest,
+  restJson,
 }

@@ -30,6 +30,8 @@ export { ec2QueryName, QueryDecoder } from './query-decode.ts'
 export type { DecodeOptions } from './query-decode.ts'
 export { encodeEc2Error, encodeErrorFor, encodeQueryError, QueryEncoder } from './query-encode.ts'
 export type { QueryResponse } from './query-encode.ts'
+export { encodeRestJsonError, RestJsonDecoder, RestJsonEncoder, RestJsonRouter } from './rest-json.ts'
+export type { RestJsonRequest, RestJsonResponse, RestJsonRoute } from './rest-json.ts'
 export { decodeScalar } from './scalar-decode.ts'
 export {
   formatIsoTimestamp,

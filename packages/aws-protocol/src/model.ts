@@ -76,7 +76,7 @@ export interface MemberTraits {
   readonly flat?: 1
   /** name in ec2Query requests where it is not the capitalised element name */
   readonly query?: string
-  /** restXml bindings */
+  /** restXml and restJson bindings */
   readonly header?: string
   readonly prefix?: string
   readonly queryKey?: string
@@ -105,13 +105,13 @@ export type ShapeModel = ScalarShape | ListShape | MapShape | StructShape
 export interface OperationModel {
   readonly in?: string
   readonly out?: string
-  /** restXml: [method, URI template, status of success] */
+  /** restXml and restJson: [method, URI template, status of success] */
   readonly http?: readonly [method: string, uri: string, status: number]
   /** a checksum of the request body is required */
   readonly checksum?: 1
 }
 
-export type Protocol = 'ec2Query' | 'awsQuery' | 'restXml'
+export type Protocol = 'ec2Query' | 'awsQuery' | 'restXml' | 'restJson'
 
 export interface ServiceModel {
   readonly service: string

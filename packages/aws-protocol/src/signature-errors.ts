@@ -4,7 +4,7 @@
  */
 import { AwsError } from './aws-error.ts'
 
-export type SignatureDialect = 'ec2' | 'query' | 's3'
+export type SignatureDialect = 'ec2' | 'query' | 's3' | 'restJson'
 
 export type SignatureFault =
   /** the request carries no signature at all */
@@ -111,7 +111,36 @@ const s3: Record<SignatureFault, Row> = {
   unsignedHeaders: ['AccessDenied', 403, 'There were headers present in the request which were not signed'],
 }
 
-const dialects: Readonly<Record<SignatureDialect, Record<SignatureFault, Row>>> = { ec2, query, s3 }
+const restJson: Record<SignatureFault, Row> = {
+  ...query,
+  missing: ['MissingAuthenticationTokenException', 403, 'Missing Authentication Token'],
+  unsupported: ['IncompleteSignatureException', 403, unsupportedText],
+  malformedHeader: [
+    'IncompleteSignatureException',
+    403,
+    'The request signature does not conform to AWS standards.',
+  ],
+  malformedQuery: [
+    'IncompleteSignatureException',
+    403,
+    'The request signature does not conform to AWS standards.',
+  ],
+  ambiguous: [
+    'IncompleteSignatureException',
+    403,
+    'The request is signed in its header and in its query string.',
+  ],
+  unknownKey: ['UnrecognizedClientException', 403, 'The security token included in the request is invalid.'],
+  mismatch: ['InvalidSignatureException', 403, mismatchText],
+  skewed: ['InvalidSignatureException', 403, 'Signature expired.'],
+  expired: ['InvalidSignatureException', 403, 'Signature expired.'],
+  payloadMismatch: ['InvalidSignatureException', 403, mismatchText],
+  payloadHashMissing: ['IncompleteSignatureException', 403, 'The hash of the payload is missing.'],
+  payloadHashUnknown: ['IncompleteSignatureException', 403, unknownHash],
+  unsignedHeaders: ['InvalidSignatureException', 403, 'A header that must be signed is not signed.'],
+}
+
+const dialects: Readonly<Record<SignatureDialect, Record<SignatureFault, Row>>> = { ec2, query, s3, restJson }
 
 /** A signature that was not accepted: an AwsError that still tells our own reason, for logs and counters. */
 export class SignatureError extends AwsError {

@@ -39,6 +39,8 @@ export interface SignedRequest {
 
 export interface VerifyOptions {
   dialect: SignatureDialect
+  /** Whether the body may be left out of the signature (`UNSIGNED-PAYLOAD`); at S3 it always may. */
+  unsignedBody?: boolean
   /**
    * The secret of an access key, or undefined when there is no such active key. It may throw an AwsError of its own
    * (an expired session token).
@@ -75,7 +77,7 @@ export async function verifySignature(
   const claimed = claimedSignature(request, dialect)
   checkSignedHeaders(request.headers, claimed, dialect)
   checkTimes(claimed, options)
-  const payloadHash = declaredPayloadHash(request, claimed, dialect)
+  const payloadHash = declaredPayloadHash(request, claimed, options)
   const secret = await options.secretOf(claimed.accessKeyId, claimed.sessionToken)
   if (secret === undefined) throw new SignatureError(dialect, 'unknownKey')
 
@@ -119,7 +121,7 @@ function textToSign(request: SignedRequest, claimed: ClaimedSignature, payloadHa
   return stringToSign(claimed.amzDate, claimed.scope, canonical)
 }
 
-/** Host always; what we act upon by name; on S3 every x-amz- header, since each changes what the request does. */
+/** Host always; what we act upon by name; where headers carry members, every x-amz- header. */
 function checkSignedHeaders(
   headers: HeaderValues,
   claimed: ClaimedSignature,
@@ -128,7 +130,10 @@ function checkSignedHeaders(
   const signed = new Set(claimed.signedHeaders)
   const dateHeader = headers['x-amz-date'] === undefined ? 'date' : 'x-amz-date'
   const needed = claimed.kind === 'header' ? ['host', dateHeader, 'x-amz-security-token'] : ['host']
-  const amz = dialect === 's3' ? Object.keys(headers).filter((name) => name.startsWith('x-amz-')) : []
+  const amz =
+    dialect === 's3' || dialect === 'restJson'
+      ? Object.keys(headers).filter((name) => name.startsWith('x-amz-'))
+      : []
   for (const name of new Set([...needed, ...amz])) {
     if (signed.has(name) || (name !== 'host' && headers[name] === undefined)) continue
     throw new SignatureError(dialect, 'unsignedHeaders', `(${name})`)
@@ -159,7 +164,7 @@ const sha256Form = /^[0-9a-f]{64}$/i
 function declaredPayloadHash(
   request: SignedRequest,
   claimed: ClaimedSignature,
-  dialect: SignatureDialect,
+  { dialect, unsignedBody }: VerifyOptions,
 ): string {
   const header = headerText(request.headers, 'x-amz-content-sha256')
   if (dialect === 's3') {
@@ -167,6 +172,7 @@ function declaredPayloadHash(
     if (header === undefined) throw new SignatureError(dialect, 'payloadHashMissing')
     return header
   }
+  if (unsignedBody === true && header === 'UNSIGNED-PAYLOAD') return header
   if (header !== undefined && !sha256Form.test(header)) {
     throw new SignatureError(dialect, 'payloadHashUnknown')
   }

@@ -15,7 +15,13 @@ import os
 import botocore
 import botocore.loaders
 
-SERVICES = {"ec2": "2016-11-15", "iam": "2010-05-08", "sts": "2011-06-15", "s3": "2006-03-01"}
+SERVICES = {
+    "ebs": "2019-11-02",
+    "ec2": "2016-11-15",
+    "iam": "2010-05-08",
+    "sts": "2011-06-15",
+    "s3": "2006-03-01",
+}
 NUMERIC = {"integer", "long", "float", "double"}
 
 

@@ -1,5 +1,5 @@
 /**
- * Makes the committed models and types of ec2-api, iam-api and s3-api from the pinned AWS SDK packages
+ * Makes the committed models and types of ec2-api, ebs-api, iam-api and s3-api from the pinned AWS SDK packages
  * (devDependencies) and `constraints/*.json`. Nothing of the SDK is needed at run time.
  */
 import { readFileSync } from 'node:fs'
@@ -49,6 +49,13 @@ const sources: Source[] = [
     apiVersion: '2006-03-01',
     xmlNamespace: 'http://s3.amazonaws.com/doc/2006-03-01/',
     openPatterns: ['CopySource'],
+  },
+  {
+    service: 'ebs',
+    workspace: 'ebs-api',
+    protocol: 'restJson',
+    apiVersion: '2019-11-02',
+    xmlNamespace: '',
   },
 ]
 

@@ -104,6 +104,10 @@ const s3 = `
   GetObjectLegalHold PutObjectLegalHold GetBucketReplication GetBucketAccelerateConfiguration
 `
 
+const ebs = `
+  ListSnapshotBlocks ListChangedBlocks GetSnapshotBlock StartSnapshot PutSnapshotBlock CompleteSnapshot
+`
+
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
 export const typedOperations: Readonly<Record<string, readonly string[]>> = {
@@ -111,6 +115,7 @@ export const typedOperations: Readonly<Record<string, readonly string[]>> = {
   sts: words(sts),
   iam: words(iam),
   s3: words(s3),
+  ebs: words(ebs),
 }
 
 /** Enums whose values a cloud of its own may add to: typed as plain strings, and never enforced. */

@@ -29,6 +29,8 @@ export const idPrefixes = {
   networkAcl: 'acl',
   bundleTask: 'bun',
   importTask: 'import-ami',
+  importSnapshotTask: 'import-snap',
+  conversionTask: 'import-vol',
   agent: 'agent',
 } as const
 export type IdKind = keyof typeof idPrefixes

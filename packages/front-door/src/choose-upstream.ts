@@ -8,11 +8,13 @@ import type { IncomingHttpHeaders } from 'node:http'
  */
 export type Upstream = 'cloud' | 'walrus'
 
-const services: Readonly<Record<string, Upstream>> = {
+/** `ebs`: the record is the cloud controller's, the blocks are walrus'. */
+const services: Readonly<Record<string, Upstream | 'ebs'>> = {
   s3: 'walrus',
   ec2: 'cloud',
   sts: 'cloud',
   iam: 'cloud',
+  ebs: 'ebs',
   bootstrap: 'cloud',
   properties: 'cloud',
 }
@@ -31,10 +33,11 @@ export function chooseUpstream(request: RequestHead): Upstream {
   const query = mark < 0 ? '' : request.url.slice(mark + 1)
   const authorization = headers.authorization ?? ''
   const service = scopeService(authorization, query)
-  if (service !== undefined && Object.hasOwn(services, service)) return services[service] as Upstream
+  if (service !== undefined && Object.hasOwn(services, service))
+    return partOf(services[service]!, method, path)
   if (/^AWS [^:\s]+:/.test(authorization)) return 'walrus'
   const byHost = hostService(headers.host ?? '')
-  if (byHost !== undefined) return byHost
+  if (byHost !== undefined) return partOf(byHost, method, path)
   if (/^\/services\/(?:objectstorage|walrus)(?:\/|$)/i.test(path)) return 'walrus'
   if (/^\/services\//i.test(path)) return 'cloud'
   if (/(?:^|&)Action=/.test(query)) return 'cloud'
@@ -44,8 +47,14 @@ export function chooseUpstream(request: RequestHead): Upstream {
   return 'walrus'
 }
 
+/** StartSnapshot and CompleteSnapshot make a snapshot; the other EBS direct APIs read and write its blocks. */
+function partOf(service: Upstream | 'ebs', method: string, path: string): Upstream {
+  if (service !== 'ebs') return service
+  return method === 'POST' && /^\/snapshots(?:\/completion\/[^/]+)?$/.test(path) ? 'cloud' : 'walrus'
+}
+
 /** First labels of names under which AWS's services, and those of a Eucalyptus cloud with DNS, are reached. */
-const hosts: Readonly<Record<string, Upstream>> = {
+const hosts: Readonly<Record<string, Upstream | 'ebs'>> = {
   ...services,
   compute: 'cloud',
   tokens: 'cloud',
@@ -55,7 +64,7 @@ const hosts: Readonly<Record<string, Upstream>> = {
 }
 
 /** A bucket may have a service's name: what is under a name of S3 is S3's. */
-function hostService(host: string): Upstream | undefined {
+function hostService(host: string): Upstream | 'ebs' | undefined {
   const [first = '', ...rest] = host.toLowerCase().split('.')
   if (rest.length === 0) return undefined
   if (rest.some((label) => /^s3-website(?:-|$)/.test(label))) return 'walrus'
@@ -64,7 +73,11 @@ function hostService(host: string): Upstream | undefined {
 }
 
 function scopeService(authorization: string, query: string): string | undefined {
-  const inHeader = /^AWS4-[A-Z0-9-]+\s.*?Credential=[^,\s]*\/([\w.-]+)\/aws4_request/.exec(authorization)?.[1]
+  // Each of these looks at a byte once: whoever asks is not known yet, and may send a long header.
+  const credential = /^AWS4-[A-Z0-9-]+\s/.test(authorization)
+    ? /[\s,]Credential=([^,\s]*)/.exec(authorization)?.[1]
+    : undefined
+  const inHeader = /\/([\w.-]+)\/aws4_request$/.exec(credential ?? '')?.[1]
   if (inHeader !== undefined) return inHeader
   const inQuery = /(?:^|&)X-Amz-Credential=([^&]*)/.exec(query)?.[1]
   return /(?:\/|%2F)([\w.-]+)(?:\/|%2F)aws4_request$/i.exec(inQuery ?? '')?.[1]

@@ -14,3 +14,9 @@ export { newBundleKey, unwrapKey, wrapKey, type BundleKey } from './bundle-key.t
 export { bundleImage, type Bundled } from './bundle.ts'
 export { tarMembers, type ArchiveMember } from './tar-members.ts'
 export { unbundle } from './unbundle.ts'
+export {
+  maxPartsManifestBytes,
+  readPartsManifest,
+  type DiskPart,
+  type PartsManifest,
+} from './parts-manifest.ts'

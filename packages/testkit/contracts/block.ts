@@ -17,6 +17,10 @@ export interface BlockDriverUnderTest {
   extents(
     what: What,
   ): Promise<{ readonly offset: number; readonly length: number; readonly place: number | null }[]>
+  changedSince?(
+    snapshotId: string,
+    before: string,
+  ): Promise<{ readonly offset: number; readonly length: number }[] | null>
   read(what: What, offset: number, length: number): Promise<Buffer>
   openForRestore(
     volumeId: string,
@@ -133,26 +137,30 @@ export function describeBlockDriver(name: string, open: () => Promise<BlockWorld
     })
 
     test('extents are what was written, and the same places where two snapshots share bytes', async () => {
-      const id = await newVolume()
+      const id = await newVolume(32 * MiB)
       expect(await driver.extents({ volumeId: id })).toEqual([])
       await world.write(id, MiB, randomBytes(MiB))
-      await world.write(id, 4 * MiB, randomBytes(MiB))
+      await world.write(id, 20 * MiB, randomBytes(MiB))
       const first = await newSnapshot(id)
-      await world.write(id, 4 * MiB, randomBytes(MiB))
+      await world.write(id, 20 * MiB, randomBytes(MiB))
       const second = await newSnapshot(id)
       const places = async (snapshotId: string, from: number) => {
         const found = await driver.extents({ snapshotId })
         const covered = (at: number) =>
           found.find(({ offset, length }) => offset <= at && at < offset + length)
-        expect([covered(0), covered(3 * MiB)]).toEqual([undefined, undefined])
+        expect([covered(12 * MiB), covered(28 * MiB)]).toEqual([undefined, undefined]) // some are told in pieces of 4 MiB
         const extent = covered(from)!
         return extent.place === null ? null : extent.place + from - extent.offset
       }
       // A place that cannot be told means that the bytes have to be read; the same place, that they are the same.
       const told = (place: number | null) => place ?? Symbol('anywhere')
-      expect(told(await places(second, 4 * MiB))).not.toBe(told(await places(first, 4 * MiB)))
+      expect(told(await places(second, 20 * MiB))).not.toBe(told(await places(first, 20 * MiB)))
       const shared = [await places(first, MiB), await places(second, MiB)]
       if (!shared.includes(null)) expect(shared[0]).toBe(shared[1])
+      const changes = await driver.changedSince?.(second, first)
+      const isChanged = (at: number) =>
+        changes?.some(({ offset, length }) => offset <= at && at < offset + length)
+      if (changes) expect([isChanged(MiB), isChanged(20 * MiB)]).toEqual([false, true])
     })
 
     test('a restore is there when it is finished, and not before, and an abandoned one never', async () => {

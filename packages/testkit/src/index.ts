@@ -13,3 +13,5 @@ export { describeHypervisorDriver, type HypervisorWorld } from '../contracts/hyp
 export { describeBlockDriver, type BlockDriverUnderTest, type BlockWorld } from '../contracts/block.ts'
 export { TestMachine } from './test-machine.ts'
 export { Chapters } from './story.ts'
+export { OpenDisk, qemuIo, type Access } from './iscsi-client.ts'
+export { startPrivateCeph, whyNoCeph, type PrivateCeph } from './private-ceph.ts'

@@ -21,16 +21,11 @@ import {
   enableImage,
   enableImageDeprecation,
 } from './ec2/image-states.ts'
-import {
-  cancelConversionTask,
-  cancelExportTask,
-  describeConversionTasks,
-  describeExportTasks,
-  describeFpgaImages,
-  describeImportSnapshotTasks,
-} from './ec2/image-tasks.ts'
+import { cancelExportTask, describeExportTasks, describeFpgaImages } from './ec2/image-tasks.ts'
 import { bundleInstance, cancelBundleTask, describeBundleTasks } from './ec2/bundle-instance.ts'
 import { importImage } from './ec2/import-image.ts'
+import { describeImportSnapshotTasks, importSnapshot } from './ec2/import-snapshot.ts'
+import { cancelConversionTask, describeConversionTasks, importVolume } from './ec2/import-volume.ts'
 import { cancelImportTask, describeImportImageTasks } from './ec2/import-tasks.ts'
 import { deregisterImage, registerImage } from './ec2/register-image.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
@@ -202,6 +197,8 @@ export const ec2Actions = {
   GetLaunchTemplateData: getLaunchTemplateData,
   GetPasswordData: getPasswordData,
   ImportImage: importImage,
+  ImportSnapshot: importSnapshot,
+  ImportVolume: importVolume,
   ImportKeyPair: importKeyPair,
   ModifyIdFormat: modifyIdFormat,
   ModifyIdentityIdFormat: modifyIdentityIdFormat,

@@ -6,7 +6,7 @@ import type { Presence } from '../presence.ts'
 import type { CloudSettings } from '../settings.ts'
 import { letTakePart } from '../store/agent-participation.ts'
 import { findAgent, instancesOn } from '../store/agent-store.ts'
-import { nextUsageRevision, updateDomain, updateInstance } from '../store/instance-store.ts'
+import { changeUse, updateDomain } from '../store/instance-store.ts'
 import { recordAdminEvent } from '../store/event-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { AgentTable, InstanceTable, Tables } from '../store/tables.ts'
@@ -166,7 +166,7 @@ async function declareLost(
       },
       desired: 'stopped',
     })
-    await updateInstance(tx, instance.id, { node_id: null, usage_revision: nextUsageRevision as never })
+    await changeUse(tx, instance.id, { node_id: null })
   } else if (instance.state !== 'shutting-down') {
     const message = `Server.InternalError: the node ${agent.name} was lost, and the instance store with it`
     await transitionInstance(tx, instance, 'diskLost', {

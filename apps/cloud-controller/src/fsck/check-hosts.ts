@@ -100,6 +100,7 @@ function checkEntry(host: Host, entry: InventoryEntry): Finding[] {
     case 'snapshot-file':
     case 'target':
     case 'snapshot-object':
+    case 'staged-snapshot':
       return checkStoragePart(host, entry)
   }
 }
@@ -166,13 +167,14 @@ const storageNames = {
   'snapshot-file': 'a snapshot',
   target: 'an attachment',
   'snapshot-object': 'a snapshot',
+  'staged-snapshot': 'a snapshot',
 } as const
 
 /** What a storage controller holds beyond its set: nobody's, or somebody's that the record no longer has. */
 function checkStoragePart(host: Host, entry: InventoryEntry): Finding[] {
   if (entry.owner !== null || isYoung(host, entry)) return []
   const kind = entry.kind as keyof typeof storageNames
-  const what = `belongs to ${storageNames[kind]} that is not in the set of this storage controller`
+  const what = `belongs to ${storageNames[kind]} that is not in the set of this ${host.agent.kind === 'walrus' ? 'walrus' : 'storage controller'}`
   return [finding(`I3.stray-${kind}`, at(host, entry), what, repairIt, removeOf(host, entry))]
 }
 

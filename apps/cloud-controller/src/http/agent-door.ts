@@ -11,6 +11,7 @@ import {
   type ConnectionItem,
   type DesiredResponse,
   type ExportItem,
+  type ReadableSnapshotItem,
   type SnapshotItem,
   type VolumeItem,
   type RegisterRequest,
@@ -329,6 +330,14 @@ function unsealed(
         ...(dataKey === undefined ? {} : { dataKey: keyring.open(dataKey, body.snapshotId) }),
         ...(snapshotKey ? { snapshotKey: openSnapshotKey(keyring, body.accountId, snapshotKey) } : {}),
       },
+    }
+  }
+  if (item.kind === 'readable-snapshot') {
+    const { snapshotKey, ...body } = item.body as ReadableSnapshotItem
+    if (!snapshotKey) return item
+    return {
+      ...item,
+      body: { ...body, snapshotKey: openSnapshotKey(keyring, body.accountId, snapshotKey) },
     }
   }
   if (item.kind !== 'access-key') return item

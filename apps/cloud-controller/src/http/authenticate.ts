@@ -33,7 +33,7 @@ export async function authenticate(request: RawRequest, deps: AuthenticationDepe
   const now = new Date(deps.nowMs)
   const signed = { ...request, form: deps.form }
   let owner: KeyOwner | null = null
-  if (claimsSigV2(signed, dialect)) {
+  if (dialect !== 'restJson' && claimsSigV2(signed, dialect)) {
     const secretOf = async (accessKeyId: string, sessionToken: string | undefined) => {
       owner = await ownerOf(deps, accessKeyId, sessionToken)
       // Where Version 2 is not allowed, a key that exists is answered as one that does not.
@@ -55,8 +55,9 @@ export async function authenticate(request: RawRequest, deps: AuthenticationDepe
 }
 
 /** A signature that was made for S3 is none for these doors, whatever host or path it came by. */
-function refuseForeignScope(request: RawRequest, dialect: 'ec2' | 'query'): void {
+function refuseForeignScope(request: RawRequest, dialect: AuthenticationDependencies['dialect']): void {
   if (claimedSignature(request, dialect).scope.service !== 's3') return
+  if (dialect === 'restJson') throw new SignatureError(dialect, 'mismatch')
   throw new AwsError('SignatureDoesNotMatch', 'Credential should be scoped to correct service.', 403)
 }
 

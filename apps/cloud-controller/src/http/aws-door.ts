@@ -5,6 +5,7 @@ import { createEc2Decoder, createEc2Encoder } from '@mallee/ec2-api'
 import { readTraceparent, stopwatch } from '@mallee/service-kit'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import { authenticate } from './authenticate.ts'
+import { answerEbs, refuseEbs, toEbsError } from './ebs-door.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
@@ -53,17 +54,23 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
     const seconds = stopwatch()
     const soap = service.name === 'ec2' && isSoap(raw)
     const refuse = (error: AwsError): Answer =>
-      soap
-        ? { status: 500, body: soapFault(error, requestId) }
-        : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
-    const answer = await funnel(visit, refuse, async () => {
+      service.name === 'ebs'
+        ? refuseEbs(error)
+        : soap
+          ? { status: 500, body: soapFault(error, requestId) }
+          : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
+    const toError = service.name === 'ebs' ? toEbsError : toAwsError
+    const answer = await funnel(visit, { toError, refuse }, async () => {
       refuseTooLarge(raw)
       if (soap) return answerSoap(visit, ec2)
       if (service.name === 'ec2' && asksForWsdl(raw)) return { status: 200, body: wsdl() }
+      const { nowMs } = visit
+      const authenticated = () =>
+        authenticate(raw, { ...deps, signingKeys, nowMs, dialect: service.dialect, form })
+      if (service.name === 'ebs') return answerEbs(visit, authenticated)
       const query = parseQueryRequest(raw.rawQuery, form)
       visit.seen.action = knownAction(service.name, query.action ?? '')
-      const { nowMs } = visit
-      const caller = await authenticate(raw, { ...deps, signingKeys, nowMs, dialect: service.dialect, form })
+      const caller = await authenticated()
       switch (service.name) {
         case 'sts':
           return answerSts(visit, query, caller)
@@ -86,6 +93,7 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       .code(answer.status)
       .header('content-type', xml)
       .header('x-amzn-requestid', requestId)
+      .headers(answer.headers ?? {})
       .send(answer.body)
   })
 }
@@ -108,7 +116,7 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
 
 async function funnel(
   visit: Visit,
-  refuse: (error: AwsError) => Answer,
+  bad: { toError: (thrown: unknown) => AwsError; refuse: (error: AwsError) => Answer },
   work: () => Promise<Answer>,
 ): Promise<Answer & { code: string; failed: boolean }> {
   const startedMs = visit.deps.clock.now()
@@ -121,7 +129,7 @@ async function funnel(
     )
     return { ...answer, code: 'Success', failed: false }
   } catch (thrown) {
-    const error = toAwsError(thrown)
+    const error = bad.toError(thrown)
     const { action } = visit.seen
     const fields = {
       action,
@@ -131,6 +139,6 @@ async function funnel(
     }
     if (error.status >= 500 && error !== thrown) visit.log.error({ ...fields, err: thrown }, 'failed')
     else visit.log.info({ ...fields, reason: error.message }, 'refused')
-    return { ...refuse(error), code: error.code, failed: error.status >= 500 }
+    return { ...bad.refuse(error), code: error.code, failed: error.status >= 500 }
   }
 }

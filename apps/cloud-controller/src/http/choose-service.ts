@@ -1,4 +1,5 @@
 import { claimedSignature, SignatureError, type ServiceModel } from '@mallee/aws-protocol'
+import { ebsModel } from '@mallee/ebs-api'
 import { eucalyptusModel } from '@mallee/eucalyptus-api'
 import { ec2ActionNames, ec2Model, eucalyptusActionNames } from '@mallee/ec2-api'
 import {
@@ -11,11 +12,11 @@ import {
 } from '@mallee/iam-api'
 import type { RawRequest } from './raw-request.ts'
 
-/** One of the query services behind the public door. */
+/** One of the services behind the public door. */
 export interface ServiceDoor {
-  readonly name: 'ec2' | 'sts' | 'iam' | 'bootstrap' | 'properties'
+  readonly name: 'ec2' | 'sts' | 'iam' | 'ebs' | 'bootstrap' | 'properties'
   /** How a bad signature is answered. */
-  readonly dialect: 'ec2' | 'query'
+  readonly dialect: 'ec2' | 'query' | 'restJson'
   /** Whose error envelope is used. */
   model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace'>
 }
@@ -24,6 +25,7 @@ const doors: Readonly<Record<ServiceDoor['name'], ServiceDoor>> = {
   ec2: { name: 'ec2', dialect: 'ec2', model: ec2Model },
   sts: { name: 'sts', dialect: 'query', model: stsModel },
   iam: { name: 'iam', dialect: 'query', model: iamModel },
+  ebs: { name: 'ebs', dialect: 'restJson', model: ebsModel },
   bootstrap: { name: 'bootstrap', dialect: 'query', model: () => eucalyptusModel },
   properties: { name: 'properties', dialect: 'query', model: () => eucalyptusModel },
 }
@@ -36,6 +38,7 @@ const hosts: Readonly<Record<string, ServiceDoor>> = {
   tokens: doors.sts,
   iam: doors.iam,
   euare: doors.iam,
+  ebs: doors.ebs,
   bootstrap: doors.bootstrap,
   properties: doors.properties,
 }

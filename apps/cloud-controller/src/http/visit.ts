@@ -51,4 +51,6 @@ export interface Visit {
 export interface Answer {
   readonly status: number
   readonly body: string
+  /** Where it is no XML. */
+  readonly headers?: Readonly<Record<string, string>>
 }

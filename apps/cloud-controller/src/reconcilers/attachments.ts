@@ -1,12 +1,18 @@
 import { must, newId, newToken, unreachable } from '@mallee/base'
 import type { Portal } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
+import { forgottenAmong, isForgotten } from '../store/agent-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { InstanceTable, VolumeAttachmentTable, VolumeExportTable, VolumeTable } from '../store/tables.ts'
-import { exportsOfAttachment, getAttachment, getVolume } from '../store/volume-store.ts'
-import { transitionAttachment, transitionVolume } from '../store/volume-store.ts'
+import {
+  exportsOfAttachment,
+  getAttachment,
+  getVolume,
+  transitionAttachment,
+  transitionVolume,
+} from '../store/volume-store.ts'
 import { decideAttachment, type AttachmentDecision, type AttachmentRows } from './decide-attachment.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
@@ -62,18 +68,11 @@ async function readRows(db: Reader, id: string): Promise<AttachmentRows | null> 
 
 /** What a machine that was declared dead served, nobody reaches. */
 async function withoutForgotten(db: Reader, rows: VolumeExportTable[]): Promise<VolumeExportTable[]> {
-  if (rows.length === 0) return rows
-  const dead = await db
-    .selectFrom('agent')
-    .select('id')
-    .where('state', '=', 'forgotten')
-    .where(
-      'id',
-      'in',
-      rows.map((row) => row.storage_id),
-    )
-    .execute()
-  const isDead = (row: VolumeExportTable) => dead.some(({ id }) => id === row.storage_id)
+  const dead = await forgottenAmong(
+    db,
+    rows.map((row) => row.storage_id),
+  )
+  const isDead = (row: VolumeExportTable) => dead.has(row.storage_id)
   return rows.map((row) => (row.withdrawn === 1 && isDead(row) ? { ...row, observed_state: 'gone' } : row))
 }
 
@@ -199,12 +198,7 @@ async function putExport(
     requestId: instance?.request_id ?? null,
     traceparent: null,
   }
-  const agent = await tx.db
-    .selectFrom('agent')
-    .select('state')
-    .where('id', '=', row.storage_id)
-    .executeTakeFirst()
-  if (agent?.state === 'forgotten') return
+  if (await isForgotten(tx.db, row.storage_id)) return
   await putDesired(tx, ctx.wakes, { agentId: row.storage_id, kind: 'export', id: row.id, body })
 }
 

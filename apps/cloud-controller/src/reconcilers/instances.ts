@@ -5,9 +5,9 @@ import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { openBundleTask } from '../store/bundle-task-store.ts'
 import { imageThatHoldsDown } from '../store/image-store.ts'
 import {
+  changeUse,
   currentDomain,
   getInstance,
-  nextUsageRevision,
   updateDomain,
   updateInstance,
 } from '../store/instance-store.ts'
@@ -229,7 +229,7 @@ async function keep(
 async function leave(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): Promise<void> {
   const nodeId = instance.node_id
   await transitionInstance(tx, instance, 'domainGone', { nowMs: ctx.clock.now(), desired: 'stopped' })
-  await updateInstance(tx, instance.id, { node_id: null, usage_revision: nextUsageRevision as never })
+  await changeUse(tx, instance.id, { node_id: null })
   tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
   if (nodeId === null) return
   if (instance.incarnation > 0) await dropDesired(tx, ctx.wakes, nodeId, 'domain', domainId(instance))

@@ -1,7 +1,9 @@
 import { GiB } from '@mallee/base'
 import type { AttachedFacts, SnapshotIndex, VolumeItem } from '@mallee/agent-contract'
 import type { PassResult, Reconciler } from '@mallee/workflow'
+import { isForgotten } from '../store/agent-store.ts'
 import { sealedSnapshotKey } from '../store/ebs-encryption-store.ts'
+import { wakeImportOf } from '../store/disk-import-store.ts'
 import { dropDesired, putDesired } from '../store/desired-store.ts'
 import { currentDomain, getInstance } from '../store/instance-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -39,7 +41,10 @@ export function volumesReconciler(ctx: ReconcilerContext): Reconciler {
 
 async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {
   const nowMs = ctx.clock.now()
-  if (volume.state === 'deleting' || volume.state === 'deleted') return remove(ctx, tx, volume)
+  if (volume.state === 'deleting' || volume.state === 'deleted') {
+    await wakeImportOf(tx, ctx.wakes, volume.id)
+    return remove(ctx, tx, volume)
+  }
   if (volume.state === 'error') return drop(ctx, tx, volume)
   const forgotten = await isForgotten(tx.db, volume.storage_id)
   if (volume.state === 'available' && (volume.observed_state === 'failed' || forgotten)) {
@@ -59,6 +64,7 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
     }
     if (volume.observed_state === 'failed' || volume.observed_state === 'available') {
       tx.afterCommit(() => ctx.wakes.volume(volume.id))
+      await wakeImportOf(tx, ctx.wakes, volume.id)
       if (attachment) {
         tx.afterCommit(() => ctx.wakes.attachment(attachment.id))
         tx.afterCommit(() => ctx.wakes.instance(attachment.instance_id))
@@ -66,10 +72,15 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
       return
     }
   }
-  if (forgotten) return
+  if (forgotten || (await isAwaited(tx.db, volume))) return
   const body = await volumeItem(tx.db, volume, false)
   await putDesired(tx, ctx.wakes, { agentId: volume.storage_id, kind: 'volume', id: volume.id, body })
   await followGrowth(ctx, tx, volume)
+}
+
+/** Made of a snapshot that is not whole yet, as an import's is, it begins when that is. */
+async function isAwaited(db: Reader, { state, snapshot_id: id }: VolumeTable): Promise<boolean> {
+  return state === 'creating' && id !== null && (await getSnapshot(db, id))?.state === 'pending'
 }
 
 export async function volumeItem(db: Reader, volume: VolumeTable, remove: boolean): Promise<VolumeItem> {
@@ -126,11 +137,6 @@ async function isBeingTaken(db: Reader, volumeId: string): Promise<boolean> {
     .where('source_index', 'is', null)
     .executeTakeFirst()
   return row !== undefined
-}
-
-async function isForgotten(db: Reader, agentId: string): Promise<boolean> {
-  const agent = await db.selectFrom('agent').select('state').where('id', '=', agentId).executeTakeFirst()
-  return !agent || agent.state === 'forgotten'
 }
 
 async function drop(ctx: ReconcilerContext, tx: Tx, volume: VolumeTable): Promise<void> {

@@ -35,6 +35,18 @@ export function adminStateOf(agent: AgentTable): AgentTable['state'] | 'draining
   return agent.draining_since === null ? agent.state : 'draining'
 }
 
+/** Of these agents, the ones that will never do anything any more: declared lost, or not in the record at all. */
+export async function forgottenAmong(db: Reader, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await db.selectFrom('agent').select(['id', 'state']).where('id', 'in', ids).execute()
+  const present = new Set(rows.filter((row) => row.state !== 'forgotten').map((row) => row.id))
+  return new Set(ids.filter((id) => !present.has(id)))
+}
+
+export async function isForgotten(db: Reader, id: string): Promise<boolean> {
+  return (await forgottenAmong(db, [id])).has(id)
+}
+
 /** Instances that are, or may be, on the node. */
 export function instancesOn(db: Reader, nodeId: string): Promise<InstanceTable[]> {
   return db

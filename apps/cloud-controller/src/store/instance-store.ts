@@ -55,6 +55,19 @@ export function currentDomain(db: Reader, instance: InstanceTable): Promise<Doma
     .executeTakeFirst()
 }
 
+/** Changes what the instance takes of which node: the scheduler's sums follow. */
+export async function changeUse(
+  tx: Tx,
+  id: string,
+  changes: Partial<Pick<InstanceTable, 'node_id' | 'instance_type' | 'vcpus' | 'memory_mib'>>,
+): Promise<void> {
+  await tx.db
+    .updateTable('instance')
+    .set({ ...changes, usage_revision: nextUsageRevision })
+    .where('id', '=', id)
+    .execute()
+}
+
 export async function updateInstance(
   tx: Tx,
   id: string,

@@ -11,7 +11,9 @@ import { bundles } from './migrations/0007-bundles.ts'
 import { imports } from './migrations/0008-imports.ts'
 import { bundleTasks } from './migrations/0009-bundle-tasks.ts'
 import { volumes } from './migrations/0010-volumes.ts'
+import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
 import { encryption } from './migrations/0012-encryption.ts'
+import { diskImports } from './migrations/0013-disk-imports.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -30,7 +32,9 @@ export const migrations = [
   imports,
   bundleTasks,
   volumes,
+  directSnapshots,
   encryption,
+  diskImports,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

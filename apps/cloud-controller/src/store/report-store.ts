@@ -9,9 +9,10 @@ import {
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
+import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
-import { recordExport, recordSnapshot, recordVolume } from './storage-reports.ts'
+import { recordExport, recordReadable, recordSnapshot, recordVolume } from './storage-reports.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
 
@@ -67,6 +68,8 @@ async function recordOne(
       return recordImageObject(tx, wakes, agent, observation as Observation<'image-object'>, nowMs)
     case 'bundle':
       return recordBundle(tx, wakes, agent, observation as Observation<'bundle'>, nowMs)
+    case 'disk-import':
+      return recordDiskImport(tx, wakes, agent, observation as Observation<'disk-import'>)
     case 'manifest':
       return recordManifest(tx, wakes, agent, observation as Observation<'manifest'>)
     case 'volume':
@@ -75,6 +78,8 @@ async function recordOne(
       return recordExport(tx, wakes, agent, observation as Observation<'export'>)
     case 'snapshot':
       return recordSnapshot(tx, wakes, agent, observation as Observation<'snapshot'>)
+    case 'readable-snapshot':
+      return recordReadable(tx, wakes, agent, observation as Observation<'readable-snapshot'>)
     case 'vpc':
     case 'access-key':
       return true // heard, and nothing depends on it
@@ -98,6 +103,7 @@ async function recordDomain(
     const issued = await itemGeneration(tx, agent.id, observation.id)
     if (observation.generation !== issued) return observation.generation < issued // none was issued that is higher
   }
+  const volumes = facts.volumes === undefined ? null : JSON.stringify(facts.volumes)
   await tx.db
     .updateTable('domain')
     .set({
@@ -107,14 +113,13 @@ async function recordDomain(
       message: facts.message,
       started_at: facts.startedAtMs ?? row.started_at,
       disk_lost: facts.diskLost ? 1 : 0,
-      volumes: facts.volumes === undefined ? null : JSON.stringify(facts.volumes),
+      volumes,
       reboot_count: facts.rebootCount,
       accelerator: facts.accelerator,
       observed_at: nowMs,
     })
     .where('id', '=', observation.id)
     .execute()
-  const volumes = facts.volumes === undefined ? null : JSON.stringify(facts.volumes)
   tx.afterCommit(() => {
     wakes.instance(row.instance_id)
     if (volumes !== row.volumes || facts.state !== row.observed_state) wakes.attachmentsOf(row.instance_id)

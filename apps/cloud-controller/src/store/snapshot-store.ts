@@ -1,6 +1,7 @@
 import { assert } from '@mallee/base'
 import { snapshotLifecycle, type SnapshotEvent } from '@mallee/lifecycles'
 import { recordTransition } from './event-store.ts'
+import type { Wakes } from '../wakes.ts'
 import type { Reader, Tx } from './record.ts'
 import type { SnapshotTable } from './tables.ts'
 
@@ -69,4 +70,53 @@ export async function transitionSnapshot(
     })
   }
   return { ...snapshot, ...changes }
+}
+
+/** Accounts that may make volumes of the snapshot; those that already may, may. */
+export async function permitSnapshot(
+  tx: Tx,
+  snapshotId: string,
+  accountIds: readonly string[],
+): Promise<void> {
+  if (accountIds.length === 0) return
+  await tx.db
+    .insertInto('snapshot_permission')
+    .values(accountIds.map((account_id) => ({ snapshot_id: snapshotId, account_id })))
+    .onConflict((conflict) => conflict.columns(['snapshot_id', 'account_id']).doNothing())
+    .execute()
+}
+
+export async function forbidSnapshot(
+  tx: Tx,
+  snapshotId: string,
+  accountIds: readonly string[],
+): Promise<void> {
+  if (accountIds.length === 0) return
+  await tx.db
+    .deleteFrom('snapshot_permission')
+    .where('snapshot_id', '=', snapshotId)
+    .where('account_id', 'in', accountIds)
+    .execute()
+}
+
+/** Its storage controller was never told of it, or will not answer. */
+export async function failWriting(
+  tx: Tx,
+  snapshot: SnapshotTable,
+  nowMs: number,
+  message: string,
+): Promise<SnapshotTable> {
+  await tx.db.updateTable('snapshot').set({ present: 0 }).where('id', '=', snapshot.id).execute()
+  return transitionSnapshot(tx, { ...snapshot, present: 0 }, 'failed', { nowMs, message })
+}
+
+/** Not shown any more; what still reads it reads it to its end. */
+export async function dropSnapshot(
+  tx: Tx,
+  wakes: Wakes,
+  snapshot: SnapshotTable,
+  nowMs: number,
+): Promise<void> {
+  if (snapshot.state !== 'deleted') await transitionSnapshot(tx, snapshot, 'deleteAsked', { nowMs })
+  tx.afterCommit(() => wakes.snapshot(snapshot.id))
 }

@@ -1,4 +1,10 @@
-import type { ExportFacts, Observation, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
+import type {
+  ExportFacts,
+  Observation,
+  ReadableSnapshotFacts,
+  SnapshotFacts,
+  VolumeFacts,
+} from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
 import type { Tx } from './record.ts'
 import { getSnapshot } from './snapshot-store.ts'
@@ -99,5 +105,32 @@ export async function recordSnapshot(
     wakes.snapshot(snapshot.id)
     if (snapshot.taken === 0) wakes.volume(snapshot.volume_id) // it may have waited to be deleted
   })
+  return true
+}
+
+/** What walrus says of the blocks that a client writes of a snapshot. It answers what was asked of it last, or is late. */
+export async function recordReadable(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation<'readable-snapshot'>,
+): Promise<boolean> {
+  const facts: ReadableSnapshotFacts = observation.facts
+  const snapshot = await getSnapshot(tx.db, observation.id)
+  if (!snapshot || snapshot.staging === null || agent.kind !== 'walrus') return false
+  const answered = facts.staging === 'gone' ? 'remove' : facts.staging
+  if (answered !== snapshot.staging) return true
+  await tx.db
+    .updateTable('snapshot')
+    .set({
+      staging_observed: facts.staging,
+      ...(facts.staging === 'open' && snapshot.state === 'pending'
+        ? { progress: Math.min(99, facts.progress) }
+        : {}),
+      ...(facts.lastWrittenAtMs === null ? {} : { written_at: facts.lastWrittenAtMs }),
+    })
+    .where('id', '=', snapshot.id)
+    .execute()
+  if (facts.staging !== snapshot.staging_observed) tx.afterCommit(() => wakes.snapshot(snapshot.id))
   return true
 }

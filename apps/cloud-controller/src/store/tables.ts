@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
+import type { DiskImportTable } from './disk-import-store.ts'
 import type {
   BundleTaskTable,
   BundlingKeyTable,
@@ -429,6 +430,7 @@ export interface Tables {
   snapshot_permission: SnapshotPermissionTable
   bundling_key: BundlingKeyTable
   import_task: ImportTaskTable
+  disk_import: DiskImportTable
   bundle_task: BundleTaskTable
   manifest: ManifestTable
   instance_type: InstanceTypeTable

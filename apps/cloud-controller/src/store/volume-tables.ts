@@ -15,6 +15,8 @@ export interface VolumeTable {
   /** MiB a second. */
   throughput: number | null
   snapshot_id: string | null
+  /** Of what it was made of; null: its own id. */
+  lineage: string | null
   state: VolumeState
   state_reason: string | null
   state_changed_at: number
@@ -105,7 +107,7 @@ export interface VolumeModificationTable {
 export interface SnapshotTable {
   id: string
   account_id: string
-  /** `vol-ffffffff` of one that was not made of a volume here. */
+  /** Of a copy, that of what it is a copy of: a volume that may be another account's, or gone. */
   volume_id: string
   storage_id: string
   size_gib: number
@@ -122,6 +124,23 @@ export interface SnapshotTable {
   index_object: string | null
   stored_bytes: number | null
   is_public: Bit
+  /** Snapshots of one lineage may be compared; null: that of its volume's id. */
+  lineage: string | null
+  /** Of one that a client writes, what it is on top of. */
+  parent_snapshot_id: string | null
+  /** JSON of the contract's shape. */
+  parent_index: string | null
+  /** What walrus is to do with the blocks that a client writes; null where it is written by none. */
+  staging: 'open' | 'sealed' | 'remove' | 'gone' | null
+  /** What walrus does. */
+  staging_observed: 'open' | 'sealed' | 'gone' | null
+  timeout_minutes: number | null
+  /** When a block was last written. */
+  written_at: number | null
+  /** As CompleteSnapshot said. */
+  written_count: number | null
+  /** Base64. */
+  written_checksum: string | null
   /** Whether its storage controller may still hold something of it. */
   present: Bit
   request_id: string | null

@@ -17,6 +17,18 @@ const flatRule = { IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIp: '10.1.2.
 const nothing = () => ({})
 
 const bare: BaseRequest = { request: () => ({}) }
+const snapshotDisk = {
+  'DiskContainer.Format': 'raw',
+  'DiskContainer.UserBucket.S3Bucket': 'disks',
+  'DiskContainer.UserBucket.S3Key': 'disk.raw',
+}
+const volumeInParts = {
+  AvailabilityZone: 'us-east-1a',
+  'Image.Format': 'RAW',
+  'Image.Bytes': 1024,
+  'Image.ImportManifestUrl': 'http://127.0.0.1:8773/disks/manifest.xml',
+  'Volume.Size': 1,
+}
 const ofInstance: BaseRequest = { request: async (world) => ({ InstanceId: await world.instance() }) }
 const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': await world.instance() }) }
 
@@ -78,6 +90,11 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     request: () => importedDisk,
     others: [() => ({ 'DiskContainer.1.Format': 'raw', 'DiskContainer.1.Url': 's3://disks/disk.raw' })],
   },
+  ImportSnapshot: {
+    request: () => snapshotDisk,
+    others: [() => ({ 'DiskContainer.Format': 'raw', 'DiskContainer.Url': 's3://disks/disk.raw' })],
+  },
+  ImportVolume: { request: () => volumeInParts },
   ImportKeyPair: { request: (world) => ({ KeyName: world.name(), PublicKeyMaterial: publicKey }) },
   ModifyInstanceAttribute: {
     request: async (world) => ({ InstanceId: await world.instance(), 'DisableApiTermination.Value': true }),
@@ -108,8 +125,9 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     },
   },
   CancelConversionTask: {
-    request: () => ({ ConversionTaskId: 'import-i-12345678' }),
-    refusedAs: 'InvalidConversionTaskId',
+    request: async (world) => ({
+      ConversionTaskId: (await world.call('ImportVolume', volumeInParts)).conversionTask.conversionTaskId,
+    }),
   },
   CancelExportTask: {
     request: () => ({ ExportTaskId: 'export-i-12345678' }),

@@ -171,8 +171,11 @@ test('rows without bytes in walrus are a loss that nothing repairs; bytes withou
   await cloud.report('walrus', walrusId, [], { healthy: true })
   walrus.has('blob', 'a', { changedAtMs: 5 })
   walrus.has('blob-row', 'b')
+  // Blocks of a snapshot that no set names: the cloud was restored from an older backup.
+  walrus.has('staged-snapshot', 'snap-00000000000000001')
+  walrus.has('staged-snapshot', 'snap-00000000000000002', { owner: 'snap-00000000000000002' })
   const result = await fsck({ repair: true })
-  expect(result.removed.map((entry) => entry.code)).toEqual(['I3.orphan-blob'])
+  expect(result.removed.map((entry) => entry.code)).toEqual(['I3.orphan-blob', 'I3.stray-staged-snapshot'])
   expect(codes(result)).toEqual(['I6.bytes-lost walrus walrus: blob-row b'])
   await walrus.stop()
 })

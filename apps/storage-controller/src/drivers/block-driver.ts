@@ -19,6 +19,11 @@ export interface BlockDriver {
   removeSnapshot(snapshotId: string): Promise<void>
   /** What is written into it, block by block; blocks that are not listed hold zeros. */
   extents(what: VolumeOrSnapshot): Promise<Extent[]>
+  /**
+   * Where a snapshot may differ from an earlier one; null where only the places of both tell. Left out by drivers whose
+   * extents have places.
+   */
+  changedSince?(snapshotId: string, before: string): Promise<Extent[] | null>
   read(what: VolumeOrSnapshot, offset: number, length: number): Promise<Buffer>
   /** Of a volume that is being restored and that nobody has yet. */
   openForRestore(volumeId: string, sizeBytes: number): Promise<RestoreTarget>

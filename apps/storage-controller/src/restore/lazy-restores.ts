@@ -23,12 +23,18 @@ import {
   type Log,
 } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
-import { blockBytes, decodeIndex, type SnapshotBlocks, type SnapshotKey } from '@mallee/volume-snapshots'
+import {
+  blockBytes,
+  codecOf,
+  decodeIndex,
+  type SnapshotBlocks,
+  type SnapshotKey,
+} from '@mallee/volume-snapshots'
 import { holdsAll, writeEmptyImage } from '../encrypted/encrypted-file.ts'
-import { serveDecrypted } from '../encrypted/storage-daemon.ts'
+import { decrypted } from '../encrypted/decrypted.ts'
+import { serveBlocks } from '../host/storage-daemon.ts'
 import type { VolumeFileSystem } from '../host/file-system.ts'
 import { isMounted } from '../host/mounts.ts'
-import { codecOf } from '../snapshots/codec-of.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import { NbdServer } from './nbd-server.ts'
 import {
@@ -330,7 +336,11 @@ export class LazyRestores {
     const files = this.seen(volumeId)
     if (this.all.get(volumeId)?.isEncrypted) {
       if (dataKey === null) throw new Error('its key is not here')
-      return serveDecrypted({ ...shared, file: files.raw, openFile: files.whole, passphrase: dataKey, far })
+      return serveBlocks({
+        ...{ ...shared, ...decrypted(files.raw, dataKey, far) },
+        openFile: files.whole,
+        writable: true,
+      })
     }
     const mark = await spawnOverlay({ ...shared, ...far, files })
     const endsAt = performance.now() + endMs

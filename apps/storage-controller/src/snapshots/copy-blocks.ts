@@ -1,6 +1,5 @@
-import { blockCodec, type SnapshotBlocks, type SnapshotKey } from '@mallee/volume-snapshots'
+import { codecOf, blockCodec, type SnapshotBlocks, type SnapshotKey } from '@mallee/volume-snapshots'
 import type { BlockReferences } from './block-references.ts'
-import { codecOf } from './codec-of.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { Uploaded } from './upload-snapshot.ts'
 

@@ -1,11 +1,12 @@
 import { canonicalJson, errorMessage, MalleeError, type Clock, type Log } from '@mallee/base'
-import type { DesiredItem, SnapshotFacts, SnapshotIndex } from '@mallee/agent-contract'
+import type { DesiredItem, SnapshotFacts, SnapshotIndex, WrittenBlocks } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import { blockCodec, decodeIndex, type SnapshotBlocks, snapshotBucket } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { blockKeys } from './block-references.ts'
 import { copyBlocks } from './copy-blocks.ts'
 import { CountedIndexes } from './counted-indexes.ts'
+import { gatherSnapshot, isFinal } from './gather-snapshot.ts'
 import type { LocalIndexes } from './local-indexes.ts'
 import { type ObjectStore } from './object-store.ts'
 import { uploadSnapshot } from './upload-snapshot.ts'
@@ -173,8 +174,9 @@ export class SnapshotKeeper {
   private async takeAll(): Promise<void> {
     for (const item of this.deps.ledger.list('snapshot')) {
       if (this.stopping.signal.aborted) return
-      const { remove, copyOf, volumeId } = item.body
-      if (remove || copyOf || this.note(item.id).taken || this.note(item.id).failure !== undefined) continue
+      const { remove, copyOf, written, volumeId } = item.body
+      if (remove || copyOf || written || this.note(item.id).taken || this.note(item.id).failure !== undefined)
+        continue
       if (this.indexes.isLacking(item.id) || this.deps.isComing(volumeId)) continue
       try {
         if ((await this.deps.driver.volumeSize(volumeId)) === null) {
@@ -237,6 +239,7 @@ export class SnapshotKeeper {
       })
     }
     if (item.body.copyOf) return this.copy(item, item.body.copyOf)
+    if (item.body.written) return this.gather(item, item.body.written)
     if (!note.taken) {
       await this.take()
       if (this.deps.isComing(item.body.volumeId)) throw stillComing()
@@ -299,6 +302,18 @@ export class SnapshotKeeper {
     await this.complete(item, copied.snapshot, copied.storedBytes)
   }
 
+  /** What a client wrote of it, on top of its parent. */
+  private async gather(item: Item, written: WrittenBlocks): Promise<void> {
+    const gathered = await gatherSnapshot({
+      ...{ store: this.store(), written, references: this.indexes.references, prefix: this.prefixOf(item) },
+      ...{ snapshotId: item.id, volumeBytes: item.body.sizeBytes, signal: this.stopping.signal },
+      snapshotKey: item.body.snapshotKey ?? null,
+      onProgress: (progress, storedBytes) =>
+        this.deps.observe(item, { ...nothing, taken: true, progress, storedBytes }),
+    }).catch((error: unknown) => this.failFinally(item, error))
+    if (gathered) await this.complete(item, gathered.snapshot, gathered.storedBytes)
+  }
+
   private async remove(item: Item): Promise<void> {
     const { driver, store } = this.deps
     await driver.removeSnapshot(item.id)
@@ -347,6 +362,13 @@ export class SnapshotKeeper {
     for (const { id, body } of ledger.list('snapshot'))
       if (id !== item.id && body.volumeId === item.body.volumeId && this.note(id).index)
         await driver.removeSnapshot(id)
+  }
+
+  /** Fails the snapshot where trying again would end the same; throws the error else. */
+  private async failFinally(item: Item, error: unknown): Promise<null> {
+    if (!isFinal(error)) throw error
+    await this.fail(item, error.publicMessage)
+    return null
   }
 
   private async fail(item: Item, failure: string): Promise<void> {

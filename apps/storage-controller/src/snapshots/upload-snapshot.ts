@@ -31,14 +31,12 @@ export async function uploadSnapshot(options: {
   readonly signal: AbortSignal
 }): Promise<Uploaded> {
   const { driver, snapshotId, before } = options
-  const places = blockPlaces(await driver.extents({ snapshotId }), blockBytes)
-  const earlier = before
-    ? blockPlaces(await driver.extents({ snapshotId: before.snapshotId }), blockBytes)
-    : new Map<number, string | null>()
+  const written = blockPlaces(await driver.extents({ snapshotId }), blockBytes)
+  const isUnchanged = before ? await comparison(driver, snapshotId, before.snapshotId) : () => false
   const blocks = new Map<number, string>()
   const changed: number[] = []
-  for (const [number, place] of places) {
-    if (place === null || earlier.get(number) !== place) changed.push(number)
+  for (const [number, place] of written) {
+    if (!isUnchanged(number, place)) changed.push(number)
     else {
       const digest = before!.list.blocks.get(number)
       if (digest !== undefined) blocks.set(number, digest) // where there is none it was zeros, and is
@@ -53,6 +51,21 @@ export async function uploadSnapshot(options: {
   const { volumeBytes, prefix, codec } = options
   const snapshot = { volumeBytes, prefix, blocks, ...(codec.keyId === null ? {} : { keyId: codec.keyId }) }
   return { snapshot, storedBytes: upload.storedBytes }
+}
+
+/** Whether a block that lies at this place is what it was in the snapshot before. */
+async function comparison(
+  driver: BlockDriver,
+  snapshotId: string,
+  before: string,
+): Promise<(number: number, place: string | null) => boolean> {
+  const changes = (await driver.changedSince?.(snapshotId, before)) ?? null
+  if (changes) {
+    const changed = blockPlaces(changes, blockBytes)
+    return (number) => !changed.has(number)
+  }
+  const earlier = blockPlaces(await driver.extents({ snapshotId: before }), blockBytes)
+  return (number, place) => place !== null && earlier.get(number) === place
 }
 
 class Upload {

@@ -1,9 +1,8 @@
 import { MalleeError } from '@mallee/base'
 import type { SnapshotIndex } from '@mallee/agent-contract'
-import { blockBytes, decodeIndex, type SnapshotKey } from '@mallee/volume-snapshots'
+import { codecOf, blockBytes, decodeIndex, type SnapshotKey } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
 import { noRoom, reserveBytes } from './room.ts'
-import { codecOf } from '../snapshots/codec-of.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 
 const together = 4

@@ -3,7 +3,7 @@ import type { DesiredItem, VolumeFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import { blockBytes, decodeIndex } from '@mallee/volume-snapshots'
 import type { BlockDriver } from '../drivers/block-driver.ts'
-import type { EncryptedExports } from '../encrypted/encrypted-exports.ts'
+import type { ServedVolumes } from '../exports/served-volumes.ts'
 import type { ObjectStore } from '../snapshots/object-store.ts'
 import type { LazyRestores } from '../restore/lazy-restores.ts'
 import { restoreVolume } from './restore-volume.ts'
@@ -28,8 +28,8 @@ export class VolumeKeeper {
     readonly store: ObjectStore | null
     /** Null: a restore comes first, and the volume when it is whole. */
     readonly lazy: LazyRestores | null
-    /** Null where nothing is encrypted on a disk. */
-    readonly encrypted: Pick<EncryptedExports, 'grow' | 'drop'> | null
+    /** Null where every volume is a file by itself. */
+    readonly served: Pick<ServedVolumes, 'grow' | 'drop'> | null
     readonly clock: Clock
     readonly log: Log
     readonly observe: (item: Item, facts: VolumeFacts) => void
@@ -192,7 +192,7 @@ export class VolumeKeeper {
     }
     const { sizeBytes } = item.body
     const whenClosed = () => driver.growVolume(item.id, sizeBytes)
-    await (this.deps.encrypted?.grow(item.id, sizeBytes, whenClosed) ?? whenClosed())
+    await (this.deps.served?.grow(item.id, sizeBytes, whenClosed) ?? whenClosed())
     log.info({ volumeId: item.id, sizeBytes: item.body.sizeBytes }, 'volume grown')
     this.deps.onChange()
   }
@@ -206,7 +206,7 @@ export class VolumeKeeper {
     }
     const was = await driver.volumeSize(item.id)
     await this.deps.lazy?.drop(item.id)
-    await this.deps.encrypted?.drop(item.id)
+    await this.deps.served?.drop(item.id)
     await driver.removeVolume(item.id)
     await this.setNote(item.id, {})
     this.say(item, 'gone', null)

@@ -10,11 +10,15 @@ import {
   type AgentIdentity,
   type Cloud,
 } from '@mallee/agent-kit'
+import { digestOfBlock, encodeBlock } from '@mallee/volume-snapshots'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
+import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
+import { keepStagedBlock } from '../ebs/staged-block.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
 import { ImageMaker } from '../images/image-maker.ts'
+import { DiskImporter } from '../images/import/disk-importer.ts'
 import { ManifestReader } from '../images/manifest-reader.ts'
 import type { Index } from '../index/tables.ts'
 import type { Beliefs } from '../workers/messages.ts'
@@ -49,12 +53,15 @@ export class WalrusAgent {
   private readonly loop: AgentLoop
   private readonly inspector: ImageInspector
   private readonly maker: ImageMaker
+  private readonly imports: DiskImporter
   private readonly manifests: ManifestReader
+  private readonly staging: StagingKeeper
   private readonly inventory: InventoryKeeper
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
   private fingerprint: WalrusFingerprint
   private watching: NodeJS.Timeout | null = null
+  private believing = 0
 
   private constructor(options: WalrusAgentOptions, ledger: Ledger, fingerprint: WalrusFingerprint) {
     this.options = options
@@ -62,9 +69,14 @@ export class WalrusAgent {
     this.fingerprint = fingerprint
     const { index, blobs, clock, log } = options
     const cloud = options.cloud ?? this.dial(options.identity)
+    this.staging = new StagingKeeper({
+      ...{ index, blobs, log },
+      observe: ({ kind, id, generation }, facts) => this.loop.observe({ kind, id, generation, facts }),
+      forget: (id) => this.loop.forget('readable-snapshot', id),
+    })
     this.inventory = new InventoryKeeper({
       ledger,
-      source: walrusInventory({ index, blobs, ledger }),
+      source: walrusInventory({ index, blobs, ledger, staging: this.staging }),
       send: (blob) => cloud.inventory(blob),
       clock,
       log,
@@ -84,6 +96,18 @@ export class WalrusAgent {
     this.maker = new ImageMaker({
       ...{ ledger, index, blobs, masterKeys, clock, log, observe },
       workDir: options.workDir,
+    })
+    const source = { index, blobs, masterKeys, clock }
+    this.imports = new DiskImporter({
+      ...{ ...source, ledger, log, workDir: `${options.workDir}-disks` },
+      staged: {
+        async put(snapshotId, number, block) {
+          const written = { snapshotId, number, digest: digestOfBlock(block), progress: null }
+          await keepStagedBlock(source, written, await encodeBlock(block))
+        },
+        clear: (snapshotId) => this.staging.remove(snapshotId),
+      },
+      observe: ({ kind, id, generation }, facts) => this.loop.observe({ kind, id, generation, facts }),
     })
     this.manifests = new ManifestReader({
       ...{ ledger, index, blobs, masterKeys, log },
@@ -113,6 +137,8 @@ export class WalrusAgent {
     if (this.watching) clearInterval(this.watching)
     this.stopping.abort()
     await Promise.all([this.loop.stop(), this.inspector.stop(), this.maker.stop(), this.inventory.stop()])
+    await this.imports.stop()
+    await this.staging.stop()
     await this.client?.close()
   }
 
@@ -143,6 +169,7 @@ export class WalrusAgent {
     void this.believe()
     this.inspector.refresh()
     this.maker.refresh()
+    this.imports.refresh()
     this.manifests.refresh()
     this.inventory.refresh()
   }
@@ -153,7 +180,11 @@ export class WalrusAgent {
     const items = ledger.list('access-key')
     const keys = ledger.revision > 0 ? items : null
     this.options.keys.replace(keys)
-    await this.options.spread({ keys, images: this.images() })
+    const snapshots = ledger.list('readable-snapshot')
+    const turn = (this.believing += 1)
+    await this.options.spread({ keys, images: this.images(), snapshots })
+    // Else a newer set is on its way to all, and is settled by.
+    if (turn === this.believing) this.staging.settle(snapshots)
     for (const { kind, id, generation } of items) {
       if (ledger.get('access-key', id)?.generation !== generation) continue // another word came meanwhile
       this.loop.observe({ kind, id, generation, facts: { applied: true } })
@@ -164,6 +195,7 @@ export class WalrusAgent {
     try {
       this.fingerprint = await takeFingerprint(this.options.blobs)
       this.loop.refreshFingerprint()
+      this.staging.look()
     } catch (error) {
       this.options.log.warn({ reason: errorMessage(error) }, 'no fingerprint')
     }

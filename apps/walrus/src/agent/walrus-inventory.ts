@@ -7,6 +7,8 @@ import { allBlobIds, dropUnnamedBlobs, unnamedBlobIds } from '../index/blob-rows
 import { imageNote } from '../images/image-inspector.ts'
 import { findObject } from '../index/object-rows.ts'
 import { wrongUsage } from '../index/usage-rows.ts'
+import type { StagingKeeper } from '../ebs/staging-keeper.ts'
+import { stagedSnapshotIds } from '../index/staging-rows.ts'
 import { damagedBlobs } from '../index/scrub-rows.ts'
 import type { Index } from '../index/tables.ts'
 
@@ -14,6 +16,7 @@ interface Dependencies {
   readonly index: Index
   readonly blobs: BlobKeeper
   readonly ledger: Ledger
+  readonly staging: Pick<StagingKeeper, 'remove'>
 }
 
 /**
@@ -23,7 +26,7 @@ interface Dependencies {
 export function walrusInventory(deps: Dependencies): InventorySource {
   return {
     async take() {
-      const results = await Promise.allSettled([bytes(deps), images(deps)])
+      const results = await Promise.allSettled([bytes(deps), images(deps), staged(deps)])
       return {
         entries: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
         problems: [
@@ -68,6 +71,14 @@ async function images({ index, ledger }: Dependencies): Promise<InventoryEntry[]
   return entries
 }
 
+/** Blocks that a client wrote; of a snapshot that is in no set they are nobody's. */
+async function staged({ index, ledger }: Dependencies): Promise<InventoryEntry[]> {
+  return (await index.read(stagedSnapshotIds)).map((id) => ({
+    ...entry('staged-snapshot', id),
+    owner: ledger.get('readable-snapshot', id) ? id : null,
+  }))
+}
+
 /** Whether walrus made the image's object and was not told to remove it. */
 function isMade(ledger: Ledger, imageId: string): boolean {
   return ledger.note<{ facts: ImageObjectFacts }>(imageNote + imageId)?.facts.state === 'available'
@@ -81,7 +92,12 @@ function entry(
   return { kind, id, owner: null, state: more.state ?? null, changedAtMs: more.changedAtMs ?? null }
 }
 
-async function remove({ index, blobs }: Dependencies, { kind, id }: InventoryRemoval): Promise<void> {
+async function remove(deps: Dependencies, { kind, id }: InventoryRemoval): Promise<void> {
+  const { index, blobs } = deps
+  if (kind === 'staged-snapshot') {
+    if (deps.ledger.get('readable-snapshot', id)) throw refused(`The snapshot ${id} is known.`)
+    return deps.staging.remove(id)
+  }
   if (kind === 'temporary-file') return blobs.removeUnfinished(id.replace(/^incoming\//, ''))
   if (kind !== 'blob') throw refused(`Walrus removes no ${kind}.`)
   const dropped = await index.transaction('action', (tx) => dropUnnamedBlobs(tx, [id]))

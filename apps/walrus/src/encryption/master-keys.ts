@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError, writeAtomically } from '@mallee/base'
@@ -66,6 +66,11 @@ export class MasterKeys {
     const key = unwrapKey(wrapped, this.named(keyId))
     if (key) return key
     throw new MalleeError({ code: 'MasterKeyMissing', publicMessage: `The key ${keyId} is another one.` })
+  }
+
+  /** A key for something else, of 256 bits; the same as long as the file is. */
+  derived(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.named(this.file.current), '', purpose, 32))
   }
 
   private named(keyId: string): Buffer {

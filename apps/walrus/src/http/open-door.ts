@@ -3,11 +3,15 @@ import type { DesiredItem } from '@mallee/agent-contract'
 import { systemRandom, type Clock, type Log } from '@mallee/base'
 import { SharedListener } from '@mallee/service-kit'
 import type { WalrusConfig } from '../config.ts'
+import { isForEbs } from '../ebs/authenticate-ebs.ts'
+import { EbsDoor } from '../ebs/ebs-door.ts'
+import type { KnownSnapshots } from '../ebs/known-snapshots.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { createHttpServer } from '../listener.ts'
 import type { AccessLog } from '../logging/access-log.ts'
 import type { WalrusFigures } from '../metrics/walrus-figures.ts'
 import type { ObjectSource } from '../objects/open-object.ts'
+import { rawRequest } from './raw-request.ts'
 import { S3Door } from './s3-door.ts'
 
 /** Longest wait for downloads and uploads under way when walrus stops. */
@@ -18,6 +22,7 @@ export interface DoorDependencies {
   readonly source: ObjectSource
   readonly keys: AccessKeys
   readonly images: () => readonly DesiredItem<'image-object'>[]
+  readonly snapshots: KnownSnapshots
   readonly wakeEvents: () => void
   readonly accessLog: AccessLog
   readonly clock: Clock
@@ -25,12 +30,18 @@ export interface DoorDependencies {
   readonly figures: WalrusFigures
 }
 
-/** Every request goes to one place, whatever its path: S3's keys are no routes, and its bodies are nobody's to parse. */
+/**
+ * Every request goes to one of two places, whatever its path: S3's keys are no routes, and its bodies are nobody's to parse.
+ */
 export async function openDoor(deps: DoorDependencies): Promise<{
   door: FastifyInstance
   listener: SharedListener
 }> {
-  const { config, source, keys, images, log, ...others } = deps
+  const { config, source, keys, images, snapshots, log, ...others } = deps
+  const ebs = new EbsDoor({
+    ...{ source, keys, snapshots, log, random: systemRandom },
+    ...{ region: config.region, clock: deps.clock, figures: deps.figures },
+  })
   const s3 = new S3Door({
     ...source,
     ...others,
@@ -57,7 +68,7 @@ export async function openDoor(deps: DoorDependencies): Promise<{
       if (known && request.originalUrl === '/healthz') return reply.send({ healthy: true })
       if (known && request.originalUrl === '/readyz')
         return reply.code(keys.known ? 200 : 503).send({ ready: keys.known })
-      return s3.serve(request, reply)
+      return isForEbs(rawRequest(request)) ? ebs.serve(request, reply) : s3.serve(request, reply)
     },
     handler: () => {
       throw new Error('every request is answered before it comes here')

@@ -68,7 +68,7 @@ function isPlain({ method, rawQuery, headers }: RawRequest, key: string | undefi
   return method === 'GET' && parseForm(rawQuery).every(([name]) => listingQueries.has(name))
 }
 
-async function ensureBucket(index: Index, clock: Clock): Promise<void> {
+export async function ensureBucket(index: Index, clock: Clock): Promise<void> {
   if (await index.read((db) => findBucket(db, snapshotBucket))) return
   await index.transaction('action', async (tx) => {
     if (await findBucket(tx.db, snapshotBucket)) return

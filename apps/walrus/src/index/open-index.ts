@@ -5,6 +5,7 @@ import { versionsAndAccess } from './migrations/0002-versions-and-access.ts'
 import { smallBytes } from './migrations/0003-small-bytes.ts'
 import { scrubTables } from './migrations/0004-scrub.ts'
 import { bucketUsage } from './migrations/0005-usage.ts'
+import { stagingTable } from './migrations/0006-staging.ts'
 import type { Index, IndexTables } from './tables.ts'
 
 /** Pages that are kept between reads; SQLite's own 2 MiB would be read from the file again with every small object. */
@@ -18,7 +19,7 @@ export async function openIndex(
     ...(onCommit ? { onCommit } : {}),
     file,
     shared,
-    migrations: [firstIndex, versionsAndAccess, smallBytes, scrubTables, bucketUsage],
+    migrations: [firstIndex, versionsAndAccess, smallBytes, scrubTables, bucketUsage, stagingTable],
   })
   await index.read((db) => sql`pragma cache_size = ${sql.raw(String(-cacheKibibytes))}`.execute(db))
   return index

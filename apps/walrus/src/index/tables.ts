@@ -145,6 +145,14 @@ export interface UsageTable {
   part_bytes: number
 }
 
+/** A snapshot of which a client has written blocks. */
+export interface StagingTable {
+  snapshot_id: string
+  written_at: number
+  /** Percent, as the client says. */
+  progress: number
+}
+
 export interface IndexTables {
   bucket: BucketTable
   object: ObjectTable
@@ -157,6 +165,7 @@ export interface IndexTables {
   scrub: ScrubTable
   damage: DamageTable
   usage: UsageTable
+  staging: StagingTable
 }
 
 export type Index = StateStore<IndexTables>

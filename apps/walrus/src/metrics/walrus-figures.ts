@@ -10,6 +10,8 @@ export interface WalrusFigures {
   readonly metrics: Metrics
   /** `operation` is the router's name of it, or `unknown`; `code` one of S3's. */
   request(request: { operation: string; code: string; seconds: number }): void
+  /** At the door of the EBS direct APIs. */
+  ebsRequest(request: { operation: string; code: string; seconds: number }): void
   written(bytes: number): void
   read(bytes: number): void
   scrubbed(bytes: number): void
@@ -21,6 +23,11 @@ export function walrusFigures(metrics: Metrics): WalrusFigures {
     'Requests at the S3 door, until their answer began.',
     ['operation', 'code'],
   )
+  const ofBlocks = metrics.histogram(
+    'ebs_request_duration_seconds',
+    'Requests at the door of the EBS direct APIs, until their answer began.',
+    ['operation', 'code'],
+  )
   const written = metrics.counter('s3_bytes_received_total', 'Bytes of objects and parts that were stored.')
   const read = metrics.counter('s3_bytes_sent_total', 'Bytes of objects that were read for somebody.')
   const scrubbed = metrics.counter('s3_scrub_bytes_total', 'Bytes that were read again to find damage.')
@@ -28,6 +35,8 @@ export function walrusFigures(metrics: Metrics): WalrusFigures {
     metrics,
     request: ({ seconds, operation, code }) =>
       requests.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
+    ebsRequest: ({ seconds, operation, code }) =>
+      ofBlocks.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
     written: (bytes) => written.inc(bytes),
     read: (bytes) => read.inc(bytes),
     scrubbed: (bytes) => scrubbed.inc(bytes),

@@ -2,12 +2,14 @@
 import type { DesiredItem } from '@mallee/agent-contract'
 import type { DoorTls, MetricsSnapshot } from '@mallee/service-kit'
 import type { WalrusConfig } from '../config.ts'
+import type { SnapshotChange, SnapshotDesired } from '../ebs/known-snapshots.ts'
 
 /** What a worker must know to judge requests; all that it learns of the cloud. */
 export interface Beliefs {
   /** Null until a first set has come. */
   readonly keys: readonly DesiredItem<'access-key'>[] | null
   readonly images: readonly DesiredItem<'image-object'>[]
+  readonly snapshots: readonly SnapshotDesired[]
 }
 
 /** With the first comes the claim of the data folder, which lasts as long as anybody holds it. */
@@ -21,7 +23,13 @@ export type ToWorker =
       readonly tls: DoorTls | null
     }
   /** Answered by `believed` with the same count. */
-  | { readonly say: 'believe'; readonly count: number; readonly beliefs: Beliefs }
+  | {
+      readonly say: 'believe'
+      readonly count: number
+      /** Of snapshots, which may be many, only what became another. */
+      readonly beliefs: Omit<Beliefs, 'snapshots'>
+      readonly snapshots: SnapshotChange
+    }
   | { readonly say: 'tls'; readonly tls: DoorTls }
   /** Of blobs that no row names any more: each is to be `released` as soon as nobody reads it. */
   | { readonly say: 'let go'; readonly ids: readonly string[] }

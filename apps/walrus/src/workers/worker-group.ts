@@ -11,6 +11,7 @@ import type { WalrusConfig } from '../config.ts'
 import { newTag, tagOf } from '../drivers/blob-id.ts'
 import type { OtherProcesses } from '../drivers/blob-keeper.ts'
 import type { FolderClaim } from '../drivers/folder-claim.ts'
+import { changeOf } from '../ebs/known-snapshots.ts'
 import type { Beliefs } from './messages.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -42,7 +43,7 @@ export class WorkerGroup implements OtherProcesses {
   }
   private readonly live = new Set<WorkerProcess>()
   private readonly leaving = new Map<string, (id: string) => void>()
-  private beliefs: Beliefs = { keys: null, images: [] }
+  private beliefs: Beliefs = { keys: null, images: [], snapshots: [] }
   private tls: DoorTls | null = null
   private departed: MetricsSnapshot = []
   private readonly stopping = new AbortController()
@@ -68,8 +69,10 @@ export class WorkerGroup implements OtherProcesses {
 
   /** Resolves when every worker acts by it. */
   async believe(beliefs: Beliefs): Promise<void> {
+    const { snapshots, ...others } = beliefs
+    const message = { beliefs: others, snapshots: changeOf(this.beliefs.snapshots, snapshots) }
     this.beliefs = beliefs
-    await Promise.all(Array.from(this.live, (worker) => worker.believe({ beliefs })))
+    await Promise.all(Array.from(this.live, (worker) => worker.believe(message)))
   }
 
   /** Processes of those that live, by their numbers. */

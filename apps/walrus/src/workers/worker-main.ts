@@ -7,8 +7,9 @@ import { AccessKeys } from '../identity/access-keys.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import { logsEveryMs } from '../background.ts'
 import { workerFigures } from '../metrics/walrus-figures.ts'
+import { KnownSnapshots } from '../ebs/known-snapshots.ts'
 import { FirstProcess } from './first-process.ts'
-import type { Beliefs, ToWorker } from './messages.ts'
+import type { ToWorker } from './messages.ts'
 
 const first = new FirstProcess()
 const { config, number, tag, beliefs, tls } = await first.begin()
@@ -29,9 +30,11 @@ const { index, blobs } = storage
 const keys = new AccessKeys()
 let { images } = beliefs
 keys.replace(beliefs.keys)
+const snapshots = new KnownSnapshots(clock)
+snapshots.replace(beliefs.snapshots)
 const accessLog = new AccessLog({ source: storage, clock, random: systemRandom, log })
 const { door, listener } = await openDoor({
-  ...{ config, log, clock, keys, accessLog, figures },
+  ...{ config, log, clock, keys, snapshots, accessLog, figures },
   source: storage,
   images: () => images,
   wakeEvents: () => first.eventsWait(),
@@ -39,9 +42,16 @@ const { door, listener } = await openDoor({
 if (tls) listener.useTls(tls)
 const delivering = setInterval(() => void accessLog.deliver(), logsEveryMs)
 
-function believe(count: number, now: Beliefs): void {
+/** It acts by it when nothing is under way that it would not begin any more. */
+async function believe({
+  count,
+  beliefs: now,
+  snapshots: change,
+}: ToWorker & { say: 'believe' }): Promise<void> {
   keys.replace(now.keys)
   images = now.images
+  snapshots.apply(change)
+  await snapshots.settled()
   first.believed(count)
 }
 
@@ -62,7 +72,7 @@ async function stop(serving: SharedListener): Promise<void> {
 first.on((message: ToWorker) => {
   switch (message.say) {
     case 'believe':
-      return believe(message.count, message.beliefs)
+      return void believe(message)
     case 'tls':
       return listener.useTls(message.tls)
     case 'let go':

@@ -4,7 +4,7 @@ import {
   unsupportedParameter,
 } from '@mallee/ec2-api'
 import { requireLaunchableImage } from '../../store/image-store.ts'
-import { nextUsageRevision, updateInstance } from '../../store/instance-store.ts'
+import { changeUse, updateInstance } from '../../store/instance-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
 import { checkUserData } from './resolve-launch.ts'
@@ -32,7 +32,7 @@ export async function changeStopped(
     case 'kernel':
     case 'ramdisk': {
       const image =
-        value === '' || value === 'true' // as ResetInstanceAttribute says it: the image's own
+        value === '' // the image's own
           ? null
           : await requireLaunchableImage(tx.db, ctx.caller.accountId, value, attribute)
       const id = image?.id ?? (await ofImage(tx, instance, attribute))
@@ -65,11 +65,10 @@ async function ofImage(
 async function changeType(tx: ActionTransaction, instance: InstanceTable, name: string): Promise<void> {
   const type = await tx.db.selectFrom('instance_type').selectAll().where('name', '=', name).executeTakeFirst()
   if (!type) throw invalidInstanceTypeValue(name.slice(0, 60))
-  await updateInstance(tx, instance.id, {
+  await changeUse(tx, instance.id, {
     instance_type: type.name,
     vcpus: type.vcpus,
     memory_mib: type.memory_mib,
-    usage_revision: nextUsageRevision as never,
   })
 }
 

@@ -7,14 +7,7 @@ import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings, type Tag } from '../describe-things.ts'
 import { filterNames, type Filter, type FilterFields } from '../filters.ts'
 import { timeKey } from '../pages.ts'
-
-/** AWS's names for images of its own and of its market; nobody has such a name here. */
-const ownerAliases: ReadonlySet<string> = new Set([
-  'amazon',
-  'aws-marketplace',
-  'aws-backup-vault',
-  'microsoft',
-])
+import { ownedBy } from './owners.ts'
 
 const accountIdForm = /^\d{12}$/
 
@@ -159,17 +152,6 @@ function isDeprecatedFor(ctx: ActionContext, image: ImageTable): boolean {
     image.deprecated_at <= ctx.nowMs &&
     image.account_id !== ctx.caller.accountId
   )
-}
-
-function ownedBy(ctx: ActionContext, owners: readonly string[]): (image: ImageTable) => boolean {
-  if (owners.length === 0) return () => true
-  const accounts = new Set<string>()
-  for (const owner of owners) {
-    if (owner === 'self') accounts.add(ctx.caller.accountId)
-    else if (accountIdForm.test(owner)) accounts.add(owner)
-    else if (!ownerAliases.has(owner)) throw invalidUserIdMalformed(owner)
-  }
-  return (image) => accounts.has(image.account_id)
 }
 
 /** Explicit permissions only; those of another account are the image's owner's to know. */

@@ -1,5 +1,5 @@
 import { isWellFormedId } from '@mallee/base'
-import { invalidSnapshotIdMalformed, invalidSnapshotNotFound, invalidUserIdMalformed } from '@mallee/ec2-api'
+import { invalidSnapshotIdMalformed, invalidSnapshotNotFound } from '@mallee/ec2-api'
 import { readSnapshotPermissions, visibleSnapshots } from '../../store/snapshot-store.ts'
 import type { SnapshotTable } from '../../store/tables.ts'
 import { snapshotView } from '../../views/volume-view.ts'
@@ -7,6 +7,7 @@ import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
 import { timeKey } from '../pages.ts'
+import { namedAccounts, ownedBy } from './owners.ts'
 
 const fields: FilterFields<SnapshotTable> = {
   description: (snapshot) => [snapshot.description],
@@ -57,25 +58,6 @@ export const describeSnapshots = defineEc2Action('DescribeSnapshots', {
     }),
 })
 
-/** AWS's own and its market's: nobody has such a name here. */
-const ownerAliases: ReadonlySet<string> = new Set(['amazon', 'aws-marketplace', 'microsoft'])
-
-function accountsOf(ctx: ActionContext, names: readonly string[]): Set<string> {
-  const accounts = new Set<string>()
-  for (const name of names) {
-    if (name === 'self') accounts.add(ctx.caller.accountId)
-    else if (/^\d{12}$/.test(name)) accounts.add(name)
-    else if (!ownerAliases.has(name)) throw invalidUserIdMalformed(name)
-  }
-  return accounts
-}
-
-function ownedBy(ctx: ActionContext, owners: readonly string[]): (snapshot: SnapshotTable) => boolean {
-  if (owners.length === 0) return () => true
-  const accounts = accountsOf(ctx, owners)
-  return (snapshot) => accounts.has(snapshot.account_id)
-}
-
 /** Explicit permissions; those of another account are the snapshot's owner's to know. */
 function restorableBy(
   ctx: ActionContext,
@@ -84,7 +66,7 @@ function restorableBy(
 ): (snapshot: SnapshotTable) => boolean {
   if (users.length === 0) return () => true
   const everyone = users.includes('all')
-  const accounts = accountsOf(
+  const accounts = namedAccounts(
     ctx,
     users.filter((user) => user !== 'all'),
   )

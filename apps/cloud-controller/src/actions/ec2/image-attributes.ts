@@ -21,11 +21,7 @@ import type { ImageTable } from '../../store/tables.ts'
 import { imageDeviceView } from '../../views/image-device-view.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { hasEncryptedSnapshot, imageDevices } from './block-device-mappings.ts'
-
-interface Permission {
-  readonly UserId?: string | undefined
-  readonly Group?: string | undefined
-}
+import { accountIdsOf, hasAll, knownAccountsOf, type Malformed, type Permission } from './permissions.ts'
 
 /** What a request changes, whichever way it is spelt. */
 interface Change {
@@ -118,37 +114,16 @@ function oldSpelling(input: Ec2Input<'ModifyImageAttribute'>): Change | null {
 async function changePermissions(tx: Tx, image: ImageTable, { add, remove }: Change): Promise<void> {
   if (image.disabled === 1) throw amiInState(image.id, 'disabled')
   if (image.state !== 'available') throw amiInState(image.id, image.state)
-  const [added, removed] = [await accountsOf(tx, add), accountIdsOf(remove)]
+  const [added, removed] = [await knownAccountsOf(tx.db, add, malformed), accountIdsOf(remove, malformed)]
   if (add.length > 0 && (await hasEncryptedSnapshot(tx.db, image.id))) throw encryptedImageNotShared()
   await forbidImage(tx, image.id, removed)
   await permitImage(tx, image.id, added)
-  const isPublic = hasGroup(add) ? 1 : hasGroup(remove) ? 0 : image.is_public
+  const isPublic = hasAll(add) ? 1 : hasAll(remove) ? 0 : image.is_public
   await tx.db.updateTable('image').set({ is_public: isPublic }).where('id', '=', image.id).execute()
 }
 
-const hasGroup = (permissions: readonly Permission[]) =>
-  permissions.some((permission) => permission.Group === 'all')
-
-/** Throws InvalidAMIAttributeItemValue for what is neither an account's number nor the group of all. */
-function accountIdsOf(permissions: readonly Permission[]): string[] {
-  const ids = new Set<string>()
-  for (const { UserId: id, Group: group } of permissions) {
-    if (group !== undefined && group !== 'all') throw invalidAmiAttributeItemValue(group, 'userGroup')
-    if (id === undefined) continue
-    if (!/^\d{12}$/.test(id)) throw invalidAmiAttributeItemValue(id, 'userId')
-    ids.add(id)
-  }
-  return [...ids]
-}
-
-async function accountsOf(tx: Tx, permissions: readonly Permission[]): Promise<string[]> {
-  const ids = accountIdsOf(permissions)
-  if (ids.length === 0) return []
-  const rows = await tx.db.selectFrom('account').select('id').where('id', 'in', ids).execute()
-  const unknown = ids.find((id) => !rows.some((row) => row.id === id))
-  if (unknown !== undefined) throw invalidAmiAttributeItemValue(unknown, 'userId')
-  return ids
-}
+const malformed: Malformed = (value, parameter) =>
+  invalidAmiAttributeItemValue(value, parameter === 'group' ? 'userGroup' : parameter)
 
 const valueOf = (value: string | null) => (value === null ? {} : { Value: value })
 

@@ -1,5 +1,4 @@
 import {
-  invalidConversionTaskId,
   invalidConversionTaskIdMalformed,
   invalidExportTaskIdNotFound,
   invalidFpgaImageIdNotFound,
@@ -9,7 +8,7 @@ import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 import { pageOf } from '../pages.ts'
 
 /**
- * The slow ways to make images and volumes that this cloud does not perform: nothing can be under way, so that the lists
+ * The slow ways to bring images out, which this cloud does not perform: nothing can be under way, so that the lists
  * are empty, and an id names nothing.
  */
 
@@ -24,41 +23,6 @@ export function requireTaskForm(ids: readonly string[]): void {
   const malformed = ids.find((id) => !importForm.test(id))
   if (malformed !== undefined) throw invalidConversionTaskIdMalformed(malformed)
 }
-
-/** None of these can be there. Throws InvalidConversionTaskId, and besides what is malformed. */
-export function refuseConversions(ids: readonly string[] | undefined): void {
-  if (!ids || ids.length === 0) return
-  requireTaskForm(ids)
-  throw invalidConversionTaskId(ids)
-}
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeConversionTasks.html */
-export const describeConversionTasks = defineEc2Action('DescribeConversionTasks', {
-  honours: ['ConversionTaskIds'],
-  async run(_ctx, input) {
-    refuseConversions(input.ConversionTaskIds)
-    return { ConversionTasks: [] }
-  },
-})
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelConversionTask.html */
-export const cancelConversionTask = defineEc2Action('CancelConversionTask', {
-  honours: ['ConversionTaskId'],
-  async run(_ctx, input) {
-    refuseConversions([input.ConversionTaskId])
-    return {}
-  },
-})
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportSnapshotTasks.html */
-export const describeImportSnapshotTasks = defineEc2Action('DescribeImportSnapshotTasks', {
-  honours: ['ImportTaskIds', 'MaxResults', 'NextToken'],
-  async run(ctx, input) {
-    pageOf(ctx, input, { smallest: 1, exclusiveIds: (input.ImportTaskIds ?? []).length > 0 })
-    refuseConversions(input.ImportTaskIds)
-    return { ImportSnapshotTasks: [] }
-  },
-})
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeExportTasks.html */
 export const describeExportTasks = defineEc2Action('DescribeExportTasks', {

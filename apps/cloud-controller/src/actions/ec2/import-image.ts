@@ -5,6 +5,7 @@ import type { ImageTable } from '../../store/tables.ts'
 import { accountImageBucket } from '../account-image-bucket.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { diskFormat, diskPlace } from './disk-container.ts'
 import { readImportTask, importTaskView } from './import-tasks.ts'
 import { insertImage } from './register-image.ts'
 
@@ -66,8 +67,6 @@ export const importImage = defineEc2Action('ImportImage', {
   },
 })
 
-const formats = ['raw', 'qcow2', 'vmdk', 'vhd', 'vhdx', 'ova'] as const
-
 /** The one disk that is imported. Throws what is missing or wrong with it. */
 function diskOf({ DiskContainers: containers = [] }: Ec2Input<'ImportImage'>): {
   bucket: string
@@ -79,29 +78,6 @@ function diskOf({ DiskContainers: containers = [] }: Ec2Input<'ImportImage'>): {
   if (!container) throw missingParameter('DiskContainers')
   if (containers.length > 1)
     throw invalidParameterValue('An image is made of one disk here: DiskContainers may name one.')
-  const given = container.Format
-  if (given === undefined) throw missingParameter('DiskContainers.Format')
-  const format = formats.find((name) => name === given.toLowerCase())
-  if (!format)
-    throw invalidParameterValue(
-      `Value (${given.slice(0, 40)}) for parameter diskContainer.format is invalid. Valid values are ${formats.join(', ')}.`,
-    )
-  return { ...placeOf(container), format, description: container.Description ?? null }
-}
-
-type Container = NonNullable<Ec2Input<'ImportImage'>['DiskContainers']>[number]
-
-/** Nothing is fetched from anywhere but walrus: a URL is `s3://BUCKET/KEY`. */
-function placeOf({ Url: url, UserBucket: place }: Container): { bucket: string; key: string } {
-  if (url !== undefined && place !== undefined)
-    throw invalidParameterValue('Only one of Url and UserBucket may name the disk.')
-  const [, urlBucket, urlKey] = /^s3:\/\/([^/]{1,255})\/(.{1,1024})$/s.exec(url ?? '') ?? []
-  if (url !== undefined && urlBucket === undefined)
-    throw invalidParameterValue(
-      `Value (${url.slice(0, 100)}) for parameter diskContainer.url is invalid. It must be s3://BUCKET/KEY.`,
-    )
-  const [bucket, key] = [urlBucket ?? place?.S3Bucket, urlKey ?? place?.S3Key]
-  if (!bucket) throw missingParameter('DiskContainers.UserBucket.S3Bucket')
-  if (!key) throw missingParameter('DiskContainers.UserBucket.S3Key')
-  return { bucket, key }
+  const format = diskFormat(container.Format, 'DiskContainers.Format')
+  return { ...diskPlace(container, 'DiskContainers'), format, description: container.Description ?? null }
 }

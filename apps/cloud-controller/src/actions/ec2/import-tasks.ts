@@ -8,10 +8,11 @@ import { defineEc2Action } from '../define-action.ts'
 import { describeThings, type Tag } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
 import { timeKey } from '../pages.ts'
-import { refuseConversions, requireTaskForm } from './image-tasks.ts'
+import { requireTaskForm } from './image-tasks.ts'
+import { cancelDiskImport } from './insert-disk-import.ts'
 
 /** As long as AWS shows a task that is over. */
-const shownMs = 7 * dayMs
+export const shownTaskMs = 7 * dayMs
 
 export interface ImportTask extends ImportTaskTable {
   readonly image: ImageTable
@@ -114,7 +115,7 @@ export const describeImportImageTasks = defineEc2Action('DescribeImportImageTask
       const missing = ids.filter((id) => !found.some((task) => task.id === id))
       if (missing.length > 0) throw invalidConversionTaskId(missing)
       const { views, nextToken } = await describeThings(ctx, db, input, {
-        things: found.filter((task) => ids.length > 0 || ctx.nowMs - task.created_at < shownMs),
+        things: found.filter((task) => ids.length > 0 || ctx.nowMs - task.created_at < shownTaskMs),
         idOf: (task) => task.id,
         keyOf: (task) => timeKey(task.created_at, task.id),
         fields,
@@ -128,8 +129,8 @@ export const describeImportImageTasks = defineEc2Action('DescribeImportImageTask
 })
 
 /**
- * Ends an import that is under way; what was made of it is removed. Imports of snapshots, which this answers too, there
- * are none. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelImportTask.html
+ * Ends an import of an image or a snapshot that is under way; what was made of it is removed.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelImportTask.html
  */
 export const cancelImportTask = defineEc2Action('CancelImportTask', {
   honours: ['ImportTaskId', 'CancelReason'],
@@ -137,14 +138,17 @@ export const cancelImportTask = defineEc2Action('CancelImportTask', {
     const id = input.ImportTaskId
     if (id === undefined) throw missingParameter('importTaskId')
     requireTaskForm([id])
-    if (!id.startsWith('import-ami-')) refuseConversions([id])
+    const reason = input.CancelReason?.slice(0, 255) ?? null
     return ctx.transaction(async (tx) => {
+      if (!id.startsWith('import-ami-')) {
+        await cancelDiskImport(ctx, tx, id, 'snapshot', reason)
+        return { ImportTaskId: id, PreviousState: 'active', State: 'deleting' }
+      }
       const { task } = await readImportTask(tx.db, ctx.caller.accountId, id)
       const before = statusOf(task)
       if (before !== 'active') throw incorrectState(`The task ${id} is ${before} and cannot be cancelled.`)
       const { nowMs, requestId } = ctx
       await transitionImage(tx, task.image, 'deregisterAsked', { nowMs, requestId })
-      const reason = input.CancelReason?.slice(0, 255) ?? null
       await tx.db
         .updateTable('import_task')
         .set({ cancelled_at: nowMs, cancel_reason: reason })

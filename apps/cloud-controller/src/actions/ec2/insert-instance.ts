@@ -80,19 +80,17 @@ export async function insertInstance(
     .execute()
 }
 
-/** Why it is where it is, for `explain`. */
-export async function insertDecision(
+/** Why it is where it is, for `explain`: of its latest start. */
+export async function recordDecision(
   ctx: ActionContext,
   tx: ActionTransaction,
   { id, nodeId, placement }: Pick<NewInstance, 'id' | 'nodeId' | 'placement'>,
 ): Promise<void> {
+  const row = { at: ctx.nowMs, record: JSON.stringify({ ...placement.decision, taken: nodeId }) }
   await tx.db
     .insertInto('decision')
-    .values({
-      instance_id: id,
-      at: ctx.nowMs,
-      record: JSON.stringify({ ...placement.decision, taken: nodeId }),
-    })
+    .values({ instance_id: id, ...row })
+    .onConflict((conflict) => conflict.column('instance_id').doUpdateSet(row))
     .execute()
 }
 

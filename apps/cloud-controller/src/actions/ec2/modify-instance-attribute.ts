@@ -95,7 +95,8 @@ export const resetInstanceAttribute = defineEc2Action('ResetInstanceAttribute', 
     return ctx.transaction(async (tx) => {
       const [instance] = await requireInstances(ctx, tx.db, [input.InstanceId])
       requireAlive(instance!)
-      await carryOut(ctx, tx, instance!, { attribute: input.Attribute, value: 'true', groups: [] })
+      const value = input.Attribute === 'sourceDestCheck' ? 'true' : '' // of a kernel: the image's own
+      await carryOut(ctx, tx, instance!, { attribute: input.Attribute, value, groups: [] })
       tx.touch(instance!.id)
       return {}
     })

@@ -142,6 +142,7 @@ export async function insertVolume(
     iops: spec.iops,
     throughput: spec.throughput,
     snapshot_id: spec.snapshot?.id ?? null,
+    lineage: spec.snapshot && (spec.snapshot.lineage ?? spec.snapshot.volume_id),
     state: 'creating',
     state_reason: null,
     state_changed_at: ctx.nowMs,
@@ -184,10 +185,15 @@ export async function claimVolumeQuota(
     throw volumeLimitExceeded(`You have reached your limit of ${mostGiB} GiB of volumes.`)
 }
 
-/** The one with most room: thin volumes are promised more than there is, and go where they can grow. */
-async function chooseStorage(db: Reader, zone: string, isEncrypted: boolean): Promise<string> {
+/**
+ * The one with most room, of a zone or of any: thin volumes are promised more than there is, and go where they can grow.
+ */
+export async function chooseStorage(db: Reader, zone: string | null, isEncrypted: boolean): Promise<string> {
   const agents = (await listAgents(db, 'storage')).filter(
-    (agent) => agent.state === 'enabled' && agent.availability_zone === zone && agent.silent_since === null,
+    (agent) =>
+      agent.state === 'enabled' &&
+      (zone === null || agent.availability_zone === zone) &&
+      agent.silent_since === null,
   )
   const rooms = agents.flatMap((agent) => {
     const says = fingerprintOf(agent)
@@ -197,7 +203,7 @@ async function chooseStorage(db: Reader, zone: string, isEncrypted: boolean): Pr
   const best = rooms.toSorted((a, b) => b.free - a.free || (a.id < b.id ? -1 : 1))[0]
   if (best) return best.id
   throw insufficientVolumeCapacity(
-    `There is currently no storage controller in ${zone} that can take a new ${isEncrypted ? 'encrypted ' : ''}volume.`,
+    `There is currently no storage controller in ${zone ?? 'any zone'} that can take a new ${isEncrypted ? 'encrypted ' : ''}volume.`,
   )
 }
 

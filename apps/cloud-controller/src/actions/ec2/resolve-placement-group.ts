@@ -10,7 +10,7 @@ import {
 import type { PlacementGroupUse } from '../../scheduler/group-placement.ts'
 import { findPlacementGroup, groupMembers } from '../../store/placement-group-store.ts'
 import type { Reader } from '../../store/record.ts'
-import type { PlacementGroupTable } from '../../store/tables.ts'
+import type { InstanceTable, PlacementGroupTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 
 type Asked = Pick<Ec2.Placement, 'GroupName' | 'GroupId' | 'PartitionNumber'>
@@ -54,4 +54,22 @@ export async function resolvePlacementGroup(
   if (group.strategy === 'cluster' && availabilityZone !== null && elsewhere)
     throw invalidPlacementGroupInUseElsewhere(group.name, elsewhere.availabilityZone)
   return { id: group.id, strategy: group.strategy, partitionCount, partition, members }
+}
+
+/** The group that a stopped instance is in, for where it may start; null where it is in none. */
+export async function ownPlacementGroup(
+  db: Reader,
+  instance: InstanceTable,
+): Promise<PlacementGroupUse | null> {
+  const { placement_group_id: id, partition_number: partition } = instance
+  const group = id === null ? undefined : await findPlacementGroup(db, instance.account_id, { id })
+  if (!group) return null
+  const members = await groupMembers(db, group.id, instance.id)
+  return {
+    id: group.id,
+    strategy: group.strategy,
+    partitionCount: group.partition_count ?? 0,
+    partition,
+    members,
+  }
 }

@@ -1,26 +1,20 @@
 import type { Ec2Input } from '@mallee/ec2-api'
-import { idempotentInstanceTerminated, insufficientInstanceCapacity } from '@mallee/ec2-api'
-import type { CapacityNow } from '../../store/capacity.ts'
+import { idempotentInstanceTerminated } from '@mallee/ec2-api'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
-import { getSetting, setSetting } from '../../store/setting-store.ts'
 import { putTags } from '../../store/tag-store.ts'
 import type { NetworkInterfaceTable } from '../../store/tables.ts'
 import { newId } from '@mallee/base'
-import type { PlacementGroupUse } from '../../scheduler/group-placement.ts'
-import { decisionSentence, type Placement } from '../../scheduler/judge-node.ts'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { insertAttachment } from './attach-volume.ts'
-import { insertDecision, insertInstance, templateTags, type NewInstance } from './insert-instance.ts'
+import { recordDecision, insertInstance, templateTags, type NewInstance } from './insert-instance.ts'
 import { launchCreates, launchMembers, launchOnly, withLaunchTemplate } from './launch-members.ts'
 import { insertVolume } from './new-volume.ts'
-import { claimInstanceQuota, resolveLaunch, type Launch } from './resolve-launch.ts'
+import { placeInstances } from './place-instances.ts'
+import { claimInstanceQuota, resolveLaunch } from './resolve-launch.ts'
 import { resolvePlacementGroup } from './resolve-placement-group.ts'
 
 type Input = Ec2Input<'RunInstances'>
-
-/** The setting in which round-robin remembers the node it took last. */
-export const cursorSetting = 'scheduler.cursor'
 
 /**
  * One transaction: the token, the quota, the capacity, the addresses and the instances, or nothing. The nodes learn of
@@ -63,7 +57,11 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   const group = await resolvePlacementGroup(ctx, tx.db, asked.Placement, availabilityZone)
   const capacity = await ctx.capacity.at(tx)
   const maxCount = await claimInstanceQuota(ctx, tx, { launching, capacity })
-  const placement = await place(ctx, tx, { launching, capacity, group, maxCount })
+  const placement = await placeInstances(ctx, tx, {
+    request: { ...launching.request, maxCount },
+    instanceType: launching.instanceType,
+    ...{ capacity, group },
+  })
   const subnet = launching.subnetIn(placement.availabilityZone!)
   const reservationId = newId('reservation', ctx.random)
   await tx.db
@@ -77,7 +75,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
     const id = newId('instance', ctx.random)
     const one = { id, index, nodeId, reservationId, launching, placement, group, template }
     await insertInstance(ctx, tx, one)
-    await insertDecision(ctx, tx, one)
+    await recordDecision(ctx, tx, one)
     interfaces.push(
       await insertInterface(tx, {
         subnet,
@@ -121,30 +119,4 @@ async function bringVolumes(
     await insertAttachment(ctx, tx, { volume, instanceId, device, isRoot, deleteOnTermination })
     await putTags(tx, launching.volumeTagsFor(volume.id))
   }
-}
-
-async function place(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  {
-    launching,
-    capacity,
-    group,
-    maxCount,
-  }: { launching: Launch; capacity: CapacityNow; group: PlacementGroupUse | null; maxCount: number },
-): Promise<Placement> {
-  const cursor = await getSetting(tx.db, cursorSetting)
-  const placement = capacity.plan({
-    request: { ...launching.request, maxCount },
-    policy: ctx.settings.placementPolicy,
-    cursor,
-    group,
-  })
-  if (placement.nodeIds.length === 0) {
-    throw insufficientInstanceCapacity(
-      `We currently do not have sufficient ${launching.instanceType} capacity: ${decisionSentence(placement.decision)}.`,
-    )
-  }
-  await setSetting(tx, cursorSetting, placement.nodeIds.at(-1)!)
-  return placement
 }

@@ -7,15 +7,11 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import type { Tx } from '../../store/record.ts'
-import { readSnapshotPermissions } from '../../store/snapshot-store.ts'
+import { forbidSnapshot, permitSnapshot, readSnapshotPermissions } from '../../store/snapshot-store.ts'
 import type { SnapshotTable } from '../../store/tables.ts'
 import { defineEc2Action } from '../define-action.ts'
+import { accountIdsOf, hasAll, knownAccountsOf, type Malformed, type Permission } from './permissions.ts'
 import { requireOwnSnapshot } from './require-volumes.ts'
-
-interface Permission {
-  readonly UserId?: string | undefined
-  readonly Group?: string | undefined
-}
 
 interface Change {
   readonly add: readonly Permission[]
@@ -44,6 +40,7 @@ export const modifySnapshotAttribute = defineEc2Action('ModifySnapshotAttribute'
       const snapshot = await requireOwnSnapshot(ctx, tx.db, input.SnapshotId)
       await changePermissions(tx, snapshot, change)
       tx.touch(snapshot.id)
+      tx.afterCommit(() => ctx.wakes.snapshot(snapshot.id)) // walrus gives out blocks by it
       return {}
     })
   },
@@ -68,45 +65,18 @@ function changeOf(input: Ec2Input<'ModifySnapshotAttribute'>): Change {
 }
 
 async function changePermissions(tx: Tx, snapshot: SnapshotTable, { add, remove }: Change): Promise<void> {
-  const [added, removed] = [accountIdsOf(add), accountIdsOf(remove)]
   // Nobody else has its key, and there is no other kind of key here.
   if (add.length > 0 && snapshot.kms_key_id !== null)
     throw operationNotPermitted('Encrypted snapshots with EBS default key cannot be shared')
-  if (added.length > 0) {
-    const known = await tx.db.selectFrom('account').select('id').where('id', 'in', added).execute()
-    const unknown = added.find((id) => !known.some((row) => row.id === id))
-    if (unknown !== undefined)
-      throw invalidParameterValue(`Value (${unknown}) for parameter userId is invalid: no such account.`)
-    await tx.db
-      .insertInto('snapshot_permission')
-      .values(added.map((account_id) => ({ snapshot_id: snapshot.id, account_id })))
-      .onConflict((conflict) => conflict.columns(['snapshot_id', 'account_id']).doNothing())
-      .execute()
-  }
-  if (removed.length > 0)
-    await tx.db
-      .deleteFrom('snapshot_permission')
-      .where('snapshot_id', '=', snapshot.id)
-      .where('account_id', 'in', removed)
-      .execute()
+  const [added, removed] = [await knownAccountsOf(tx.db, add, malformed), accountIdsOf(remove, malformed)]
+  await forbidSnapshot(tx, snapshot.id, removed)
+  await permitSnapshot(tx, snapshot.id, added)
   const isPublic = hasAll(add) ? 1 : hasAll(remove) ? 0 : snapshot.is_public
   await tx.db.updateTable('snapshot').set({ is_public: isPublic }).where('id', '=', snapshot.id).execute()
 }
 
-const hasAll = (permissions: readonly Permission[]) => permissions.some(({ Group: group }) => group === 'all')
-
-function accountIdsOf(permissions: readonly Permission[]): string[] {
-  const ids = new Set<string>()
-  for (const { UserId: id, Group: group } of permissions) {
-    if (group !== undefined && group !== 'all')
-      throw invalidParameterValue(`Value (${group.slice(0, 60)}) for parameter group is invalid.`)
-    if (id === undefined) continue
-    if (!/^\d{12}$/.test(id))
-      throw invalidParameterValue(`Value (${id.slice(0, 60)}) for parameter userId is invalid.`)
-    ids.add(id)
-  }
-  return [...ids]
-}
+const malformed: Malformed = (value, parameter) =>
+  invalidParameterValue(`Value (${value.slice(0, 60)}) for parameter ${parameter} is invalid.`)
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshotAttribute.html */
 export const describeSnapshotAttribute = defineEc2Action('DescribeSnapshotAttribute', {
@@ -139,6 +109,7 @@ export const resetSnapshotAttribute = defineEc2Action('ResetSnapshotAttribute', 
       await tx.db.deleteFrom('snapshot_permission').where('snapshot_id', '=', snapshot.id).execute()
       await tx.db.updateTable('snapshot').set({ is_public: 0 }).where('id', '=', snapshot.id).execute()
       tx.touch(snapshot.id)
+      tx.afterCommit(() => ctx.wakes.snapshot(snapshot.id))
       return {}
     })
   },

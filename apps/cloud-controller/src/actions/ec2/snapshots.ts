@@ -29,11 +29,20 @@ export function checkDescription(description: string | undefined): string {
   return description ?? ''
 }
 
+/** What a new snapshot is of. */
+export type NewSnapshot = Pick<
+  SnapshotTable,
+  'volume_id' | 'storage_id' | 'size_gib' | 'description' | 'source_index' | 'lineage'
+> &
+  Partial<
+    Pick<SnapshotTable, 'parent_snapshot_id' | 'parent_index' | 'staging' | 'timeout_minutes' | 'taken'>
+  >
+
 /** A pending snapshot of the caller's; its storage controller takes it the moment it hears of it. */
 export async function insertSnapshot(
   ctx: ActionContext,
   tx: ActionTransaction,
-  of: Pick<SnapshotTable, 'volume_id' | 'storage_id' | 'size_gib' | 'description' | 'source_index'>,
+  of: NewSnapshot,
   keyColumns: (id: string) => Pick<SnapshotTable, 'kms_key_id' | 'sealed_key'>,
 ): Promise<SnapshotTable> {
   const { accountId } = ctx.caller
@@ -59,6 +68,14 @@ export async function insertSnapshot(
     index_object: null,
     stored_bytes: null,
     is_public: 0,
+    parent_snapshot_id: null,
+    parent_index: null,
+    staging: null,
+    staging_observed: null,
+    timeout_minutes: null,
+    written_at: null,
+    written_count: null,
+    written_checksum: null,
     present: 1,
     request_id: ctx.requestId,
     trace_parent: ctx.traceparent,
@@ -94,6 +111,7 @@ export async function snapshotVolume(
     size_gib: volume.size_gib,
     description,
     source_index: null,
+    lineage: volume.lineage,
   }
   return insertSnapshot(ctx, tx, of, (id) => snapshotKeyColumns(ctx, id, volume))
 }
@@ -256,6 +274,7 @@ export async function copyOfSnapshot(
     size_gib: source.size_gib,
     description: wish.description,
     source_index: source.index_object,
+    lineage: source.lineage,
   }
   return insertSnapshot(ctx, tx, of, () => columns)
 }

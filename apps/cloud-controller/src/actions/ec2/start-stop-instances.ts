@@ -1,21 +1,20 @@
 import {
   incorrectInstanceState,
   incorrectState,
-  insufficientInstanceCapacity,
   operationNotPermitted,
   unsupportedForInstanceStore,
 } from '@mallee/ec2-api'
 import { instanceLifecycle } from '@mallee/lifecycles'
-import { decisionSentence } from '../../scheduler/judge-node.ts'
-import { nextUsageRevision, updateInstance } from '../../store/instance-store.ts'
-import { getSetting, setSetting } from '../../store/setting-store.ts'
+import { changeUse, updateInstance } from '../../store/instance-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
 import { attachmentsOfInstance } from '../../store/volume-store.ts'
 import { transitionInstance } from '../../store/transition.ts'
 import { instanceState } from '../../views/instance-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
-import { cursorSetting } from './run-instances.ts'
+import { recordDecision } from './insert-instance.ts'
+import { placeInstances } from './place-instances.ts'
+import { ownPlacementGroup } from './resolve-placement-group.ts'
 
 /**
  * Its domain goes, its volumes stay. An instance that lives in an instance store ends with its domain: it can be neither
@@ -116,8 +115,8 @@ async function start(
     .select('architecture')
     .where('id', '=', instance.image_id)
     .executeTakeFirst()
-  const capacity = await ctx.capacity.at(tx)
-  const placement = capacity.plan({
+  const group = await ownPlacementGroup(tx.db, instance)
+  const placement = await placeInstances(ctx, tx, {
     request: {
       minCount: 1,
       maxCount: 1,
@@ -127,16 +126,12 @@ async function start(
       memoryMiB: instance.memory_mib,
       diskGiB: instance.disk_gib,
     },
-    policy: ctx.settings.placementPolicy,
-    cursor: await getSetting(tx.db, cursorSetting),
-    group: null,
+    instanceType: instance.instance_type,
+    capacity: await ctx.capacity.at(tx),
+    group,
   })
-  const [nodeId] = placement.nodeIds
-  if (nodeId === undefined)
-    throw insufficientInstanceCapacity(
-      `We currently do not have sufficient ${instance.instance_type} capacity: ${decisionSentence(placement.decision)}.`,
-    )
-  await setSetting(tx, cursorSetting, nodeId)
+  const nodeId = placement.nodeIds[0]!
+  await recordDecision(ctx, tx, { id: instance.id, nodeId, placement })
   const after = await transitionInstance(tx, instance, 'startAsked', {
     nowMs: ctx.nowMs,
     desired: 'running',
@@ -144,9 +139,8 @@ async function start(
     traceparent: ctx.traceparent,
     reason: null,
   })
+  await changeUse(tx, instance.id, { node_id: nodeId })
   await updateInstance(tx, instance.id, {
-    node_id: nodeId,
-    usage_revision: nextUsageRevision as never,
     launched_at: ctx.nowMs,
     restarts: 0,
     stop_forced: 0,

@@ -1,5 +1,4 @@
-import { volumeInUse } from '@mallee/ec2-api'
-import { invalidAvailabilityZone } from '@mallee/ec2-api'
+import { invalidAvailabilityZone, volumeInUse } from '@mallee/ec2-api'
 import { putTags } from '../../store/tag-store.ts'
 import type { VolumeAttachmentTable, VolumeTable } from '../../store/tables.ts'
 import { attachmentOfVolume, transitionVolume } from '../../store/volume-store.ts'
@@ -118,6 +117,7 @@ export const describeVolumes = defineEc2Action('DescribeVolumes', {
         .selectFrom('volume_attachment')
         .selectAll()
         .$if(ctx.scope !== null, (query) => query.where('account_id', '=', ctx.scope!))
+        .$if(ids.length > 0, (query) => query.where('volume_id', 'in', ids))
         .execute()
       const byVolume = new Map(attachments.map((row) => [row.volume_id, row]))
       const { views, nextToken } = await describeThings(ctx, db, input, {

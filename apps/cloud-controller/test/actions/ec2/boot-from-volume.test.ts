@@ -365,3 +365,30 @@ describe('bad days of an instance that boots from a volume', () => {
     expect(answer.code).toBe('MissingParameter')
   })
 })
+
+test('a stopped instance of a spread group starts on a node that none of its group has', async () => {
+  const imageId = await register(await snapshot())
+  await ok('CreatePlacementGroup', { GroupName: 'apart', Strategy: 'spread' })
+  const inGroup = { 'Placement.GroupName': 'apart', 'Placement.AvailabilityZone': 'us-east-1a' }
+  const [first, second] = [await launch(imageId, inGroup), await launch(imageId, inGroup)]
+  await storage.settle()
+  await ok('StopInstances', { 'InstanceId.1': first })
+  await storage.settle()
+  await launch(imageId) // takes its turn: the next one would be beside the second
+  await ok('StartInstances', { 'InstanceId.1': first })
+  await storage.settle()
+  const nodeOf = async (id: string) => {
+    const rows = await cloud.cloud.record.read((db) =>
+      db.selectFrom('instance').select('node_id').where('id', '=', id).execute(),
+    )
+    return rows[0]!.node_id
+  }
+  expect(new Set([await nodeOf(first), await nodeOf(second)]).size).toBe(2)
+  const record = await cloud.cloud.record.read((db) =>
+    db.selectFrom('decision').select('record').where('instance_id', '=', first).executeTakeFirstOrThrow(),
+  )
+  expect(JSON.parse(record.record)).toMatchObject({
+    taken: await nodeOf(first),
+    group: { strategy: 'spread' },
+  })
+})

@@ -1,19 +1,19 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { BundleRefused, tarMembers } from '@mallee/image-bundle'
-import type { OpenObject } from '../../objects/open-object.ts'
+import type { DiskSource } from './disk-source.ts'
 
 /** Bytes of an OVF beside its disks. */
 const ovaSlackBytes = 64 * 1024 * 1024
 const diskNames = /\.(?:vmdk|vhd|vhdx|img|raw|qcow2)$/i
 
-/** Copies an object's bytes to a file that is not there yet. */
-export async function fetchObject(
-  object: OpenObject,
+/** Copies a disk's bytes to a file that is not there yet. */
+export async function fetchDisk(
+  source: DiskSource,
   file: string,
   onBytes: (soFar: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await copyTo(file, object.bytes(0, object.row.size), onBytes, signal)
+  await copyTo(file, source.bytes(), onBytes, signal)
 }
 
 /**
@@ -21,15 +21,15 @@ export async function fetchObject(
  * image. Throws BundleRefused.
  */
 export async function fetchFromOva(
-  object: OpenObject,
+  source: DiskSource,
   file: string,
   onBytes: (soFar: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { size } = object.row
+  const { sizeBytes } = source
   let described = false
   let disk: string | null = null
-  for await (const member of tarMembers(object.bytes(0, size), size + ovaSlackBytes)) {
+  for await (const member of tarMembers(source.bytes(), sizeBytes + ovaSlackBytes)) {
     signal.throwIfAborted()
     if (member.name.endsWith('.ovf')) described = true
     if (!diskNames.test(member.name)) continue

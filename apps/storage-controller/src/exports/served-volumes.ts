@@ -4,16 +4,15 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { endProcess, errorMessage, isAlive, readPidFile, type Clock, type Log } from '@mallee/base'
 import { volumeIdForm } from '../drivers/block-driver.ts'
-import type { VolumeFileSystem } from '../host/file-system.ts'
 import { isMounted } from '../host/mounts.ts'
-import { serveDecrypted } from './storage-daemon.ts'
+import { serveBlocks, type BlockRecipe } from '../host/storage-daemon.ts'
 
 const run = promisify(execFile)
 const lookEveryMs = 500
 const failedAgainMs = 1_000
 const longestWaitMs = 60_000
 const endMs = 20_000
-const pidPrefix = 'encrypted-'
+const pidPrefix = 'served-'
 
 interface Served {
   readonly volumeId: string
@@ -26,38 +25,41 @@ interface Served {
 }
 
 /**
- * The plain files of encrypted volumes: while a volume is exported, a storage daemon of its own decrypts it for the target
- * daemon. It outlives us as the target daemon does, is found again by its pid file, and is replaced where it died, when
+ * The files of volumes that are none by themselves, because they are encrypted or lie elsewhere: while such a volume is
+ * exported, a storage daemon of its own shows it to the target daemon as a file. It outlives us as the target daemon does, is found again by its pid file, and is replaced where it died, when
  * no target has its file open any more and it is known to be dead: two at once would both write.
  */
-export class EncryptedExports {
+export class ServedVolumes {
   private readonly deps: {
-    readonly files: VolumeFileSystem
+    /** Where those files appear, in our eyes and in the target daemon's. */
+    readonly folder: { own(): Promise<string>; readonly seen: string }
     readonly runDir: string
     /** Process whose mounts the target daemon sees; null while there is none. */
     readonly daemonPid: () => Promise<number | null>
     /** Resolves with whether a target serves the volume, as of a look that began after the call. */
     readonly lookIfServed: (volumeId: string) => Promise<boolean>
-    /** Volumes, encrypted or not, that somebody is to reach. */
+    /** Volumes, such or not, that somebody is to reach. */
     readonly wanted: () => readonly string[]
-    /** Null where the volume is not encrypted. */
-    readonly keyOf: (volumeId: string) => string | null
+    /** Null where the volume is a file by itself. */
+    readonly recipeOf: (volumeId: string) => BlockRecipe | null
     readonly isThere: (volumeId: string) => Promise<boolean>
     readonly clock: Clock
     readonly log: Log
     readonly onChange: (volumeId: string) => void
+    /** It was grown through whoever had it open. */
+    readonly onGrown?: (volumeId: string, sizeBytes: number) => void
   }
   private readonly all = new Map<string, Served>()
   private readonly stopping = new AbortController()
   private cancel: () => void = () => {}
 
-  constructor(deps: EncryptedExports['deps']) {
+  constructor(deps: ServedVolumes['deps']) {
     this.deps = deps
   }
 
   /** Finds what an earlier life of ours started. */
   async open(): Promise<void> {
-    await mkdir(path.join(await this.deps.files.root(), 'open'), { recursive: true, mode: 0o700 })
+    await mkdir(await this.deps.folder.own(), { recursive: true, mode: 0o700 })
     for (const name of await readdir(this.deps.runDir)) {
       const volumeId = name.slice(pidPrefix.length, -'.pid'.length)
       if (name.startsWith(pidPrefix) && name.endsWith('.pid') && volumeIdForm.test(volumeId))
@@ -72,14 +74,14 @@ export class EncryptedExports {
     await Promise.all([...this.all.values()].map(({ work }) => work))
   }
 
-  /** What the target daemon is to open; null where the volume is not encrypted. */
+  /** What the target daemon is to open; null where the volume is a file by itself. */
   pathOf(volumeId: string): string | null {
-    return this.deps.keyOf(volumeId) === null ? null : this.seen(volumeId).openFile
+    return this.deps.recipeOf(volumeId) === null ? null : this.seen(volumeId)
   }
 
   /** Nobody may have it open just now. */
   isPaused(volumeId: string): boolean {
-    return this.deps.keyOf(volumeId) !== null && this.all.get(volumeId)?.phase !== 'serving'
+    return this.deps.recipeOf(volumeId) !== null && this.all.get(volumeId)?.phase !== 'serving'
   }
 
   /** The target daemon is another: what it sees is looked at before it opens anything, or it would open an empty file. */
@@ -93,7 +95,7 @@ export class EncryptedExports {
     this.cancel()
     if (this.stopping.signal.aborted) return
     const wanted = new Set(this.deps.wanted())
-    for (const volumeId of wanted) if (this.deps.keyOf(volumeId) !== null) this.entry(volumeId)
+    for (const volumeId of wanted) if (this.deps.recipeOf(volumeId) !== null) this.entry(volumeId)
     for (const served of this.all.values()) {
       if (served.looking) continue
       served.looking = true
@@ -110,11 +112,12 @@ export class EncryptedExports {
     if (!served) return whenClosed()
     await this.alone(served, async () => {
       const pid = await this.deps.daemonPid()
-      const { openFile } = this.seen(volumeId)
+      const openFile = this.seen(volumeId)
       if (!isAlive(await readPidFile(this.pidFile(volumeId)))) return whenClosed()
       if (pid === null || !(await isMounted(pid, openFile)))
         throw new Error('the volume is just being opened')
       await truncate(`/proc/${pid}/root${openFile}`, sizeBytes)
+      this.deps.onGrown?.(volumeId, sizeBytes)
     })
   }
 
@@ -150,25 +153,24 @@ export class EncryptedExports {
   private async look(served: Served, isWanted: boolean): Promise<void> {
     const { volumeId } = served
     if (this.stopping.signal.aborted || this.all.get(volumeId) !== served) return
-    const passphrase = this.deps.keyOf(volumeId)
-    if (!isWanted || passphrase === null) return this.release(served)
+    const recipe = this.deps.recipeOf(volumeId)
+    if (!isWanted || recipe === null) return this.release(served)
     const pid = await this.deps.daemonPid()
     if (pid === null) return
     const mark = await readPidFile(this.pidFile(volumeId))
     // Whoever lives keeps its mount; only where the target daemon is another is that to be looked for.
-    const isSeen = async () =>
-      served.phase === 'serving' || (await isMounted(pid, this.seen(volumeId).openFile))
+    const isSeen = async () => served.phase === 'serving' || (await isMounted(pid, this.seen(volumeId)))
     const serves = isAlive(mark) && (await isSeen())
     if (serves && served.phase === 'serving') return
     if (!serves) {
       if (served.phase === 'serving') {
         served.phase = 'starting'
-        this.deps.log.warn({ volumeId }, 'what serves an encrypted volume has ended; it is started again')
+        this.deps.log.warn({ volumeId }, 'what serves a volume has ended; it is started again')
         this.deps.onChange(volumeId)
       }
       if (this.deps.clock.now() < served.notBeforeMs || !(await this.deps.isThere(volumeId))) return
       if (await this.deps.lookIfServed(volumeId)) return
-      await this.start(volumeId, passphrase, pid)
+      await this.start(volumeId, recipe, pid)
     }
     served.failures = 0
     served.phase = 'serving'
@@ -183,29 +185,30 @@ export class EncryptedExports {
     this.all.delete(served.volumeId)
   }
 
-  private async start(volumeId: string, passphrase: string, daemonPid: number): Promise<void> {
+  private async start(volumeId: string, recipe: BlockRecipe, daemonPid: number): Promise<void> {
     await this.end(volumeId)
-    const own = path.join(await this.deps.files.root(), 'open', `${volumeId}.open`)
+    const own = path.join(await this.deps.folder.own(), `${volumeId}.open`)
     await rm(own, { force: true })
     await writeFile(own, '', { mode: 0o600 })
-    await serveDecrypted({
-      ...this.seen(volumeId),
+    await serveBlocks({
+      ...recipe,
+      openFile: this.seen(volumeId),
+      writable: true,
       within: ['nsenter', '-t', String(daemonPid), '-m', '--'],
-      passphrase,
       pidFile: this.pidFile(volumeId),
-      logFile: path.join(this.deps.runDir, 'encrypted.log'),
+      logFile: path.join(this.deps.runDir, 'served.log'),
     })
-    this.deps.log.info({ volumeId }, 'an encrypted volume is opened')
+    this.deps.log.info({ volumeId }, 'a volume is opened')
   }
 
   /** Asked first: it writes down what it knows. */
   private async end(volumeId: string): Promise<void> {
     await endProcess(await readPidFile(this.pidFile(volumeId)), endMs)
     const pid = await this.deps.daemonPid()
-    const { openFile } = this.seen(volumeId)
+    const openFile = this.seen(volumeId)
     if (pid !== null && (await isMounted(pid, openFile)))
       await run('nsenter', ['-t', String(pid), '-m', '--', 'umount', '-l', openFile])
-    await rm(path.join(await this.deps.files.root(), 'open', `${volumeId}.open`), { force: true })
+    await rm(path.join(await this.deps.folder.own(), `${volumeId}.open`), { force: true })
     await rm(this.pidFile(volumeId), { force: true })
   }
 
@@ -215,19 +218,15 @@ export class EncryptedExports {
     const waitMs = Math.min(longestWaitMs, failedAgainMs * 2 ** (served.failures - 1))
     served.notBeforeMs = this.deps.clock.now() + waitMs
     const { volumeId } = served
-    this.deps.log.warn({ volumeId, reason: errorMessage(error) }, 'trouble with an encrypted volume')
+    this.deps.log.warn({ volumeId, reason: errorMessage(error) }, 'trouble with what serves a volume')
   }
 
   private pidFile(volumeId: string): string {
     return path.join(this.deps.runDir, `${pidPrefix}${volumeId}.pid`)
   }
 
-  /** As the target daemon sees them. */
-  private seen(volumeId: string): { file: string; openFile: string } {
-    const root = this.deps.files.seenByTarget
-    return {
-      file: path.join(root, 'volumes', `${volumeId}.luks`),
-      openFile: path.join(root, 'open', `${volumeId}.open`),
-    }
+  /** As the target daemon sees it. */
+  private seen(volumeId: string): string {
+    return path.join(this.deps.folder.seen, `${volumeId}.open`)
   }
 }

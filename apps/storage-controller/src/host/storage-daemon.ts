@@ -6,7 +6,7 @@ import { MalleeError, writePidFile } from '@mallee/base'
 export const storageDaemonProgram = '/usr/bin/qemu-storage-daemon'
 
 /** Whether this machine has what it takes. */
-export function canServeDecrypted(): Promise<boolean> {
+export function canServeBlocks(): Promise<boolean> {
   return access(storageDaemonProgram).then(
     () => true,
     () => false,
@@ -17,25 +17,30 @@ const answerMs = 20_000
 
 type Answer = { return?: unknown; error?: { desc: string }; event?: string; QMP?: unknown }
 
-interface Options {
+/** What a storage daemon is to show. */
+export interface BlockRecipe {
+  /** As `blockdev-add` takes them, one upon the other; the last is named `volume`. */
+  readonly nodes: readonly object[]
+  /** That the nodes name `key`; null where they need none. */
+  readonly secret: string | null
+}
+
+export interface ServedBlocks extends BlockRecipe {
   /** Words before the program, which make it see the files. */
   readonly within: readonly string[]
-  /** The encrypted file, and the empty one in whose place the plain one appears. */
-  readonly file: string
+  /** An empty file, in whose place the blocks appear. */
   readonly openFile: string
-  readonly passphrase: string
-  /** What the volume is as long as its own file says nothing: an export of an NBD server, kept where it is read. */
-  readonly far?: Far
+  readonly writable: boolean
   readonly pidFile: string
   readonly logFile: string
 }
 
 /**
- * Starts QEMU's storage daemon detached, and has it show an encrypted volume as a plain file until it is ended. All that it
- * is to do it is told over a socket that it inherits and that no one else can reach: the key is in no argument, no
- * environment and no file. Resolves when the file is there; when it rejects the daemon is ended.
+ * Starts QEMU's storage daemon detached, and has it show blocks as a plain file until it is ended. All that it is to do it
+ * is told over a socket that it inherits and that no one else can reach: a key is in no argument, no environment and no
+ * file. Resolves when the file is there; when it rejects nothing of the daemon is left.
  */
-export async function serveDecrypted(options: Options): Promise<void> {
+export async function serveBlocks(options: ServedBlocks): Promise<void> {
   const args = ['--chardev', 'socket,id=control,fd=3', '--monitor', 'chardev=control']
   const [program, ...rest] = [...options.within, storageDaemonProgram, ...args]
   const output = await open(options.logFile, 'a', 0o640)
@@ -59,34 +64,19 @@ export async function serveDecrypted(options: Options): Promise<void> {
   }
 }
 
-interface Far {
-  readonly nbdSocket: string
-  readonly exportName: string
-}
-
 async function configure(
   control: Control,
-  { file, openFile, passphrase, far }: Pick<Options, 'file' | 'openFile' | 'passphrase' | 'far'>,
+  { nodes, openFile, secret, writable }: ServedBlocks,
 ): Promise<void> {
   await control.greeted()
   await control.call('qmp_capabilities', {})
-  await control.call('object-add', { 'qom-type': 'secret', id: 'key', format: 'raw', data: passphrase })
-  await control.call('blockdev-add', { driver: 'file', 'node-name': 'file', filename: file })
-  if (far)
-    await control.call('blockdev-add', {
-      ...{ driver: 'nbd', 'node-name': 'far', export: far.exportName },
-      server: { type: 'unix', path: far.nbdSocket },
-      ...{ 'read-only': true, 'reconnect-delay': 1_000_000_000 },
-    })
-  await control.call('blockdev-add', {
-    ...{ driver: 'qcow2', 'node-name': 'volume', file: 'file', ...(far ? { backing: 'far' } : {}) },
-    encrypt: { format: 'luks', 'key-secret': 'key' },
-  })
-  if (far) await control.call('blockdev-add', { driver: 'copy-on-read', 'node-name': 'kept', file: 'volume' })
-  await control.call('object-del', { id: 'key' })
+  if (secret !== null)
+    await control.call('object-add', { 'qom-type': 'secret', id: 'key', format: 'raw', data: secret })
+  for (const node of nodes) await control.call('blockdev-add', node)
+  if (secret !== null) await control.call('object-del', { id: 'key' })
   await control.call('block-export-add', {
-    ...{ type: 'fuse', id: 'volume', 'node-name': far ? 'kept' : 'volume', mountpoint: openFile },
-    ...{ writable: true, growable: false, 'allow-other': 'off' },
+    ...{ type: 'fuse', id: 'volume', 'node-name': 'volume', mountpoint: openFile },
+    ...{ writable, growable: false, 'allow-other': 'off' },
     // A write is on the disk when it is acknowledged: the guest outlives this daemon, and what of the map is only in its
     // memory when it is killed would be lost under a file system that holds it for written.
     writethrough: true,
@@ -170,7 +160,7 @@ function parsed(line: string): Answer | null {
 function notServed(why: string): MalleeError {
   return new MalleeError({
     code: 'VolumeNotServed',
-    publicMessage: `The storage daemon does not serve the encrypted volume: ${why.slice(0, 200)}.`,
+    publicMessage: `The storage daemon does not serve the volume: ${why.slice(0, 200)}.`,
     retryable: true,
   })
 }

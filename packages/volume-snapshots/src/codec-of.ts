@@ -1,5 +1,6 @@
 import { MalleeError } from '@mallee/base'
-import { blockCodec, type BlockCodec, type SnapshotBlocks, type SnapshotKey } from '@mallee/volume-snapshots'
+import { blockCodec, type BlockCodec, type SnapshotKey } from './block-codec.ts'
+import type { SnapshotBlocks } from './snapshot-index.ts'
 
 /** For the blocks of a list. Throws MalleeError where they are encrypted and the key is not the one. */
 export function codecOf({ keyId }: SnapshotBlocks, key: SnapshotKey | null): BlockCodec {

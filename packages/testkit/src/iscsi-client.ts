@@ -36,6 +36,7 @@ export class OpenDisk {
     this.child = child
     for (const stream of [child.stdout!, child.stderr!])
       stream.on('data', (chunk: Buffer) => (this.said += chunk.toString('utf8')))
+    child.stdin!.on('error', () => {}) // it has ended, which the next word to it finds
   }
 
   /** By default every write is flushed; with `isWriteBack` only what is told to be, as a guest does. */
@@ -51,15 +52,19 @@ export class OpenDisk {
     for (;;) {
       const answer = this.said.slice(from)
       if (/wrote|read |MiB\n|GiB\n|failed|error/i.test(answer.replace(/qemu-io> /g, ''))) return answer
-      if (this.child.exitCode !== null) return answer
+      if (this.hasEnded()) return answer
       await new Promise((resolve) => setTimeout(resolve, 20))
       // It notices a line that came together with the one before only when more comes; an empty one says nothing.
       this.child.stdin!.write('\n')
     }
   }
 
+  private hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
+
   async close(): Promise<void> {
-    if (this.child.exitCode !== null) return
+    if (this.hasEnded()) return
     const ended = once(this.child, 'exit')
     this.child.kill('SIGKILL')
     await ended

@@ -1,0 +1,92 @@
+import { minuteMs } from '@mallee/base'
+import { incorrectState, invalidConversionTaskId } from '@mallee/ec2-api'
+import { importMs, listDiskImports, type DiskImportTable } from '../../store/disk-import-store.ts'
+import { endDiskImport } from '../../store/end-disk-import.ts'
+import type { SnapshotTable } from '../../store/tables.ts'
+import type { ActionContext, ActionTransaction } from '../define-action.ts'
+import { copyKeyColumns } from './encryption.ts'
+import { chooseStorage } from './new-volume.ts'
+import { insertSnapshot } from './snapshots.ts'
+
+/** Until the disk's own is known. */
+const provisionalGiB = 1
+
+/** A snapshot whose blocks walrus writes, as a client of the EBS direct APIs would. */
+export async function insertImportedSnapshot(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  of: { readonly description: string; readonly zone: string | null; readonly isEncrypted: boolean },
+): Promise<SnapshotTable> {
+  const columns = await copyKeyColumns(ctx, tx, of.isEncrypted)
+  const row = {
+    volume_id: 'vol-ffffffff',
+    storage_id: await chooseStorage(tx.db, of.zone, of.isEncrypted),
+    size_gib: provisionalGiB,
+    description: of.description,
+    source_index: null,
+    lineage: null,
+    staging: 'open' as const,
+    timeout_minutes: importMs / minuteMs,
+    taken: 1 as const,
+  }
+  return insertSnapshot(ctx, tx, row, () => columns)
+}
+
+export type NewImport = Pick<DiskImportTable, 'id' | 'snapshot_id' | 'format' | 'bucket' | 'description'> &
+  Partial<
+    Pick<
+      DiskImportTable,
+      'volume_id' | 'availability_zone' | 'object_key' | 'in_parts' | 'sealed_url' | 'source_bytes'
+    >
+  > & { readonly key: string }
+
+export async function insertImport(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  { key, ...of }: NewImport,
+): Promise<void> {
+  await tx.db
+    .insertInto('disk_import')
+    .values({
+      account_id: ctx.caller.accountId,
+      object_key: key,
+      created_at: ctx.nowMs,
+      request_id: ctx.requestId,
+      trace_parent: ctx.traceparent,
+      phase: 'converting',
+      volume_id: null,
+      availability_zone: null,
+      in_parts: 0,
+      sealed_url: null,
+      source_bytes: null,
+      message: null,
+      cancel_reason: null,
+      walrus_id: null,
+      observed_state: null,
+      observed_message: null,
+      disk_bytes: null,
+      blocks: null,
+      progress: null,
+      ...of,
+    })
+    .execute()
+  tx.touch(of.id, of.snapshot_id)
+  tx.afterCommit(() => ctx.wakes.diskImport(of.id))
+}
+
+/** Ends an import that is under way; what was made of it is removed. Throws InvalidConversionTaskId, IncorrectState. */
+export async function cancelDiskImport(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  id: string,
+  kind: 'snapshot' | 'volume',
+  reason: string | null,
+): Promise<void> {
+  const [task] = await listDiskImports(tx.db, ctx.caller.accountId, { kind, ids: [id] })
+  if (!task) throw invalidConversionTaskId([id])
+  if (task.phase !== 'converting' && task.phase !== 'gathering')
+    throw incorrectState(`The task ${id} is over and cannot be cancelled.`)
+  await endDiskImport(tx, ctx.wakes, task, { nowMs: ctx.nowMs, message: null })
+  await tx.db.updateTable('disk_import').set({ cancel_reason: reason }).where('id', '=', id).execute()
+  tx.touch(id, task.snapshot_id)
+}
