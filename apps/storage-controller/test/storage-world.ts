@@ -215,7 +215,7 @@ export class StorageWorld {
     await this.drop()
     await this.daemon.kill()
     for (const name of await readdir(this.runDir))
-      if (/^(?:restore|encrypted)-.*\.pid$/.test(name))
+      if (/^(?:restore|served)-.*\.pid$/.test(name))
         await endProcess(await readPidFile(path.join(this.runDir, name)), 2000)
     await endProcess(await readPidFile(path.join(this.runDir, 'holder.pid')), 0)
     await rm(this.dir, { recursive: true, force: true })
