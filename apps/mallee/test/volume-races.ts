@@ -131,6 +131,8 @@ export class VolumeRaces {
       this.client.ec2('CreateVolume', { Size: 1, AvailabilityZone: 'us-east-1a' }),
     )
     this.volumeId = made.volumeId as string
+    const isThere = (volume: XmlAnswer) => volume.volumeId === this.volumeId && volume.status === 'available'
+    await this.daemons.eventually(async () => (await this.describe()).some(isThere))
   }
 
   private async describe(): Promise<XmlAnswer[]> {

@@ -126,6 +126,7 @@ export function describeBlockDriver(name: string, open: () => Promise<BlockWorld
       const copy = await newVolume(16 * MiB, snap)
       expect(await driver.volumeSize(copy)).toBe(16 * MiB)
       expect(await driver.canClone(snap, copy)).toBe(true)
+      expect(await driver.volumeSize(await newVolume(8 * MiB, snap))).toBe(8 * MiB)
       await world.write(copy, 0, Buffer.alloc(4096, 7))
       await driver.removeVolume(id)
       expect((await driver.read({ snapshotId: snap }, MiB, 64 * KiB)).equals(before)).toBe(true)

@@ -228,7 +228,10 @@ export class RbdDriver implements BlockDriver {
     }
   }
 
+  /** Ceph refuses to make an image as large as it is. */
   private async resize(image: string, sizeBytes: number): Promise<void> {
+    const text = await this.pool.rbd(['info', this.pool.spec(image), '--format', 'json'])
+    if ((JSON.parse(text) as { size: number }).size >= sizeBytes) return
     await this.pool.rbd(['resize', this.pool.spec(image), '--size', `${sizeBytes}B`])
   }
 
