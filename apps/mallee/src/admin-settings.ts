@@ -12,6 +12,7 @@ const adminsOwn: Readonly<Record<string, readonly string[]>> = {
     'store',
     'workers',
   ],
+  'storage-controller': ['driver', 'ceph'],
 }
 
 /** What `etc/NAME.json` says; nothing where there is no such file. Throws MalleeError `BadSettings`. */

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { systemClock, type Log } from '@mallee/base'
+import { MalleeError, systemClock, type Log } from '@mallee/base'
 import type { Ledger } from '@mallee/agent-kit'
 import type { StorageControllerConfig } from '../config.ts'
 import { FileDriver } from '../drivers/file-driver.ts'
@@ -16,13 +16,35 @@ import { SimulatedDaemon } from '../tgt/simulated-daemon.ts'
 import { TgtDaemon } from '../tgt/tgt-daemon.ts'
 import type { Backend, ServedThrough } from './backend.ts'
 
+const backendNote = 'backend'
+
 interface BackendDependencies {
   readonly ledger: Ledger
   readonly runDir: string
   readonly log: Log
 }
 
-export function openBackend(config: StorageControllerConfig, deps: BackendDependencies): Promise<Backend> {
+/** Throws MalleeError `OtherBackend` where there are volumes of another one: they would be taken for lost. */
+export async function openBackend(
+  config: StorageControllerConfig,
+  deps: BackendDependencies,
+): Promise<Backend> {
+  await claimBackend(config, deps.ledger)
+  return open(config, deps)
+}
+
+async function claimBackend({ driver, ceph }: StorageControllerConfig, ledger: Ledger): Promise<void> {
+  const own = driver === 'ceph-rbd' ? `ceph-rbd ${ceph!.pool}` : driver
+  const before = ledger.note<string>(backendNote)
+  if (before !== undefined && before !== own && ledger.list('volume').length > 0)
+    throw new MalleeError({
+      code: 'OtherBackend',
+      publicMessage: `Volumes of the backend ${before} are here: it cannot be exchanged for ${own} while there are any.`,
+    })
+  if (before !== own) await ledger.setNote(backendNote, own)
+}
+
+function open(config: StorageControllerConfig, deps: BackendDependencies): Promise<Backend> {
   switch (config.driver) {
     case 'simulated':
       return Promise.resolve({
