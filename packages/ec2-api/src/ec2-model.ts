@@ -22,8 +22,15 @@ function readModel(): ServiceModel {
   return withEucalyptusMembers({ ...model, shapes: { ...model.shapes, ...unchecked } })
 }
 
-/** Enums that a cloud of its own adds values to: the decoder lets any value pass, the action decides. */
-export const ec2OpenEnums: ReadonlySet<string> = new Set(['InstanceType', 'AccountAttributeName'])
+/**
+ * Enums that a cloud of its own adds values to, or that older clients write in small letters: the decoder lets any value
+ * pass, the action decides.
+ */
+export const ec2OpenEnums: ReadonlySet<string> = new Set([
+  'InstanceType',
+  'AccountAttributeName',
+  'DiskImageFormat',
+])
 
 /** A decoder that refuses unknown parameters, as EC2 does. */
 export function createEc2Decoder(options: DecodeOptions = {}): QueryDecoder {

@@ -47,6 +47,18 @@ const listedTask: Step = {
   send: () => ({ 'ConversionTaskId.1': 'import-vol-01234567' }),
   refused: ['InvalidConversionTaskId', 'import-vol-01234567'],
 }
+/** What is printed of one. */
+const conversionPaths = [
+  ...['conversionTaskId', 'expirationTime', 'state', 'statusMessage?'],
+  ...[
+    'availabilityZone',
+    'bytesConverted',
+    'volume.size',
+    'image.format',
+    'image.size',
+    'image.importManifestUrl',
+  ].map((path) => `importVolume.${path}`),
+]
 const disk = {
   Format: 'raw',
   Bytes: '1024',
@@ -218,9 +230,28 @@ export const imageCommands = [
     }),
     refused: ['UnsupportedOperation', 'ImportInstance'],
   }),
+]
+
+/** Of a cloud that has volumes. */
+export const importVolumeCommands = [
   command('euca-import-volume', {
     action: 'ImportVolume',
     send: () => ({ AvailabilityZone: 'us-east-1a', ...under('Image', disk), 'Volume.Size': '1' }),
-    refused: ['UnsupportedOperation', 'ImportVolume'],
+    lists: ['conversionTasks', 'volumes'],
+    walks: conversionPaths.map((path) => `conversionTask.${path}`),
+    keep: (world, answer) => {
+      world.things['conversion'] = walk(answer, 'conversionTask.conversionTaskId')[0]!
+    },
+  }),
+  command('euca-describe-conversion-tasks', {
+    action: 'DescribeConversionTasks',
+    send: (world) => ({ 'ConversionTaskId.1': world.thing('conversion') }),
+    lists: ['conversionTasks', 'volumes'],
+    walks: conversionPaths.map((path) => `conversionTasks[].${path}`),
+  }),
+  command('euca-cancel-conversion-task', {
+    action: 'CancelConversionTask',
+    send: (world) => ({ ConversionTaskId: world.thing('conversion') }),
+    walks: ['return'],
   }),
 ]
