@@ -16,6 +16,7 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   policies: () => told('packages/iam-policy/test/long-main.ts'),
   outage: () => told('test/system/outage.ts'),
   'volume-races': () => tested('apps/mallee/test/volume-races.test.ts', { MALLEE_RACES: '1000' }),
+  'volume-kills': () => told('test/system/volume-kills.ts'),
   reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),
 }
 
