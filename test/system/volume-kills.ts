@@ -3,7 +3,7 @@ import { assert } from '@mallee/base'
 import { Chapters, CloudClient, TestHost, until } from '@mallee/testkit'
 import { processOf } from './kill-moments.ts'
 import { KillPoints } from './kill-points.ts'
-import { gone, launch, reachable, type Story } from './launches.ts'
+import { gone, reachable, type Story } from './launches.ts'
 
 /**
  * Twelve deaths of what has a hand in a volume: storage controller, target daemon, node controller and QEMU, killed in
@@ -37,7 +37,8 @@ async function nothingIsLeft(story: Story): Promise<void> {
 }
 
 async function tellAll(story: Story): Promise<void> {
-  const [guest] = await reachable(story, await launch(story))
+  const [first] = await story.client.guests()
+  const [guest] = await reachable(story, [first!.id])
   await story.client.inGuest(guest!.publicIp, `echo ${guest!.id} > /root/mine; sync`)
   const kills = new KillPoints(story, guest!)
   for (const [name, work] of Object.entries(kills.points)) if (!(await told.tell(name, work))) return
@@ -52,7 +53,7 @@ await host.open()
 try {
   let story: Story | null = null
   await told.tell('the cloud is up', async () => {
-    await host.mallee('up', '--detach', '--no-instance', '--port-base', String(host.portBase))
+    await host.mallee('up', '--detach', '--port-base', String(host.portBase))
     story = { host, client: await CloudClient.connect(host) }
   })
   if (story) await tellAll(story)
