@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { assert } from '@mallee/base'
 import { until, type Guest } from '@mallee/testkit'
 import { kill, lives, LogTail, processOf, whileStill } from './kill-moments.ts'
@@ -251,8 +252,9 @@ export class KillPoints {
   /** A connection that the target daemon, which stands still, has not accepted yet. */
   private async someoneKnocks(): Promise<void> {
     const pid = processOf(this.story, 'target daemon')
+    const port = /portal=[^:]*:(\d+)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))![1]!
     await until('QEMU knocks', 30, async () => {
-      const args = ['-t', String(pid), '-n', 'ss', '-Htnl', 'sport', '=', ':3260']
+      const args = ['-t', String(pid), '-n', 'ss', '-Htnl', 'sport', '=', `:${port}`]
       const [waiting] = (await this.story.host.must('nsenter', args)).trim().split(/\s+/).slice(1)
       return Number(waiting) > 0
     })
