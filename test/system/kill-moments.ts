@@ -12,6 +12,12 @@ export function processOf({ host }: Story, daemon: Daemon): number {
   return (JSON.parse(readFileSync(`${host.stateDir}/storage/run/tgtd.pid`, 'utf8')) as { pid: number }).pid
 }
 
+/** The folder of the volumes' files, as the target daemon sees it: it may lie in a file system that only that has. */
+export function filesOf(story: Story): string {
+  const data = `/proc/${processOf(story, 'target daemon')}/root${story.host.stateDir}/storage/data`
+  return existsSync(`${data}/files/volumes`) ? `${data}/files` : data
+}
+
 export const lives = (pid: number): boolean => {
   if (!existsSync(`/proc/${pid}/stat`)) return false
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,7 +1,7 @@
 import { readdirSync, existsSync } from 'node:fs'
 import { assert } from '@mallee/base'
 import { Chapters, CloudClient, TestHost, until } from '@mallee/testkit'
-import { processOf } from './kill-moments.ts'
+import { filesOf } from './kill-moments.ts'
 import { KillPoints } from './kill-points.ts'
 import { gone, reachable, type Story } from './launches.ts'
 
@@ -26,14 +26,12 @@ async function nothingIsLeft(story: Story): Promise<void> {
   assert(accounts.length === 0, `secrets are left: ${accounts.length} users`)
   const left = readdirSync(runDir).filter((name) => /^(?:restore|served|image|nbd)-/.test(name))
   assert(left.length === 0, `left in the run folder: ${left.join(', ')}`)
-  // As the storage controller's target daemon sees them: they may lie in a file system that only it has.
-  const root = `/proc/${processOf(story, 'target daemon')}/root`
-  for (const dir of [`${root}${host.stateDir}/storage/data`, `${host.stateDir}/storage/data`])
-    for (const folder of ['volumes', 'snapshots'])
-      if (existsSync(`${dir}/${folder}`)) {
-        const files = readdirSync(`${dir}/${folder}`)
-        assert(files.length === 0, `left in ${folder}: ${files.join(', ')}`)
-      }
+  const files = filesOf(story)
+  const folders = ['volumes', 'snapshots', 'lazy', 'open'].map((name) => `${files}/${name}`)
+  for (const folder of [...folders, `${host.stateDir}/storage/agent/indexes`]) {
+    const names = existsSync(folder) ? readdirSync(folder) : []
+    assert(names.length === 0, `left in ${folder}: ${names.join(', ')}`)
+  }
 }
 
 async function tellAll(story: Story): Promise<void> {
