@@ -20,6 +20,7 @@ const suites: Readonly<Record<string, () => Promise<boolean>>> = {
     tested(['apps/storage-controller/test/rbd.test.ts', 'apps/mallee/test/ceph-volumes.test.ts'], {
       MALLEE_CEPH: '1',
     }),
+  'volume-kills': () => told('test/system/volume-kills.ts'),
   reboots: () => told('test/system/machines.ts', { MALLEE_REBOOTS: process.env['MALLEE_REBOOTS'] ?? '20' }),
 }
 

@@ -5,6 +5,7 @@ import { customising } from './customising-chapters.ts'
 import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
+import { kills } from './kill-chapters.ts'
 import { images } from './image-chapters.ts'
 import { imports } from './import-chapters.ts'
 import { volumes } from './volume-chapters.ts'
@@ -32,6 +33,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   ...Object.keys(imports),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
+  ...Object.keys(kills),
   ...Object.keys(directSnapshots),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
@@ -65,6 +67,7 @@ try {
       ...imports,
       ...volumes,
       ...encryption,
+      ...kills,
       ...directSnapshots,
       ...closing,
     }))

@@ -18,7 +18,7 @@ export async function newVolume({ client }: Story, ...more: string[]): Promise<s
   return made.VolumeId as string
 }
 
-async function volume(client: Story['client'], id: string): Promise<Json> {
+export async function volume(client: Story['client'], id: string): Promise<Json> {
   return (await client.aws('ec2', 'describe-volumes', '--volume-ids', id)).Volumes[0]
 }
 
@@ -31,11 +31,21 @@ export async function attach(
 ): Promise<string> {
   const to = ['--volume-id', volumeId, '--instance-id', guest.id, '--device', device]
   await client.aws('ec2', 'attach-volume', ...to)
+  return seen({ client }, volumeId, guest)
+}
+
+/** As soon as the guest sees the volume and it is said to be attached; answers the guest's name for it. */
+export async function seen(
+  { client }: Pick<Story, 'client'>,
+  volumeId: string,
+  guest: { readonly publicIp: string },
+  seconds = 30,
+): Promise<string> {
   const find = `grep -l ${serialOf(volumeId)} /sys/block/*/serial | cut -d/ -f4`
-  const name = await until('the guest sees it', 30, async () => client.inGuest(guest.publicIp, find))
+  const name = await until('the guest sees it', seconds, async () => client.inGuest(guest.publicIp, find))
   await until(
     'it is said to be attached',
-    10,
+    30,
     async () => (await volume(client, volumeId)).Attachments[0]?.State === 'attached',
   )
   return `/dev/${name}`
