@@ -4,6 +4,8 @@ import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   blockBytes,
+  blockCodec,
+  codecOf,
   digestOfBlock,
   encodeBlock,
   linearChecksums,
@@ -170,6 +172,36 @@ describe.skipIf(missing !== null)('a snapshot that its client wrote', () => {
     await until(() => stateOf(id) === 'failed')
     expect(messageOf(id)).toContain('damaged')
     expect(stored()).toEqual([])
+  })
+
+  test('that is encrypted lies under the account’s key, and so does what is on top of it', async () => {
+    const snapshotKey = { id: 'key-1', secret: randomBytes(32).toString('base64') }
+    const [a, b] = [block(), block()]
+    const gatherSealed = async (blocks: Blocks, written: object, more: object) => {
+      const id = newSnapshotId()
+      const digests = await stage(id, blocks)
+      await world.want('snapshot', id, {
+        ...itemOf(id, { changedBlocksCount: digests.length, ...written }),
+        ...more,
+      })
+      await until(() => ['completed', 'failed'].includes(stateOf(id) ?? ''))
+      for (const key of world.store.objects.keys())
+        if (key.startsWith(stagingPrefix(id))) world.store.objects.delete(key)
+      return id
+    }
+    const parent = await gatherSealed({ 0: a, 3: a, 7: Buffer.alloc(blockBytes) }, {}, { snapshotKey })
+    const list = (await world.snapshots['indexes'].read(parent))!
+    expect([list.keyId, [...list.blocks.keys()]]).toEqual(['key-1', [0, 3]])
+    const name = list.blocks.get(0)!
+    expect([list.blocks.get(3), name === digestOfBlock(a)]).toEqual([name, false])
+    const lying = world.store.objects.get(`${list.prefix}/${name}`)!
+    expect((await codecOf(list, snapshotKey).decode(lying, name)).equals(a)).toBe(true)
+    await expect(blockCodec(null).decode(lying, name)).rejects.toThrow()
+    const child = await gatherSealed({ 1: b }, { parent: indexOf(parent) }, { snapshotKey })
+    const onTop = (await world.snapshots['indexes'].read(child))!
+    expect([onTop.keyId, onTop.blocks.get(0), onTop.blocks.has(1)]).toEqual(['key-1', name, true])
+    const plain = await gatherSealed({ 1: b }, { parent: indexOf(parent) }, {})
+    expect([stateOf(plain), messageOf(plain)]).toEqual(['failed', 'The parent snapshot is of another key.'])
   })
 
   test('waits for a walrus that is away', async () => {

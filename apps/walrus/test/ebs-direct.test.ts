@@ -158,6 +158,17 @@ test('changed blocks come in pages too', async () => {
   )
 })
 
+test('of an encrypted snapshot plain blocks are given, with the checksum of what is given', async () => {
+  const snapshotKey = { id: 'key-1', secret: Buffer.alloc(32, 7).toString('base64') }
+  const [a, b] = [block(), block()]
+  const id = await world.plant({ 3: a, 9: b }, { snapshotKey })
+  const listed = await list(id)
+  expect(listed.Blocks?.map(({ BlockIndex }) => BlockIndex)).toEqual([3, 9])
+  const answer = await get(id, 3, listed.Blocks![0]!.BlockToken!)
+  expect(answer.Checksum).toBe(sha256(a))
+  expect(Buffer.from(await answer.BlockData!.transformToByteArray()).equals(a)).toBe(true)
+})
+
 test('a token fits one block of one snapshot, for its time', async () => {
   const [id, other] = [await world.plant({ 3: block(), 4: block() }), await world.plant({ 3: block() })]
   const token = await tokenOf(id, 3)

@@ -4,8 +4,7 @@ import type { AccessKeyItem, ReadableSnapshotItem } from '@mallee/agent-contract
 import { GiB } from '@mallee/base'
 import {
   blockBytes,
-  digestOfBlock,
-  encodeBlock,
+  blockCodec,
   encodeIndex,
   stagingPrefix,
   type SnapshotBlocks,
@@ -45,15 +44,18 @@ export class EbsWorld {
   /** A complete snapshot of 1 GiB that holds these. */
   async plant(blocks: Blocks, more: Partial<ReadableSnapshotItem> = {}): Promise<string> {
     const id = this.newId()
-    const digests: [number, string][] = []
+    const codec = blockCodec(more.snapshotKey ?? null)
+    const prefix = codec.keyId === null ? this.prefix : `${this.prefix}-${codec.keyId}`
+    const names: [number, string][] = []
     for (const [number, bytes] of Object.entries(blocks)) {
-      const digest = digestOfBlock(bytes)
-      digests.push([Number(number), digest])
-      if (this.stored.has(digest)) continue
-      this.stored.add(digest)
-      await this.put(`${this.prefix}/${digest}`, await encodeBlock(bytes))
+      const name = codec.nameOf(bytes)
+      names.push([Number(number), name])
+      if (this.stored.has(name)) continue
+      this.stored.add(name)
+      await this.put(`${prefix}/${name}`, await codec.encode(bytes, name))
     }
-    const list: SnapshotBlocks = { volumeBytes: GiB, prefix: this.prefix, blocks: new Map(digests) }
+    const keyId = codec.keyId === null ? {} : { keyId: codec.keyId }
+    const list: SnapshotBlocks = { volumeBytes: GiB, prefix, blocks: new Map(names), ...keyId }
     const { bytes, sha256: digest } = await encodeIndex(list)
     const key = `agent-7/100000000001/indexes/${id}`
     await this.put(key, bytes)

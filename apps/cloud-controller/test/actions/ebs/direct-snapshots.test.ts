@@ -262,12 +262,43 @@ test('deleted while it is written, it leaves nothing with anybody', async () => 
   expect(await itemAtStorage(id)).toBeUndefined()
 })
 
+const someKey = 'arn:aws:kms:us-east-1:000000000001:key/1'
+
+test('an encrypted one is encrypted, as is what is on top of it; its key goes to walrus and its storage controller', async () => {
+  const asked = await start({ VolumeSize: 2, Encrypted: true })
+  const keyArn = asked.json['KmsKeyArn'] as string
+  expect([asked.status, keyArn]).toEqual([201, expect.stringMatching(/^arn:aws:kms:us-east-1:\d{12}:key\//)])
+  const parent = idOf(asked)
+  const secret = (await walrus.readable()).get(parent)!.snapshotKey!.secret
+  expect(Buffer.from(secret, 'base64')).toHaveLength(32)
+  expect(JSON.stringify(await rowOf(parent))).not.toContain(secret)
+  expect((await whileAnswering(complete(parent))).json).toEqual({ Status: 'completed' })
+  const [kept] = await storage.items('snapshot')
+  expect(kept!.body).toMatchObject({ snapshotKey: { secret }, written: { changedBlocksCount: 1 } })
+  const child = await start({ VolumeSize: 2, ParentSnapshotId: parent })
+  expect(child.json['KmsKeyArn']).toBe(keyArn)
+  const plain = await start({ VolumeSize: 2 })
+  expect(plain.json).not.toHaveProperty('KmsKeyArn')
+  expect((await walrus.readable()).get(idOf(plain))).not.toHaveProperty('snapshotKey')
+  expect(refusal(await start({ VolumeSize: 2, ParentSnapshotId: parent, Encrypted: true }))[2]).toBe(
+    'INVALID_PARAMETER_VALUE',
+  )
+})
+
+test('an account that encrypts by default writes nothing plain, and nothing on top of what is', async () => {
+  const plain = await completed()
+  await cloud.call('EnableEbsEncryptionByDefault')
+  expect((await start({ VolumeSize: 2 })).json).toHaveProperty('KmsKeyArn')
+  for (const wish of [{ ParentSnapshotId: plain }, { Encrypted: false }])
+    expect(refusal(await start({ VolumeSize: 2, ...wish }))[2]).toBe('INVALID_PARAMETER_VALUE')
+})
+
 test('what does not fit is refused by AWS’s errors', async () => {
   const cases: [object, string][] = [
     [{ VolumeSize: 65_537 }, 'INVALID_VOLUME_SIZE'],
     [{ VolumeSize: 1, Timeout: 4321 }, 'INVALID_PARAMETER_VALUE'],
-    [{ VolumeSize: 1, Encrypted: true }, 'INVALID_PARAMETER_VALUE'],
-    [{ VolumeSize: 1, KmsKeyArn: 'arn:aws:kms:us-east-1:000000000001:key/1' }, 'INVALID_CUSTOMER_KEY'],
+    [{ VolumeSize: 1, KmsKeyArn: someKey }, 'INVALID_PARAMETER_VALUE'],
+    [{ VolumeSize: 1, Encrypted: true, KmsKeyArn: someKey }, 'INVALID_CUSTOMER_KEY'],
     [{ VolumeSize: 1, Tags: [{ Key: 'aws:x', Value: '' }] }, 'INVALID_TAG'],
     [{ VolumeSize: 1, Tags: [{ Key: 'a' }, { Key: 'a' }] }, 'INVALID_TAG'],
     [{ VolumeSize: 1, Tags: Array.from({ length: 51 }, (_value, at) => ({ Key: `k${at}` })) }, 'INVALID_TAG'],
