@@ -56,9 +56,11 @@ async function convert(ctx: ReconcilerContext, tx: Tx, task: DiskImportTable): P
   if (task.observed_state === 'staged') return seal(ctx, tx, task, snapshot)
   if (ctx.clock.now() > task.created_at + importMs)
     return giveUp(ctx, tx, task, 'The disk did not arrive in time.')
-  const walrusId = task.walrus_id ?? (await firstWalrus(tx))
-  if (walrusId === null) return settled // the next scan looks again
-  if (task.walrus_id === null) await moveDiskImport(tx, task.id, { walrus_id: walrusId })
+  // One that was forgotten cuts nothing any more.
+  const present = (await walruses(tx)).map(({ id }) => id)
+  const walrusId = present.find((id) => id === task.walrus_id) ?? present[0]
+  if (walrusId === undefined) return settled // the next scan looks again
+  if (walrusId !== task.walrus_id) await moveDiskImport(tx, task.id, { walrus_id: walrusId })
   await putItem(ctx, tx, { ...task, walrus_id: walrusId }, false)
   return settled
 }
@@ -149,8 +151,6 @@ async function putItem(
   }
   await putDesired(tx, ctx.wakes, { agentId: task.walrus_id!, kind: 'disk-import', id: task.id, body })
 }
-
-const firstWalrus = async (tx: Tx): Promise<string | null> => (await walruses(tx))[0]?.id ?? null
 
 const walruses = async (tx: Tx) =>
   (await listAgents(tx.db, 'walrus')).filter((agent) => agent.state !== 'forgotten')

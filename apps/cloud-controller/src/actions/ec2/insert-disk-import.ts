@@ -29,7 +29,11 @@ export async function insertImportedSnapshot(
     timeout_minutes: importMs / minuteMs,
     taken: 1 as const,
   }
-  return insertSnapshot(ctx, tx, row, () => columns)
+  const snapshot = await insertSnapshot(ctx, tx, row, () => columns)
+  // The first of its lineage: it is not to be compared with other disks.
+  const { id } = snapshot
+  await tx.db.updateTable('snapshot').set({ lineage: id }).where('id', '=', id).execute()
+  return { ...snapshot, lineage: id }
 }
 
 export type NewImport = Pick<DiskImportTable, 'id' | 'snapshot_id' | 'format' | 'bucket' | 'description'> &

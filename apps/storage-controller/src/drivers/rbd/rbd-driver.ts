@@ -14,6 +14,17 @@ interface ListedImage {
   readonly size: number
 }
 
+/** What a pool holds. */
+interface Listing {
+  /** Bytes of each volume. */
+  readonly volumes: ReadonlyMap<string, number>
+  /** The image that has it. */
+  readonly snapshots: ReadonlyMap<string, string>
+  /** Of deleted volumes. */
+  readonly left: readonly string[]
+  readonly unfinished: readonly string[]
+}
+
 /**
  * Volumes as images of Ceph's RBD, for clouds that outgrow the disks of one machine. A snapshot is the image's own, and a
  * volume of one a clone, both a matter of moments. An image whose volume was deleted stays, under another name, until
@@ -40,8 +51,11 @@ export class RbdDriver implements BlockDriver {
   static async open(pool: CephPool, files: ImageFiles, clock: Clock): Promise<RbdDriver> {
     const driver = new RbdDriver(pool, files, clock)
     await files.open()
-    for (const image of await driver.list())
-      if (image.startsWith(restoring)) await pool.rbd(['rm', pool.spec(image)], ['missing'])
+    const found = await driver.list()
+    for (const [id, size] of found.volumes) driver.volumes.set(id, size)
+    for (const [id, image] of found.snapshots) driver.snapshots.set(id, image)
+    for (const image of found.left) driver.left.add(image)
+    for (const image of found.unfinished) await pool.rbd(['rm', pool.spec(image)], ['missing'])
     await driver.sweep()
     return driver
   }
@@ -176,15 +190,21 @@ export class RbdDriver implements BlockDriver {
     return this.pool.space()
   }
 
+  /** As the pool has it at this moment, which may be ahead of what is known here, or behind. */
   async inventory() {
-    await this.list()
-    const found = (ids: Iterable<string>) =>
-      [...ids].map((id) => ({ id, changedAtMs: this.firstSeenMs.get(id) ?? this.clock.now() }))
-    const names = [...this.firstSeenMs.keys()]
+    const found = await this.list()
+    const all = [...found.volumes.keys(), ...found.snapshots.keys(), ...found.unfinished]
+    for (const id of this.firstSeenMs.keys()) if (!all.includes(id)) this.firstSeenMs.delete(id)
+    const nowMs = this.clock.now()
+    const seen = (ids: Iterable<string>) =>
+      [...ids].map((id) => {
+        if (!this.firstSeenMs.has(id)) this.firstSeenMs.set(id, nowMs)
+        return { id, changedAtMs: this.firstSeenMs.get(id)! }
+      })
     return {
-      volumes: found(this.volumes.keys()),
-      snapshots: found(this.snapshots.keys()),
-      unfinished: found(names.filter((name) => name.startsWith(restoring))),
+      volumes: seen(found.volumes.keys()),
+      snapshots: seen(found.snapshots.keys()),
+      unfinished: seen(found.unfinished),
     }
   }
 
@@ -195,22 +215,9 @@ export class RbdDriver implements BlockDriver {
     await this.pool.rbd(['rm', this.pool.spec(name)], ['missing'])
   }
 
-  /** Reads what there is; answers the names of all images. */
-  private async list(): Promise<string[]> {
+  private async list(): Promise<Listing> {
     const text = await this.pool.rbd(['ls', '-l', this.pool.config.pool, '--format', 'json'])
-    const listed = JSON.parse(text) as ListedImage[]
-    this.volumes.clear()
-    this.snapshots.clear()
-    const seen = new Set<string>()
-    for (const { image, snapshot, size } of listed) {
-      seen.add(snapshot ?? image)
-      if (snapshot !== undefined) this.snapshots.set(snapshot, image)
-      else if (image.startsWith(gone)) this.left.add(image)
-      else if (volumeIdForm.test(image)) this.volumes.set(image, size)
-    }
-    for (const name of this.firstSeenMs.keys()) if (!seen.has(name)) this.firstSeenMs.delete(name)
-    for (const name of seen) if (!this.firstSeenMs.has(name)) this.firstSeenMs.set(name, this.clock.now())
-    return [...seen]
+    return readListing(JSON.parse(text) as ListedImage[])
   }
 
   /** Removes images of deleted volumes on which nothing stands any more. */
@@ -255,6 +262,18 @@ export class RbdDriver implements BlockDriver {
     if (image === undefined) throw missing(snapshotId)
     return { image, snapshot: snapshotId }
   }
+}
+
+function readListing(rows: readonly ListedImage[]): Listing {
+  const [volumes, snapshots] = [new Map<string, number>(), new Map<string, string>()]
+  const [left, unfinished]: [string[], string[]] = [[], []]
+  for (const { image, snapshot, size } of rows) {
+    if (snapshot !== undefined) snapshots.set(snapshot, image)
+    else if (image.startsWith(gone)) left.push(image)
+    else if (image.startsWith(restoring)) unfinished.push(image)
+    else if (volumeIdForm.test(image)) volumes.set(image, size)
+  }
+  return { volumes, snapshots, left, unfinished }
 }
 
 /** What `rbd diff` prints. `withHoles`: also what became zeros. */
