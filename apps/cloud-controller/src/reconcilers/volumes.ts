@@ -78,9 +78,12 @@ async function reconcileVolume(ctx: ReconcilerContext, tx: Tx, volume: VolumeTab
   await followGrowth(ctx, tx, volume)
 }
 
-/** Made of a snapshot that is not whole yet, as an import's is, it begins when that is. */
+/**
+ * Made of a snapshot that is not whole yet, as an import's is, it begins when that is; one whose snapshot never will be is
+ * ended with its import, and is never made of nothing.
+ */
 async function isAwaited(db: Reader, { state, snapshot_id: id }: VolumeTable): Promise<boolean> {
-  return state === 'creating' && id !== null && (await getSnapshot(db, id))?.state === 'pending'
+  return state === 'creating' && id !== null && (await getSnapshot(db, id))?.index_object === null
 }
 
 export async function volumeItem(db: Reader, volume: VolumeTable, remove: boolean): Promise<VolumeItem> {

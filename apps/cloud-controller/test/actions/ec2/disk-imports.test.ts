@@ -228,6 +228,17 @@ describe('ImportVolume', () => {
     expect([await volumes(), await snapshots()]).toEqual([[], []])
   })
 
+  test('whose snapshot is deleted meanwhile ends, and its volume is never made of nothing', async () => {
+    const { conversionTask } = await ok('ImportVolume', disk)
+    const [snapshot] = await snapshots()
+    await ok('DeleteSnapshot', { SnapshotId: snapshot!.snapshotId as string })
+    for (const { body } of await storage.items('volume')) expect(body).toMatchObject({ remove: true })
+    await walrus.sayOfImport(conversionTask.conversionTaskId as string, { state: 'gone' })
+    await settle()
+    expect((await task(conversionTask.conversionTaskId as string)).state).toBe('cancelled')
+    expect([await volumes(), await snapshots()]).toEqual([[], []])
+  })
+
   test('whose volume is deleted meanwhile ends', async () => {
     const { conversionTask } = await ok('ImportVolume', disk)
     const [volume] = await volumes()
