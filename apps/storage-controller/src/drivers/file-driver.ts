@@ -27,6 +27,7 @@ import {
 import type { BlockDriver, Extent, FoundFile, RestoreTarget, VolumeOrSnapshot } from './block-driver.ts'
 import { snapshotIdForm, volumeIdForm } from './block-driver.ts'
 import { readExtents } from './read-extents.ts'
+import { readFully } from './read-fully.ts'
 
 const run = promisify(execFile)
 
@@ -137,7 +138,7 @@ export class FileDriver implements BlockDriver {
   async read(what: VolumeOrSnapshot, offset: number, length: number): Promise<Buffer> {
     const { file, key } = await this.locate(what)
     return withFile(file, 'r', (handle) =>
-      key === null ? readRaw(handle, offset, length) : readImage(handle, key, offset, length),
+      key === null ? readFully(handle, offset, length) : readImage(handle, key, offset, length),
     )
   }
 
@@ -256,17 +257,6 @@ async function withFile<T>(
   } finally {
     await handle.close()
   }
-}
-
-async function readRaw(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length)
-  let filled = 0
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled)
-    if (bytesRead === 0) break // beyond the end there are zeros
-    filled += bytesRead
-  }
-  return bytes
 }
 
 /** An id becomes part of a path. */

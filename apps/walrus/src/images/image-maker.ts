@@ -6,15 +6,13 @@ import { openObject, type ObjectSource } from '../objects/open-object.ts'
 import { factsOf, failed, gone, making } from './image-facts.ts'
 import { ImageDigest } from './image-digest.ts'
 import { imageNote } from './image-inspector.ts'
+import { inSteps, ItemWorker } from './item-worker.ts'
 import { findMade, removeMade } from './made-object.ts'
 import { finishImport } from './import/convert-disk.ts'
 import { importImage } from './import/import-image.ts'
 import { unbundleImage, type ImageStream } from './unbundle-image.ts'
 import { writeImage } from './write-image.ts'
 
-const retryMs = 5_000
-/** Percent between two words about progress: each is a transaction of the cloud's. */
-const progressStep = 5
 /** Faults that trying again does not mend. */
 const finalCodes = ['BundleRefused', 'NoRoom', 'BucketTaken', 'BlobDamaged', 'BlobMissing', 'KeyMissing']
 
@@ -41,72 +39,42 @@ export class ImageMaker {
     log: Log
     observe: (item: Item, facts: ImageObjectFacts) => void
   }
-  private readonly stopping = new AbortController()
-  private current: { item: Item; stop: AbortController } | null = null
-  private running: Promise<void> | null = null
-  private again = false
-  private swept = false
-  private nap: AbortController | null = null
+  private readonly worker: ItemWorker<'image-object'>
 
   constructor(options: ImageMaker['options']) {
     this.options = options
-  }
-
-  /** Looks at the desired set; returns at once. What is under way and not wanted any more is stopped. */
-  refresh(): void {
-    const { current } = this
-    const wanted = current && this.options.ledger.get('image-object', current.item.id)
-    if (current && (!wanted?.body.madeFrom || wanted.body.remove)) current.stop.abort()
-    this.again = true
-    this.nap?.abort() // what was waited for may have come
-    this.running ??= this.run().finally(() => {
-      this.running = null
+    const { ledger, workDir, clock, log } = options
+    this.worker = new ItemWorker({
+      ...{ ledger, workDir, clock, kind: 'image-object' },
+      concerns: ({ body }) => body.madeFrom !== undefined,
+      settle: (item, signal) => this.settle(item, signal),
+      onTrouble: (item, error) =>
+        log.warn({ ...aboutItem(item), reason: errorMessage(error) }, 'could not be made yet'),
     })
   }
 
-  async stop(): Promise<void> {
-    this.stopping.abort()
-    this.nap?.abort()
-    this.current?.stop.abort()
-    await this.running
+  /** Looks at the desired set; returns at once. */
+  refresh(): void {
+    this.worker.refresh()
   }
 
-  private async run(): Promise<void> {
-    if (!this.swept) await finishImport(this.options.workDir) // of an earlier life
-    this.swept = true
-    while (this.again && !this.stopping.signal.aborted) {
-      this.again = false
-      const items = this.options.ledger.list('image-object').filter(({ body }) => body.madeFrom)
-      // What is to go first: it makes room.
-      for (const item of items.toSorted((a, b) => Number(!a.body.remove) - Number(!b.body.remove))) {
-        if (this.stopping.signal.aborted) return
-        // The set may have changed while another one was made.
-        if (this.options.ledger.get('image-object', item.id)?.digest === item.digest) await this.settle(item)
-      }
-    }
+  stop(): Promise<void> {
+    return this.worker.stop()
   }
 
-  private async settle(item: Item): Promise<void> {
-    const { ledger, clock, log, observe } = this.options
-    const about = { imageId: item.id, request_id: item.body.requestId ?? null }
-    try {
-      if (item.body.remove) {
-        await removeMade(this.options, item.body)
-        await ledger.setNote(imageNote + item.id, undefined)
-        return observe(item, gone)
-      }
-      const facts = (await this.known(item)) ?? (await this.make(item))
-      if (facts === null) return
-      const objectId = (await findMade(this.options, item.body))?.id ?? null
-      await ledger.setNote(imageNote + item.id, { digest: item.digest, facts, objectId } satisfies Note)
-      log.info({ ...about, state: facts.state, reason: facts.message }, 'made')
-      observe(item, facts)
-    } catch (error) {
-      log.warn({ ...about, reason: errorMessage(error) }, 'could not be made yet')
-      this.nap = new AbortController()
-      if (!this.stopping.signal.aborted) await clock.sleep(retryMs, this.nap.signal)
-      this.again = true
+  private async settle(item: Item, signal: AbortSignal): Promise<void> {
+    const { ledger, log, observe } = this.options
+    if (item.body.remove) {
+      await removeMade(this.options, item.body)
+      await ledger.setNote(imageNote + item.id, undefined)
+      return observe(item, gone)
     }
+    const facts = (await this.known(item)) ?? (await this.make(item, signal))
+    if (facts === null) return
+    const objectId = (await findMade(this.options, item.body))?.id ?? null
+    await ledger.setNote(imageNote + item.id, { digest: item.digest, facts, objectId } satisfies Note)
+    log.info({ ...aboutItem(item), state: facts.state, reason: facts.message }, 'made')
+    observe(item, facts)
   }
 
   /** What was found before, or of an object that stands already; null where it is still to be made. */
@@ -129,27 +97,18 @@ export class ImageMaker {
   }
 
   /** Null when it was stopped in the middle. */
-  private async make(item: Item): Promise<ImageObjectFacts | null> {
-    const { observe, workDir } = this.options
-    const dir = path.join(workDir, item.id)
-    const stop = new AbortController()
-    this.current = { item, stop }
-    let said = -progressStep
-    const onProgress = (percent: number) => {
-      if (percent < said + progressStep) return
-      said = percent
-      observe(item, making(percent))
-    }
+  private async make(item: Item, signal: AbortSignal): Promise<ImageObjectFacts | null> {
+    const dir = path.join(this.options.workDir, item.id)
+    const onProgress = inSteps((percent) => this.options.observe(item, making(percent)))
     try {
       onProgress(0)
-      const stream = await this.streamOf(item, dir, { signal: stop.signal, onProgress })
-      return await writeImage(this.options, item.body, stream, stop.signal)
+      const stream = await this.streamOf(item, dir, { signal, onProgress })
+      return await writeImage(this.options, item.body, stream, signal)
     } catch (error) {
-      if (stop.signal.aborted) return null
+      if (signal.aborted) return null
       if (error instanceof MalleeError && finalCodes.includes(error.code)) return failed(error.publicMessage)
       throw error
     } finally {
-      this.current = null
       await finishImport(dir)
     }
   }
@@ -164,3 +123,5 @@ export class ImageMaker {
     return unbundleImage(this.options, body, { privateKey, onProgress: watch.onProgress })
   }
 }
+
+const aboutItem = ({ id, body }: Item) => ({ imageId: id, request_id: body.requestId ?? null })

@@ -1,6 +1,7 @@
 import { MalleeError, type Clock } from '@mallee/base'
 import type { BlockDriver, Extent, RestoreTarget, VolumeOrSnapshot } from '../block-driver.ts'
 import { snapshotIdForm, volumeIdForm } from '../block-driver.ts'
+import { readFully } from '../read-fully.ts'
 import type { CephPool } from './ceph-pool.ts'
 import type { ImageFiles } from './image-files.ts'
 
@@ -145,15 +146,7 @@ export class RbdDriver implements BlockDriver {
   }
 
   async read(what: VolumeOrSnapshot, offset: number, length: number): Promise<Buffer> {
-    const handle = await this.files.reader(what, this.imageOf(what))
-    const bytes = Buffer.alloc(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled)
-      if (bytesRead === 0) break // beyond the end there are zeros
-      filled += bytesRead
-    }
-    return bytes
+    return readFully(await this.files.reader(what, this.imageOf(what)), offset, length)
   }
 
   async openForRestore(volumeId: string, sizeBytes: number): Promise<RestoreTarget> {

@@ -8,12 +8,10 @@ import type { ObjectSource } from '../../objects/open-object.ts'
 import type { ImageStream } from '../unbundle-image.ts'
 import { convertDisk, diskAsItIs, finishImport } from './convert-disk.ts'
 import { objectDisk, partsDisk } from './disk-source.ts'
+import { inSteps, ItemWorker } from '../item-worker.ts'
 
 type Item = DesiredItem<'disk-import'>
 
-const retryMs = 5_000
-/** Percent between two words about progress: each is a transaction of the cloud's. */
-const progressStep = 5
 /** Faults that trying again does not mend. */
 const finalCodes = ['BundleRefused', 'NoRoom', 'BlobDamaged', 'BlobMissing', 'KeyMissing']
 const noteName = (id: string) => `disk-import ${id}`
@@ -45,94 +43,60 @@ export class DiskImporter {
     readonly log: Log
     readonly observe: (item: Item, facts: DiskImportFacts) => void
   }
-  private readonly stopping = new AbortController()
-  private current: { item: Item; stop: AbortController } | null = null
-  private running: Promise<void> | null = null
-  private again = false
-  private swept = false
-  private nap: AbortController | null = null
+  private readonly worker: ItemWorker<'disk-import'>
 
   constructor(options: DiskImporter['options']) {
     this.options = options
-  }
-
-  /** Looks at the desired set; returns at once. What is under way and not wanted any more is stopped. */
-  refresh(): void {
-    const { current } = this
-    const wanted = current && this.options.ledger.get('disk-import', current.item.id)
-    if (current && (!wanted || wanted.body.remove)) current.stop.abort()
-    this.again = true
-    this.nap?.abort()
-    this.running ??= this.run().finally(() => {
-      this.running = null
+    const { ledger, workDir, clock, log } = options
+    this.worker = new ItemWorker({
+      ...{ ledger, workDir, clock, kind: 'disk-import' },
+      concerns: () => true,
+      settle: (item, signal) => this.settle(item, signal),
+      onTrouble: (item, error) => {
+        if (isAwaited(error)) return
+        log.warn({ ...aboutItem(item), reason: errorMessage(error) }, 'a disk could not be cut up yet')
+      },
+      afterAll: () => this.dropNotes(),
     })
   }
 
-  async stop(): Promise<void> {
-    this.stopping.abort()
-    this.nap?.abort()
-    this.current?.stop.abort()
-    await this.running
+  /** Looks at the desired set; returns at once. */
+  refresh(): void {
+    this.worker.refresh()
   }
 
-  private async run(): Promise<void> {
-    if (!this.swept) await finishImport(this.options.workDir) // of an earlier life
-    this.swept = true
-    while (this.again && !this.stopping.signal.aborted) {
-      this.again = false
-      const items = this.options.ledger.list('disk-import')
-      for (const item of items.toSorted((a, b) => Number(b.body.remove) - Number(a.body.remove))) {
-        if (this.stopping.signal.aborted) return
-        if (this.options.ledger.get('disk-import', item.id)?.digest === item.digest) await this.settle(item)
-      }
-      await this.dropNotes()
-    }
+  stop(): Promise<void> {
+    return this.worker.stop()
   }
 
-  private async settle(item: Item): Promise<void> {
-    const { ledger, staged, clock, log, observe } = this.options
-    const about = { snapshotId: item.body.snapshotId, request_id: item.body.requestId ?? null }
-    try {
-      if (item.body.remove) {
-        await staged.clear(item.body.snapshotId)
-        await ledger.setNote(noteName(item.id), undefined)
-        return observe(item, { ...nothing, state: 'gone' })
-      }
-      const known = ledger.note<DiskImportFacts>(noteName(item.id))
-      const facts = known ?? (await this.cut(item))
-      if (facts === null) return
-      if (!known) log.info({ ...about, state: facts.state, reason: facts.message }, 'disk cut into blocks')
-      await ledger.setNote(noteName(item.id), facts)
-      observe(item, facts)
-    } catch (error) {
-      if (!isAwaited(error))
-        log.warn({ ...about, reason: errorMessage(error) }, 'a disk could not be cut into blocks yet')
-      this.nap = new AbortController()
-      if (!this.stopping.signal.aborted) await clock.sleep(retryMs, this.nap.signal)
-      this.again = true
+  private async settle(item: Item, signal: AbortSignal): Promise<void> {
+    const { ledger, staged, log, observe } = this.options
+    if (item.body.remove) {
+      await staged.clear(item.body.snapshotId)
+      await ledger.setNote(noteName(item.id), undefined)
+      return observe(item, { ...nothing, state: 'gone' })
     }
+    const known = ledger.note<DiskImportFacts>(noteName(item.id))
+    const facts = known ?? (await this.cut(item, signal))
+    if (facts === null) return
+    if (!known) log.info({ ...aboutItem(item), state: facts.state, reason: facts.message }, 'disk cut up')
+    await ledger.setNote(noteName(item.id), facts)
+    observe(item, facts)
   }
 
   /** Null when it was stopped in the middle. */
-  private async cut(item: Item): Promise<DiskImportFacts | null> {
+  private async cut(item: Item, signal: AbortSignal): Promise<DiskImportFacts | null> {
     const { staged, workDir, observe } = this.options
     const { snapshotId, mostBytes } = item.body
     const dir = path.join(workDir, item.id)
-    const stop = new AbortController()
-    this.current = { item, stop }
-    let said = -progressStep
-    const onProgress = (progress: number) => {
-      if (progress < said + progressStep) return
-      said = progress
-      observe(item, { ...nothing, progress: Math.min(progress, 100) })
-    }
+    const onProgress = inSteps((progress) => observe(item, { ...nothing, progress }))
     try {
       await staged.clear(snapshotId) // of an earlier life
       onProgress(0)
-      const { bytes } = await this.open(item, { dir, signal: stop.signal, onProgress })
+      const { bytes } = await this.open(item, { dir, signal, onProgress })
       let [diskBytes, blocks] = [0, 0]
       for await (const { number, block, sizeBytes } of cutBlocks(bytes)) {
-        if (stop.signal.aborted) return null
+        if (signal.aborted) return null
         diskBytes += sizeBytes
         if (diskBytes > mostBytes) throw new BundleRefused('The disk is larger than is taken.')
         if (block.equals(zeros)) continue
@@ -140,14 +104,13 @@ export class DiskImporter {
         blocks += 1
       }
       if (diskBytes === 0) throw new BundleRefused('The disk is empty.')
-      return stop.signal.aborted ? null : { state: 'staged', progress: 100, message: null, diskBytes, blocks }
+      return signal.aborted ? null : { state: 'staged', progress: 100, message: null, diskBytes, blocks }
     } catch (error) {
-      if (stop.signal.aborted) return null
+      if (signal.aborted) return null
       if (!isFinal(error)) throw error
       await staged.clear(snapshotId)
       return { ...nothing, state: 'failed', message: error.publicMessage }
     } finally {
-      this.current = null
       await finishImport(dir)
     }
   }
@@ -169,6 +132,8 @@ export class DiskImporter {
       if (!ledger.get('disk-import', name.slice('disk-import '.length))) await ledger.setNote(name, undefined)
   }
 }
+
+const aboutItem = ({ body }: Item) => ({ snapshotId: body.snapshotId, request_id: body.requestId ?? null })
 
 const zeros = Buffer.alloc(blockBytes)
 
