@@ -187,14 +187,25 @@ assert shown["State"] == "error" and "ChangedBlocksCount" in shown["StateMessage
 refused(
     "ValidationException",
     "INVALID_CUSTOMER_KEY",
-    lambda: ebs.start_snapshot(VolumeSize=1, KmsKeyArn="arn:aws:kms:us-east-1:123456789012:key/1"),
+    lambda: ebs.start_snapshot(
+        VolumeSize=1, Encrypted=True, KmsKeyArn="arn:aws:kms:us-east-1:123456789012:key/1"
+    ),
 )
 given_up = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
 put(given_up, 3, written[0])
 
+step("an encrypted one is given in plain to its owner")
+sealed = ebs.start_snapshot(VolumeSize=1, Encrypted=True)["SnapshotId"]
+hidden = {5: os.urandom(BLOCK), 6: b"hidden".ljust(BLOCK, b".")}
+for index, data in hidden.items():
+    put(sealed, index, data)
+complete(sealed, hidden)
+assert ec2.describe_snapshots(SnapshotIds=[sealed])["Snapshots"][0]["Encrypted"] is True
+assert blocks_of(sealed) == hidden, "the blocks are not those that were written"
+
 step("everything goes")
 ec2.delete_volume(VolumeId=volume)
-for snapshot in (first, second, taken, wrong, given_up):
+for snapshot in (first, second, taken, wrong, given_up, sealed):
     ec2.delete_snapshot(SnapshotId=snapshot)
 
 
