@@ -269,6 +269,23 @@ test('blocks are written, overwritten, and kept as other blocks are', async () =
   expect(world.factsOf(id)!.lastWrittenAtMs).toBeGreaterThan(Date.now() - 60_000)
 })
 
+test('a body that is signed and whose hash no header repeats is taken, and no other in its place', async () => {
+  const id = await world.open()
+  const bytes = block()
+  const headers = {
+    ...{ 'x-amz-data-length': String(blockBytes), 'x-amz-checksum-algorithm': 'SHA256' },
+    'x-amz-checksum': sha256(bytes),
+  }
+  const signed = (body: Buffer, more: object = {}) =>
+    walrus.signed({
+      ...{ method: 'PUT', path: `/snapshots/${id}/blocks/3`, service: 'ebs', body },
+      headers: { ...headers, ...more },
+    })
+  expect((await signed(bytes)).status).toBe(201)
+  expect((await signed(block())).status).toBe(403)
+  expect((await signed(bytes, { 'x-amz-checksum': 'short' })).status).toBe(403)
+})
+
 test('a block that is not as it is said leaves nothing', async () => {
   const id = await world.open()
   const bytes = block()

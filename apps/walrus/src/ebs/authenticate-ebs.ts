@@ -37,7 +37,7 @@ export async function authenticateEbs(
       ...{ method: request.method, rawPath: request.rawPath, rawQuery: request.rawQuery },
       headers: request.headers,
       // Others than PutSnapshotBlock have none, and clients do not say its hash.
-      ...(hasBody ? {} : { body: '' }),
+      ...(hasBody ? { payloadHash: checksumOf(request) } : { body: '' }),
     },
     {
       ...{ dialect: 'restJson', now: new Date(nowMs), signingKeys, unsignedBody: hasBody },
@@ -49,4 +49,10 @@ export async function authenticateEbs(
   const key = keys.find(verified.accessKeyId)
   if (!key) throw new SignatureError('restJson', 'unknownKey')
   return { caller: callerOf(key), payload: verified.payload, atMs: verified.signedAt.getTime() }
+}
+
+/** Who signs the body need not say its hash twice: the checksum of a block is that, and is held against its bytes. */
+function checksumOf({ headers }: RawRequest): string {
+  const digest = Buffer.from(String(headers['x-amz-checksum'] ?? ''), 'base64')
+  return digest.length === 32 ? digest.toString('hex') : ''
 }
