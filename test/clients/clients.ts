@@ -17,7 +17,6 @@ interface Flow {
   readonly env?: Record<string, string>
   /** Over HTTP only: what it does over TLS, others do too. */
   readonly once?: boolean
-  readonly onlyTls?: boolean
 }
 
 /** `./mallee test clients` runs all, `node test/clients/clients.ts soap` one. */
@@ -27,7 +26,7 @@ const flows: Readonly<Record<string, Flow>> = {
   boto3: { command: [python, file('boto3_flow.py')] },
   boto2: { command: [python, file('boto2_flow.py')] },
   'boto2-sigv4': { command: [python, file('boto2_flow.py')], env: { EC2_USE_SIGV4: '1' } },
-  'ebs-boto3': { command: [python, file('ebs_boto3.py')], onlyTls: true },
+  'ebs-boto3': { command: [python, file('ebs_boto3.py')] },
   libcloud: { command: [python, file('libcloud_flow.py')] },
   soap: { command: [python, file('soap_flow.py')] },
   'sdk-v3': { command: [...node, file('sdk-flow.ts')] },
@@ -54,7 +53,7 @@ try {
     const location = starter.ImageLocation as string
     for (const [name, flow] of Object.entries(flows)) {
       if (chosen.length > 0 && !chosen.includes(name)) continue
-      for (const tls of flow.onlyTls ? [true] : flow.once ? [false] : [false, true]) {
+      for (const tls of flow.once ? [false] : [false, true]) {
         await story.tell(`${name} lives its day over ${tls ? 'TLS' : 'HTTP'}`, async () => {
           const outcome = await host.run(flow.command[0]!, flow.command.slice(1), {
             timeoutMs: 180_000,

@@ -6,6 +6,7 @@ import {
   StartSnapshotCommand,
 } from '@aws-sdk/client-ebs'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { signRequest } from '@mallee/aws-protocol'
 import { silentLog, systemClock, type Clock } from '@mallee/base'
 import { blockBytes, decodeBlock, parseStagedKey } from '@mallee/volume-snapshots'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -269,21 +270,33 @@ test('blocks are written, overwritten, and kept as other blocks are', async () =
   expect(world.factsOf(id)!.lastWrittenAtMs).toBeGreaterThan(Date.now() - 60_000)
 })
 
-test('a body that is signed and whose hash no header repeats is taken, and no other in its place', async () => {
+test('a body that is signed and whose hash no header says is judged by its own bytes', async () => {
   const id = await world.open()
   const bytes = block()
   const headers = {
     ...{ 'x-amz-data-length': String(blockBytes), 'x-amz-checksum-algorithm': 'SHA256' },
     'x-amz-checksum': sha256(bytes),
   }
-  const signed = (body: Buffer, more: object = {}) =>
-    walrus.signed({
-      ...{ method: 'PUT', path: `/snapshots/${id}/blocks/3`, service: 'ebs', body },
-      headers: { ...headers, ...more },
-    })
-  expect((await signed(bytes)).status).toBe(201)
-  expect((await signed(block())).status).toBe(403)
-  expect((await signed(bytes, { 'x-amz-checksum': 'short' })).status).toBe(403)
+  const request = { method: 'PUT', path: `/snapshots/${id}/blocks/3`, service: 'ebs' }
+  const told = async (sent: ReturnType<WalrusUnderTest['signed']>) => {
+    const { status, headers: answered } = await sent
+    return [status, answered['x-amzn-errortype']]
+  }
+  expect(await told(walrus.signed({ ...request, headers, body: bytes }))).toEqual([201, undefined])
+  const wrong = [
+    { body: block(), headers },
+    { body: bytes, headers: { ...headers, 'x-amz-checksum': 'short' } },
+    { body: Buffer.concat([bytes, bytes]), headers },
+  ]
+  for (const sent of wrong)
+    expect(await told(walrus.signed({ ...request, ...sent }))).toEqual([400, 'ValidationException'])
+  const whole = { ...headers, host: new URL(walrus.url).host, 'content-length': String(bytes.length) }
+  const added = signRequest(
+    { ...{ method: 'PUT', rawPath: request.path, rawQuery: '' }, headers: whole, body: bytes },
+    { credentials: alice, region: 'us-east-1', service: 'ebs', now: new Date() },
+  )
+  const other = walrus.send({ ...request, headers: { ...whole, ...added }, body: block() })
+  expect(await told(other)).toEqual([403, 'InvalidSignatureException'])
 })
 
 test('a block that is not as it is said leaves nothing', async () => {

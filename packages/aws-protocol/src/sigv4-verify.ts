@@ -35,8 +35,6 @@ export interface SignedRequest {
   headers: HeaderValues
   /** the whole body where it is in memory: its hash is then checked. Absent: the caller checks `payload` as it streams. */
   body?: Uint8Array | string | undefined
-  /** SHA-256 of the body, hexadecimal, where the request says it by another header than `x-amz-content-sha256`. */
-  readonly payloadHash?: string
 }
 
 export interface VerifyOptions {
@@ -179,9 +177,8 @@ function declaredPayloadHash(
     throw new SignatureError(dialect, 'payloadHashUnknown')
   }
   if (request.body !== undefined) return sha256Hex(request.body)
-  const said = header ?? request.payloadHash
-  if (said === undefined) throw new SignatureError(dialect, 'payloadHashMissing')
-  return said
+  if (header === undefined) throw new SignatureError(dialect, 'payloadHashMissing')
+  return header
 }
 
 function payloadOf(

@@ -21,38 +21,42 @@ export function isForEbs({ headers, rawQuery }: RawRequest): boolean {
   return /(?:^|&)X-Amz-Credential=[^&]*(?:\/|%2F)ebs(?:\/|%2F)aws4_request(?:&|$)/i.test(rawQuery)
 }
 
-/** Before a byte of the body is read; what the signature says of the body is `payload`'s. */
+/**
+ * Before a byte of the body is read where a header says what the signature holds of it: that is `payload`'s. Where none
+ * does, as boto3 sends a block over HTTP, the body itself is needed, and `bodyOf` is asked for it.
+ */
 export async function authenticateEbs(
   request: RawRequest,
-  deps: { readonly keys: AccessKeys; readonly signingKeys: SigningKeyCache; readonly nowMs: number },
+  deps: {
+    readonly keys: AccessKeys
+    readonly signingKeys: SigningKeyCache
+    readonly nowMs: number
+    readonly bodyOf: () => Promise<Buffer>
+  },
 ): Promise<{ readonly caller: Caller; readonly payload: SignedPayload; readonly atMs: number }> {
-  const { keys, signingKeys, nowMs } = deps
+  const { keys, signingKeys, nowMs, bodyOf } = deps
   if (!keys.known)
     throw ebsError('InternalServerException', 'This service has not yet heard which access keys exist.')
-  if (claimedSignature(request, 'restJson').scope.service !== 'ebs')
+  const claimed = claimedSignature(request, 'restJson')
+  if (claimed.scope.service !== 'ebs')
     throw new SignatureError('restJson', 'mismatch', 'Credential should be scoped to correct service: ebs.')
+  const key = keys.find(claimed.accessKeyId)
+  if (!key) throw new SignatureError('restJson', 'unknownKey')
+  // Others than PutSnapshotBlock have none, and clients do not say its hash.
   const hasBody = request.method === 'PUT'
+  const saysHash = request.headers['x-amz-content-sha256'] !== undefined
+  const body = !hasBody ? '' : saysHash ? undefined : await bodyOf()
   const verified = await verifySignature(
     {
       ...{ method: request.method, rawPath: request.rawPath, rawQuery: request.rawQuery },
       headers: request.headers,
-      // Others than PutSnapshotBlock have none, and clients do not say its hash.
-      ...(hasBody ? { payloadHash: checksumOf(request) } : { body: '' }),
+      body,
     },
     {
       ...{ dialect: 'restJson', now: new Date(nowMs), signingKeys, unsignedBody: hasBody },
       // No temporary credentials are issued yet, so no session token is ours.
-      secretOf: async (accessKeyId, sessionToken) =>
-        sessionToken === undefined ? keys.find(accessKeyId)?.secretAccessKey : undefined,
+      secretOf: async (_, sessionToken) => (sessionToken === undefined ? key.secretAccessKey : undefined),
     },
   )
-  const key = keys.find(verified.accessKeyId)
-  if (!key) throw new SignatureError('restJson', 'unknownKey')
   return { caller: callerOf(key), payload: verified.payload, atMs: verified.signedAt.getTime() }
-}
-
-/** Who signs the body need not say its hash twice: the checksum of a block is that, and is held against its bytes. */
-function checksumOf({ headers }: RawRequest): string {
-  const digest = Buffer.from(String(headers['x-amz-checksum'] ?? ''), 'base64')
-  return digest.length === 32 ? digest.toString('hex') : ''
 }

@@ -12,7 +12,7 @@ export interface EbsContext extends Asking {
   readonly clock: Clock
   readonly log: Log
   /** The whole body; the client is told to send it only now. Throws what is wrong with it, before it is read where that shows. */
-  body(mostBytes: number): Promise<Buffer>
+  body(): Promise<Buffer>
 }
 
 /** What a block's token is bound to, beside the block's number. */

@@ -16,6 +16,7 @@ import {
   ebsValidation,
 } from '@mallee/ebs-api'
 import { stopwatch } from '@mallee/service-kit'
+import { blockBytes } from '@mallee/volume-snapshots'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { rawRequest, type RawRequest } from '../http/raw-request.ts'
 import { requestFacts } from '../http/request-facts.ts'
@@ -30,7 +31,7 @@ import { getSnapshotBlock } from './get-block.ts'
 import type { KnownSnapshots } from './known-snapshots.ts'
 import { listChangedBlocks, listSnapshotBlocks } from './list-blocks.ts'
 import { putSnapshotBlock } from './put-block.ts'
-import { readBody } from './read-body.ts'
+import { readBody, requireSigned } from './read-body.ts'
 import { SnapshotObjects } from './snapshot-objects.ts'
 
 export interface EbsDoorDependencies {
@@ -128,10 +129,10 @@ export class EbsDoor {
     if (!route || !action) throw ebsUnknownOperation()
     visit.operation = route.operation
     const nowMs = clock.now()
+    let body: Promise<Buffer> | undefined
+    const bodyOf = () => (body ??= readWhole(visit, reply))
     const { caller, payload, atMs } = await authenticateEbs(raw, {
-      keys,
-      signingKeys: this.signingKeys,
-      nowMs,
+      ...{ keys, signingKeys: this.signingKeys, nowMs, bodyOf },
     })
     return this.counted(caller.accountId, async () => {
       const query = new Map(parseForm(raw.rawQuery))
@@ -141,11 +142,7 @@ export class EbsDoor {
         ...{ caller, snapshots, region, source, clock, log, objects: this.objects, tokens: this.tokens },
         action: `ebs:${route.operation}`,
         facts: () => requestFacts(raw, { caller, payload, signed }, nowMs),
-        body: (mostBytes) => {
-          if (raw.headers.expect !== undefined && !visit.continued) reply.raw.writeContinue()
-          visit.continued = true
-          return readBody(raw.message, { mostBytes, payload })
-        },
+        body: async () => requireSigned(await bodyOf(), payload),
       }
       const output = await action(context, input as never)
       return this.encoder.encode(route.operation, output as Record<string, unknown>)
@@ -164,6 +161,13 @@ export class EbsDoor {
       else this.atOnce.delete(accountId)
     }
   }
+}
+
+/** The only body there is: that of a block. */
+function readWhole(visit: Visit, reply: FastifyReply): Promise<Buffer> {
+  if (visit.raw.headers.expect !== undefined) reply.raw.writeContinue()
+  visit.continued = true
+  return readBody(visit.raw.message, blockBytes)
 }
 
 /** What of anything thrown a client is told; what the codec and S3's rooms say has other words here. */

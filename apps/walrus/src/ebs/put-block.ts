@@ -21,7 +21,7 @@ export async function putSnapshotBlock(
     throw ebsValidation('INVALID_BLOCK', `The block index ${number} is past the end of the volume.`)
   if (input.DataLength !== blockBytes)
     throw ebsValidation('INVALID_PARAMETER_VALUE', `DataLength must be ${blockBytes}.`)
-  const block = await ctx.body(blockBytes)
+  const block = await ctx.body()
   if (block.length !== blockBytes)
     throw ebsValidation(
       'INVALID_PARAMETER_VALUE',

@@ -3,14 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import { SignatureError, type SignedPayload } from '@mallee/aws-protocol'
 import { ebsValidation } from '@mallee/ebs-api'
 
-/**
- * A small body, whole. Throws ValidationException for one that is too long, by its length before a byte is read; where a
- * signature is over its hash, SignatureError for another one.
- */
-export async function readBody(
-  message: IncomingMessage,
-  { mostBytes, payload }: { readonly mostBytes: number; readonly payload: SignedPayload },
-): Promise<Buffer> {
+/** A small body, whole. Throws ValidationException for one that is too long, by its length before a byte is read. */
+export async function readBody(message: IncomingMessage, mostBytes: number): Promise<Buffer> {
   const tooLong = () =>
     ebsValidation('INVALID_PARAMETER_VALUE', `The body is longer than ${mostBytes} bytes.`)
   if (Number(message.headers['content-length'] ?? 0) > mostBytes) throw tooLong()
@@ -26,7 +20,11 @@ export async function readBody(
     if (length > mostBytes) throw error
     throw ebsValidation('INVALID_PARAMETER_VALUE', 'The body ended too early.') // the connection broke
   }
-  const body = Buffer.concat(chunks)
+  return Buffer.concat(chunks)
+}
+
+/** The body, where it is what was signed or may be anything; throws SignatureError otherwise. */
+export function requireSigned(body: Buffer, payload: SignedPayload): Buffer {
   const isSigned = payload.kind === 'sha256'
   if (isSigned && createHash('sha256').update(body).digest('hex') !== payload.sha256)
     throw new SignatureError('restJson', 'payloadMismatch')
