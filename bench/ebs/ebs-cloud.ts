@@ -1,10 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import path from 'node:path'
-import { silentLog } from '@mallee/base'
-import { Ledger, loadIdentity } from '@mallee/agent-kit'
-import { CloudClient, TestHost, until } from '@mallee/testkit'
+import { CloudClient, nodeConnections, TestHost, until } from '@mallee/testkit'
 import { callDoor, textOf } from '../door-client.ts'
 
 /** How an initiator of the benchmark reaches a volume: with what the node was given for it. */
@@ -100,18 +98,9 @@ export class EbsCloud {
 
   /** From a copy of what the node remembers, since the secret is nowhere else to be had. */
   private async connectionOf(volumeId: string): Promise<Target> {
-    const agentDir = path.join(this.host.stateDir, 'node/agent')
-    const copy = await mkdtemp(path.join(this.host.stateDir, 'bench-'))
-    try {
-      const identity = await loadIdentity(agentDir)
-      await cp(path.join(agentDir, 'ledger'), copy, { recursive: true })
-      const ledger = await Ledger.open({ dir: copy, privateKey: identity!.key, log: silentLog })
-      const item = ledger.list('connection').find(({ body }) => body.volumeId === volumeId)
-      const { portal, ...access } = item!.body
-      return { ...access, host: portal.host ?? '127.0.0.1', port: portal.port }
-    } finally {
-      await rm(copy, { recursive: true, force: true })
-    }
+    const connections = await nodeConnections(path.join(this.host.stateDir, 'node/agent'))
+    const { portal, ...access } = connections.find((connection) => connection.volumeId === volumeId)!
+    return { ...access, host: portal.host ?? '127.0.0.1', port: portal.port }
   }
 
   /** Runs a program where the files of volumes can be seen; answers what it printed. */

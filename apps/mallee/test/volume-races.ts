@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { MalleeError, seededRandom, silentLog, type Random } from '@mallee/base'
-import { Ledger, loadIdentity } from '@mallee/agent-kit'
-import { OpenDisk, type Access } from '@mallee/testkit'
+import { MalleeError, seededRandom, type Random } from '@mallee/base'
+import { nodeConnections, OpenDisk, type Access } from '@mallee/testkit'
 import type { AwsClient, XmlAnswer } from '../src/cloud-client.ts'
 import type { DaemonsUnderTest } from './daemons-under-test.ts'
 
@@ -185,28 +183,15 @@ export class VolumeRaces {
   }
 
   private async readConnections(): Promise<(Access & { exportId: string; volumeId: string })[]> {
-    const agentDir = path.join(this.daemons.dir, 'node-agent')
-    const copy = await mkdtemp(path.join(this.daemons.dir, 'ledger-'))
-    try {
-      const identity = await loadIdentity(agentDir)
-      // It may be written at this moment; then it is read the next time.
-      await cp(path.join(agentDir, 'ledger'), copy, { recursive: true })
-      const ledger = await Ledger.open({ dir: copy, privateKey: identity!.key, log: silentLog })
-      return ledger.list('connection').map(({ body }) => ({
-        exportId: body.attachmentId,
-        volumeId: body.volumeId,
-        iqn: body.iqn,
-        initiatorIqn: body.initiatorIqn,
-        chapUser: body.chapUser,
-        chapSecret: body.chapSecret,
-        port: this.daemons.targetsPort,
-        dir: this.daemons.dir,
-      }))
-    } catch {
-      return []
-    } finally {
-      await rm(copy, { recursive: true, force: true })
-    }
+    const { dir, targetsPort: port } = this.daemons
+    // It may be written at this moment; then it is read the next time.
+    const connections = await nodeConnections(path.join(dir, 'node-agent')).catch(() => [])
+    return connections.map(
+      ({ attachmentId: exportId, volumeId, iqn, initiatorIqn, chapUser, chapSecret }) => ({
+        ...{ exportId, volumeId, iqn, initiatorIqn, chapUser, chapSecret },
+        ...{ port, dir },
+      }),
+    )
   }
 }
 

@@ -20,18 +20,7 @@ let mostTargets = 0
 let watching: NodeJS.Timeout
 let lives = 0
 
-const until = async (condition: () => boolean) => {
-  const endsAt = performance.now() + 20_000
-  while (!condition()) {
-    if (performance.now() > endsAt) throw new Error(`never: ${String(condition)}`)
-    if (dying.isDead) {
-      await world.drop()
-      dying.dieBefore(Infinity)
-      await world.open()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
+const until = (condition: () => boolean) => dying.until(world, condition)
 
 async function countTargets(client: TgtClient): Promise<void> {
   const counts = new Map<string, number>()

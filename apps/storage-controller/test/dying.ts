@@ -22,6 +22,23 @@ export class Dying {
     return this.left <= 0
   }
 
+  /** Waits for it; who has died meanwhile is started again, and does not die any more. */
+  async until(
+    world: { drop(): Promise<void>; open(): Promise<void> },
+    condition: () => boolean,
+  ): Promise<void> {
+    const endsAt = performance.now() + 20_000
+    while (!condition()) {
+      if (performance.now() > endsAt) throw new Error(`never: ${String(condition)}`)
+      if (this.isDead) {
+        await world.drop()
+        this.dieBefore(Infinity)
+        await world.open()
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
   readonly around = <T extends object>(part: T, name: string): T =>
     new Proxy(part, {
       get: (target, key) => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPidFile, writePidFile, type Log } from '@mallee/base'
 import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
+import { exported, newId, until, withdrawn } from './wishes.ts'
 
 const missing = existsSync('/usr/bin/qemu-storage-daemon')
   ? whyNoTargets()
@@ -21,15 +22,6 @@ let world: StorageWorld
 const store = new MemoryStore()
 const logged: string[] = []
 const keys: string[] = [snapshotKey.secret]
-let made = 0
-
-const until = (condition: () => boolean | Promise<boolean>) =>
-  expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true)
-
-function newId(prefix: string): string {
-  made += 1
-  return `${prefix}-${String(made).padStart(17, '0')}`
-}
 
 async function volume(dataKey: string | null, source: object | null = null): Promise<string> {
   const volumeId = newId('vol')
@@ -38,23 +30,6 @@ async function volume(dataKey: string | null, source: object | null = null): Pro
   await world.want('volume', volumeId, { volumeId, accountId, sizeBytes, source, remove: false, ...key })
   await until(() => world.facts('volume', volumeId)?.state === 'available')
   return volumeId
-}
-
-async function exported(volumeId: string) {
-  made += 1
-  const item = {
-    ...{ attachmentId: `attachment-${made}`, volumeId, withdraw: false },
-    ...{ iqn: `iqn.2026-11.internal.mallee:${volumeId}.${made}`, chapUser: `USER${made}` },
-    ...{ initiatorIqn: 'iqn.2026-11.internal.mallee:node', chapSecret: `secretsecret${made}` },
-  }
-  await world.want('export', item.attachmentId, item)
-  await until(() => world.facts('export', item.attachmentId)?.state === 'ready')
-  const withdrawn = async () => {
-    await world.want('export', item.attachmentId, { ...item, withdraw: true })
-    await until(() => world.facts('export', item.attachmentId)?.state === 'gone')
-    await world.want('export', item.attachmentId, null)
-  }
-  return { ...item, withdrawn, port: world.port, dir: world.dir }
 }
 
 async function snapshot(volumeId: string, dataKey: string | null, extra: object = {}) {
@@ -77,7 +52,7 @@ const read = (volumeId: string, offset: number, length: number) =>
 /** A volume of which somebody wrote 8 MiB of a pattern, and the pattern. */
 async function written(dataKey: string) {
   const id = await volume(dataKey)
-  const access = await exported(id)
+  const access = await exported(world, id)
   const wrote = await qemuIo(access, ['write -P 0x5a 8M 8M', 'write -P 0x77 20M 64k'])
   expect(wrote.ok, wrote.said).toBe(true)
   return { id, access }
@@ -96,7 +71,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
 
   test('read zeros when new, then what was written, zeros where a guest made them; nothing lies there in the clear', async () => {
     const id = await volume(newKey())
-    const access = await exported(id)
+    const access = await exported(world, id)
     const said = await qemuIo(access, [
       ...['read -P 0 0 64M', 'write -P 0x5a 8M 8M', 'read -P 0x5a 8M 8M', 'read -P 0 0 8M'],
       // Less than the file's own clusters, with and without giving the room back.
@@ -124,7 +99,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const clone = await volume(key, source)
     const other = await volume(newKey(), source)
     for (const copy of [clone, other]) {
-      const said = await qemuIo(await exported(copy), [
+      const said = await qemuIo(await exported(world, copy), [
         ...['read -P 0x5a 8M 8M', 'read -P 0x77 20M 64k', 'read -P 0 0 8M', 'write -P 1 8M 4k'],
       ])
       expect(said.ok, said.said).toBe(true)
@@ -183,7 +158,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const key = newKey()
     const { id, access } = await written(key)
     const source = await snapshot(id, key)
-    await access.withdrawn()
+    await withdrawn(world, access)
     await until(async () => (await serverOf(id)) === 0)
     const body = world.ledger.get('volume', id)!.body
     await world.want('volume', id, { ...body, dataKey: newKey() })
@@ -274,10 +249,10 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     await disk.close()
     const said = await qemuIo(access, ['read -P 0 64M 32M', 'write -P 9 95M 1M', 'read -P 0x5a 8M 8M'])
     expect(said.ok, said.said).toBe(true)
-    await access.withdrawn()
+    await withdrawn(world, access)
     await until(async () => (await serverOf(id)) === 0)
     await grown(128 * MiB)
-    const again = await qemuIo(await exported(id), ['read -P 0 96M 32M', 'read -P 9 95M 1M'])
+    const again = await qemuIo(await exported(world, id), ['read -P 0 96M 32M', 'read -P 9 95M 1M'])
     expect(again.ok, again.said).toBe(true)
   })
 
@@ -285,7 +260,7 @@ describe.skipIf(missing !== null)('encrypted volumes', () => {
     const { id, access } = await written(newKey())
     const server = await serverOf(id)
     expect(server).toBeGreaterThan(0)
-    await access.withdrawn()
+    await withdrawn(world, access)
     await until(() => !existsSync(`/proc/${server}`))
     await world.want('volume', id, { ...world.ledger.get('volume', id)!.body, remove: true })
     await until(() => world.facts('volume', id)?.state === 'gone')

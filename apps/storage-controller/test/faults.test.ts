@@ -3,21 +3,13 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { StorageWorld, whyNoTargets } from './storage-world.ts'
+import { exported, newExport, newId, until } from './wishes.ts'
 
 const missing = whyNoTargets()
 const MiB = 1024 ** 2
 const account = '000000000001'
 
 let world: StorageWorld
-let made = 0
-
-const until = (condition: () => boolean | Promise<boolean>) =>
-  expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true)
-
-function newId(prefix: string): string {
-  made += 1
-  return `${prefix}-${String(made).padStart(17, '0')}`
-}
 
 const volume = (volumeId: string) => ({
   ...{ volumeId, accountId: account, sizeBytes: 64 * MiB, source: null, remove: false },
@@ -28,22 +20,6 @@ async function newVolume(): Promise<string> {
   await world.want('volume', id, volume(id))
   await until(() => world.facts('volume', id)?.state === 'available')
   return id
-}
-
-function newExport(volumeId: string) {
-  made += 1
-  return {
-    ...{ attachmentId: `attachment-${made}`, volumeId, withdraw: false },
-    ...{ iqn: `iqn.2026-11.internal.mallee:${volumeId}.${made}`, chapUser: `USER${made}` },
-    ...{ initiatorIqn: 'iqn.2026-11.internal.mallee:node', chapSecret: `secretsecret${made}` },
-  }
-}
-
-async function exported(volumeId: string) {
-  const item = newExport(volumeId)
-  await world.want('export', item.attachmentId, item)
-  await until(() => world.facts('export', item.attachmentId)?.state === 'ready')
-  return { ...item, port: world.port, dir: world.dir }
 }
 
 const holderPid = async () =>
@@ -57,7 +33,7 @@ describe.skipIf(missing !== null)('what breaks beneath volumes', () => {
 
   test('the end of what holds the file system is no loss: it is mounted again, and nobody hears of it', async () => {
     const id = await newVolume()
-    const access = await exported(id)
+    const access = await exported(world, id)
     const disk = await OpenDisk.open(access)
     expect(await disk.tell('write -P 5 0 4k')).toContain('wrote')
     const before = await holderPid()
@@ -75,14 +51,14 @@ describe.skipIf(missing !== null)('what breaks beneath volumes', () => {
   })
 
   test('a target daemon that was started and not noted is found: there are never two', async () => {
-    const access = await exported(await newVolume())
+    const access = await exported(world, await newVolume())
     const before = await world.daemonPid()
     await world.drop()
     await rm(world.daemon.pidFile)
     await world.open()
     await until(() => world.facts('export', access.attachmentId)?.state === 'ready')
     expect(await world.daemonPid()).toBe(before)
-    const next = await exported(await newVolume())
+    const next = await exported(world, await newVolume())
     expect((await qemuIo(next, ['read -P 0 0 4k'])).ok).toBe(true)
   })
 
@@ -101,7 +77,7 @@ describe.skipIf(missing !== null)('what breaks beneath volumes', () => {
 
   test('the number of a target is not used again, not even by a later life', async () => {
     const id = await newVolume()
-    const first = await exported(id)
+    const first = await exported(world, id)
     const tidOf = async (iqn: string) =>
       (await world.daemon.client.targets()).find((target) => target.iqn === iqn)!.tid
     const tid = await tidOf(first.iqn)
@@ -109,7 +85,7 @@ describe.skipIf(missing !== null)('what breaks beneath volumes', () => {
     await until(() => world.facts('export', first.attachmentId)?.state === 'gone')
     await world.drop()
     await world.open()
-    const second = await exported(id)
+    const second = await exported(world, id)
     expect(await tidOf(second.iqn)).toBeGreaterThan(tid)
   })
 })

@@ -7,6 +7,7 @@ import { readPidFile } from '@mallee/base'
 import { blockBytes, blockCodec } from '@mallee/volume-snapshots'
 import { OpenDisk, qemuIo } from '@mallee/testkit'
 import { MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
+import { exported, newId, until } from './wishes.ts'
 
 const missing = existsSync('/usr/bin/qemu-storage-daemon')
   ? whyNoTargets()
@@ -32,20 +33,11 @@ class SlowStore extends MemoryStore {
 
 let world: StorageWorld
 const store = new SlowStore()
-let made = 0
 /** Of the volumes that are restored, and of what they come from. */
 let isEncrypted = false
 const snapshotKey = { id: 'key-1', secret: randomBytes(32).toString('base64') }
 const dataKey = randomBytes(32).toString('base64')
 const dataKeys = () => (isEncrypted ? { dataKey } : {})
-
-const until = (condition: () => boolean | Promise<boolean>) =>
-  expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true)
-
-function newId(prefix: string): string {
-  made += 1
-  return `${prefix}-${String(made).padStart(17, '0')}`
-}
 
 async function available(volumeId: string, source: object | null, changes: object = {}): Promise<void> {
   const keys = source === null ? {} : dataKeys()
@@ -79,18 +71,6 @@ async function farSnapshot(): Promise<{ source: object; bytes: Buffer }> {
   return { source, bytes }
 }
 
-async function exported(volumeId: string) {
-  made += 1
-  const item = {
-    ...{ attachmentId: `attachment-${made}`, volumeId, withdraw: false },
-    ...{ iqn: `iqn.2026-11.internal.mallee:${volumeId}.${made}`, chapUser: `USER${made}` },
-    ...{ initiatorIqn: 'iqn.2026-11.internal.mallee:node', chapSecret: `secretsecret${made}` },
-  }
-  await world.want('export', item.attachmentId, item)
-  await until(() => world.facts('export', item.attachmentId)?.state === 'ready')
-  return { ...item, port: world.port, dir: world.dir }
-}
-
 const percent = (volumeId: string) => world.facts('volume', volumeId)?.hydratedPercent ?? 0
 const isHere = (volumeId: string) => percent(volumeId) === 100 && !world.lazy.has(volumeId)
 const readRaw = (volumeId: string, offset: number, length: number) =>
@@ -118,7 +98,7 @@ describe.skipIf(missing !== null).each([
     const id = newId('vol')
     await available(id, source)
     expect(percent(id)).toBeLessThan(100)
-    const disk = await OpenDisk.open(await exported(id))
+    const disk = await OpenDisk.open(await exported(world, id))
     const pattern = bytes[20 * blockBytes]!
     expect(await disk.tell(`read -P ${pattern} ${8 * MiB + 20 * blockBytes} 1`)).toContain('read 1/1')
     expect(await disk.tell(`write -P 9 ${8 * MiB + 21 * blockBytes + 512} 4k`)).toContain('wrote')
@@ -143,7 +123,7 @@ describe.skipIf(missing !== null).each([
     store.delayMs = 1500
     const id = newId('vol')
     await available(id, source)
-    const disk = await OpenDisk.open(await exported(id))
+    const disk = await OpenDisk.open(await exported(world, id))
     expect(await disk.tell('write -P 5 50M 4k\nflush')).toContain('wrote')
     const before = await daemonOf(id)
     await world.drop()
@@ -166,7 +146,7 @@ describe.skipIf(missing !== null).each([
     store.delayMs = 1000
     const id = newId('vol')
     await available(id, source)
-    const disk = await OpenDisk.open(await exported(id))
+    const disk = await OpenDisk.open(await exported(world, id))
     expect(await disk.tell('write -P 6 50M 4k\nflush')).toContain('wrote')
     const [daemon, joiner] = [await world.daemonPid(), await daemonOf(id)]
     process.kill((await readPidFile(path.join(world.runDir, 'holder.pid')))!.pid, 'SIGKILL')
@@ -193,7 +173,7 @@ describe.skipIf(missing !== null).each([
     store.objects.set(key, Buffer.from(kept.map((byte, at) => (at === kept.length >> 1 ? byte ^ 1 : byte))))
     const id = newId('vol')
     await available(id, source)
-    const access = await exported(id)
+    const access = await exported(world, id)
     expect((await qemuIo(access, [`read ${8 * MiB + 5 * blockBytes} 4k`])).ok).toBe(false)
     const pattern = bytes[12 * blockBytes]!
     const fine = await qemuIo(access, [`read -P ${pattern} ${8 * MiB + 12 * blockBytes} 1`])

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blockBytes } from '@mallee/volume-snapshots'
 import { storageInventory } from '../src/storage-inventory.ts'
 import { hurried, MemoryStore, StorageWorld, whyNoTargets } from './storage-world.ts'
+import { newId, until } from './wishes.ts'
 
 const missing = whyNoTargets()
 const MiB = 1024 ** 2
@@ -26,15 +27,6 @@ class ListlessStore extends MemoryStore {
 
 let world: StorageWorld
 const store = new ListlessStore()
-let made = 0
-
-const until = (condition: () => boolean | Promise<boolean>) =>
-  expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true)
-
-function newId(prefix: string): string {
-  made += 1
-  return `${prefix}-${String(made).padStart(17, '0')}`
-}
 
 async function newVolume(source: object | null = null): Promise<string> {
   const volumeId = newId('vol')

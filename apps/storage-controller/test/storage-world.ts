@@ -1,10 +1,10 @@
-import { createServer } from 'node:net'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { digestOf, endProcess, readPidFile, silentLog, systemClock, type Clock, type Log } from '@mallee/base'
 import type { DesiredItem, ExportFacts, SnapshotFacts, VolumeFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
+import { freePort } from '@mallee/testkit'
 import { FileDriver } from '../src/drivers/file-driver.ts'
 import { servedDecrypted } from '../src/backends/open-backend.ts'
 import { ServedVolumes } from '../src/exports/served-volumes.ts'
@@ -224,12 +224,4 @@ export class StorageWorld {
   async daemonPid(): Promise<number> {
     return (JSON.parse(await readFile(this.daemon.pidFile, 'utf8')) as { pid: number }).pid
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

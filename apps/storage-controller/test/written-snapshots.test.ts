@@ -24,18 +24,7 @@ let world: StorageWorld
 const dying = new Dying()
 let made = 0
 
-const until = async (condition: () => boolean) => {
-  const endsAt = performance.now() + 20_000
-  while (!condition()) {
-    if (performance.now() > endsAt) throw new Error(`never: ${String(condition)}`)
-    if (dying.isDead) {
-      await world.drop()
-      dying.dieBefore(Infinity)
-      await world.open()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
+const until = (condition: () => boolean) => dying.until(world, condition)
 
 const newSnapshotId = () => `snap-${String((made += 1)).padStart(17, '0')}`
 type Blocks = Readonly<Record<number, Buffer>>

@@ -1,11 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { newUuid } from '@mallee/base'
 import { until } from './test-host.ts'
+import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
 const programs = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph', 'rbd']
@@ -134,11 +134,3 @@ osd objectstore = bluestore
 bluestore block size = ${osdBytes}
 osd memory target = 939524096
 `
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

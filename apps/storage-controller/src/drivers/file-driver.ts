@@ -28,6 +28,7 @@ import type { BlockDriver, Extent, FoundFile, RestoreTarget, VolumeOrSnapshot } 
 import { snapshotIdForm, volumeIdForm } from './block-driver.ts'
 import { readExtents } from './read-extents.ts'
 import { readFully } from './read-fully.ts'
+import { withFile } from './with-file.ts'
 
 const run = promisify(execFile)
 
@@ -246,19 +247,6 @@ export class FileDriver implements BlockDriver {
   }
 }
 
-async function withFile<T>(
-  file: string,
-  flags: string,
-  work: (handle: FileHandle) => Promise<T>,
-): Promise<T> {
-  const handle = await open(file, flags)
-  try {
-    return await work(handle)
-  } finally {
-    await handle.close()
-  }
-}
-
 /** An id becomes part of a path. */
 function checkId(id: string, form: RegExp): void {
   if (!form.test(id)) throw new RangeError(`${id.slice(0, 40)} is not an id`)
@@ -290,14 +278,7 @@ async function vanish(file: string): Promise<void> {
   await syncFolder(path.dirname(file))
 }
 
-async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
+const syncFolder = (dir: string) => withFile(dir, 'r', (folder) => folder.sync())
 
 function ignoreMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined

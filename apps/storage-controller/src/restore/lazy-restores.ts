@@ -1,16 +1,5 @@
 import { execFile } from 'node:child_process'
-import {
-  access,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  truncate,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import {
@@ -30,6 +19,7 @@ import {
   type SnapshotBlocks,
   type SnapshotKey,
 } from '@mallee/volume-snapshots'
+import { withFile } from '../drivers/with-file.ts'
 import { holdsAll, writeEmptyImage } from '../encrypted/encrypted-file.ts'
 import { decrypted } from '../encrypted/decrypted.ts'
 import { serveBlocks } from '../host/storage-daemon.ts'
@@ -460,16 +450,3 @@ function isComplete(
 }
 
 const sync = (file: string) => withFile(file, 'r', (handle) => handle.sync())
-
-async function withFile<T>(
-  file: string,
-  flags: string,
-  work: (handle: FileHandle) => Promise<T>,
-): Promise<T> {
-  const handle = await open(file, flags)
-  try {
-    return await work(handle)
-  } finally {
-    await handle.close()
-  }
-}

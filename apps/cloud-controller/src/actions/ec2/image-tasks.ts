@@ -1,8 +1,4 @@
-import {
-  invalidConversionTaskIdMalformed,
-  invalidExportTaskIdNotFound,
-  invalidFpgaImageIdNotFound,
-} from '@mallee/ec2-api'
+import { invalidExportTaskIdNotFound, invalidFpgaImageIdNotFound } from '@mallee/ec2-api'
 import { defineEc2Action } from '../define-action.ts'
 import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 import { pageOf } from '../pages.ts'
@@ -15,14 +11,6 @@ import { pageOf } from '../pages.ts'
 const none = () => []
 const noFields = (...names: string[]): FilterFields<never> =>
   Object.fromEntries(names.map((name) => [name, none]))
-
-const importForm = /^import-(?:ami|snap|i|vol)-[0-9a-z]{8,17}$/
-
-/** Throws InvalidConversionTaskId.Malformed. */
-export function requireTaskForm(ids: readonly string[]): void {
-  const malformed = ids.find((id) => !importForm.test(id))
-  if (malformed !== undefined) throw invalidConversionTaskIdMalformed(malformed)
-}
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeExportTasks.html */
 export const describeExportTasks = defineEc2Action('DescribeExportTasks', {

@@ -1,5 +1,5 @@
 import { newId } from '@mallee/base'
-import { invalidConversionTaskId, missingParameter } from '@mallee/ec2-api'
+import { missingParameter } from '@mallee/ec2-api'
 import { getDiskImport, listDiskImports, type DiskImportTable } from '../../store/disk-import-store.ts'
 import { getSnapshot } from '../../store/snapshot-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
@@ -13,7 +13,7 @@ import { tagRows } from '../tag-specifications.ts'
 import { diskFormat, diskPlace } from './disk-container.ts'
 import { resolveEncryption } from './encryption.ts'
 import { shownTaskMs } from './import-tasks.ts'
-import { requireTaskForm } from './image-tasks.ts'
+import { requireTaskForm, shownTasks } from './import-task-ids.ts'
 import { insertImport, insertImportedSnapshot } from './insert-disk-import.ts'
 import { checkDescription } from './snapshots.ts'
 
@@ -131,9 +131,7 @@ export const describeImportSnapshotTasks = defineEc2Action('DescribeImportSnapsh
     requireTaskForm(ids)
     return ctx.read(async (db) => {
       const found = await listDiskImports(db, ctx.caller.accountId, { kind: 'snapshot', ids })
-      const missing = ids.filter((id) => !found.some((task) => task.id === id))
-      if (missing.length > 0) throw invalidConversionTaskId(missing)
-      const shown = found.filter((task) => ids.length > 0 || ctx.nowMs - task.created_at < shownTaskMs)
+      const shown = shownTasks(found, { ids, since: ctx.nowMs - shownTaskMs })
       const { views, nextToken } = await describeThings(ctx, db, input, {
         things: await Promise.all(shown.map((task) => withSnapshot(db, task))),
         idOf: (task) => task.id,

@@ -8,7 +8,7 @@ import { defineEc2Action } from '../define-action.ts'
 import { describeThings, type Tag } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
 import { timeKey } from '../pages.ts'
-import { requireTaskForm } from './image-tasks.ts'
+import { requireTaskForm, shownTasks } from './import-task-ids.ts'
 import { cancelDiskImport } from './insert-disk-import.ts'
 
 /** As long as AWS shows a task that is over. */
@@ -112,10 +112,8 @@ export const describeImportImageTasks = defineEc2Action('DescribeImportImageTask
     requireTaskForm(ids)
     return ctx.read(async (db) => {
       const found = await readTasks(db, ctx.caller.accountId, ids)
-      const missing = ids.filter((id) => !found.some((task) => task.id === id))
-      if (missing.length > 0) throw invalidConversionTaskId(missing)
       const { views, nextToken } = await describeThings(ctx, db, input, {
-        things: found.filter((task) => ids.length > 0 || ctx.nowMs - task.created_at < shownTaskMs),
+        things: shownTasks(found, { ids, since: ctx.nowMs - shownTaskMs }),
         idOf: (task) => task.id,
         keyOf: (task) => timeKey(task.created_at, task.id),
         fields,

@@ -1,10 +1,5 @@
 import { newId } from '@mallee/base'
-import {
-  invalidAvailabilityZone,
-  invalidConversionTaskId,
-  invalidParameterValue,
-  type Ec2Output,
-} from '@mallee/ec2-api'
+import { invalidAvailabilityZone, invalidParameterValue, type Ec2Output } from '@mallee/ec2-api'
 import { parseS3Address } from '@mallee/s3-api'
 import {
   importMs,
@@ -20,7 +15,7 @@ import { diskFormat } from './disk-container.ts'
 import { importMessage, importStatus } from './import-snapshot.ts'
 import { cancelDiskImport, insertImport, insertImportedSnapshot } from './insert-disk-import.ts'
 import { resolveEncryption } from './encryption.ts'
-import { requireTaskForm } from './image-tasks.ts'
+import { requireTaskForm, shownTasks } from './import-task-ids.ts'
 import { checkVolumeType, insertVolume } from './new-volume.ts'
 import { checkDescription } from './snapshots.ts'
 
@@ -114,9 +109,7 @@ export const describeConversionTasks = defineEc2Action('DescribeConversionTasks'
     requireTaskForm(ids)
     return ctx.read(async (db) => {
       const found = await listDiskImports(db, ctx.caller.accountId, { kind: 'volume', ids })
-      const missing = ids.filter((id) => !found.some((task) => task.id === id))
-      if (missing.length > 0) throw invalidConversionTaskId(missing)
-      const shown = found.filter((task) => ids.length > 0 || ctx.nowMs - task.created_at < importMs)
+      const shown = shownTasks(found, { ids, since: ctx.nowMs - importMs })
       return { ConversionTasks: await Promise.all(shown.map((task) => taskView(ctx, db, task))) }
     })
   },
