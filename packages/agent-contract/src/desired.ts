@@ -1,4 +1,5 @@
 import { inventoryItemSchema } from './inventory.ts'
+import { vpcItemSchema } from './networks.ts'
 import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
 import { diskFormatSchema, diskImportItemSchema } from './disk-imports.ts'
 import {
@@ -42,20 +43,30 @@ export const metadataOptionsSchema = record({
 export type MetadataOptions = Shape<typeof metadataOptionsSchema>
 
 /** A network interface as its guest sees it; where it is plugged in is said by the VPC item. */
-export const guestInterfaceSchema = record({
-  interfaceId: text(),
-  attachmentId: text(),
-  deviceIndex: integer(0, 15),
-  mac: text({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
-  privateIp: text(),
-  publicIp: nullable(text()),
-  subnetId: text(),
-  subnetCidr: text(),
-  vpcId: text(),
-  vpcCidr: text(),
-  securityGroupIds: list(text()),
-  securityGroupNames: list(text()),
-})
+export const guestInterfaceSchema = record(
+  {
+    interfaceId: text(),
+    attachmentId: text(),
+    deviceIndex: integer(0, 15),
+    mac: text({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
+    privateIp: text(),
+    publicIp: nullable(text()),
+    subnetId: text(),
+    subnetCidr: text(),
+    vpcId: text(),
+    vpcCidr: text(),
+    securityGroupIds: list(text()),
+    securityGroupNames: list(text()),
+  },
+  {
+    /** Its further private addresses; left out where it has none. */
+    secondary: list(record({ privateIp: text(), publicIp: nullable(text()) })),
+    /** All of its VPC's blocks; left out where there is only the first. */
+    vpcCidrs: list(text()),
+    /** What its VPC does not give is left out: names of instances, for one. */
+    publicDnsName: text(),
+  },
+)
 export type GuestInterface = Shape<typeof guestInterfaceSchema>
 
 /** Whose request it was: the thread through every log, and the trace, if somebody traces. */
@@ -122,51 +133,6 @@ export const domainItemSchema = record(
   },
 )
 export type DomainItem = Shape<typeof domainItemSchema>
-
-/**
- * One rule of a security group as a node applies it. Ports are inclusive; for ICMP `fromPort` is the type and `toPort`
- * the code, -1 meaning all; `protocol` is a number's text ("6") or "-1" for all.
- */
-export const firewallRuleSchema = record({
-  protocol: text(),
-  fromPort: integer(-1, 65_535),
-  toPort: integer(-1, 65_535),
-  cidr: nullable(text()),
-  peerGroupId: nullable(text()),
-})
-export type FirewallRule = Shape<typeof firewallRuleSchema>
-
-/** Item kind `vpc`: everything of one VPC that a node needs for its own instances, and no more. */
-export const vpcItemSchema = record({
-  vpcId: text(),
-  cidr: text(),
-  /** A number unique in the cloud, from which interface names and conntrack zones are made. */
-  tag: integer(1, 16_000_000),
-  subnets: list(
-    record({ subnetId: text(), cidr: text(), tag: integer(1, 16_000_000), availabilityZone: text() }),
-  ),
-  /** Interfaces of instances placed on this node. */
-  interfaces: list(
-    record({
-      interfaceId: text(),
-      instanceId: text(),
-      subnetId: text(),
-      mac: text(),
-      privateIp: text(),
-      publicIp: nullable(text()),
-      hostname: text(),
-      sourceDestCheck: flag(),
-      securityGroupIds: list(text()),
-      metadataHopLimit: integer(1, 64),
-    }),
-  ),
-  securityGroups: list(
-    record({ groupId: text(), ingress: list(firewallRuleSchema), egress: list(firewallRuleSchema) }),
-  ),
-  /** Private addresses of the members of every group that a rule above names as its peer. */
-  peerAddresses: mapOf(list(text())),
-})
-export type VpcItem = Shape<typeof vpcItemSchema>
 
 /** Item kind `access-key`, for walrus: it answers S3 while the cloud controller is away. The secret is sealed. */
 export const accessKeyItemSchema = record(

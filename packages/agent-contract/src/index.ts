@@ -8,14 +8,12 @@ export {
   type BundlingKeyItem,
   type DesiredItem,
   type DomainItem,
-  type FirewallRule,
   type GuestInterface,
   type ImageObjectItem,
   type ItemBody,
   type ItemKind,
   type ManifestItem,
   type MetadataOptions,
-  type VpcItem,
 } from './desired.ts'
 export {
   inventoryKinds,
@@ -78,3 +76,4 @@ export {
 } from './routes.ts'
 export { agentOpenApi } from './openapi.ts'
 export { type DiskImportFacts, type DiskImportItem } from './disk-imports.ts'
+export { type AclEntry, type FirewallRule, type VpcItem, type VpcRoute } from './networks.ts'

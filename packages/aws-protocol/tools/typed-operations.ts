@@ -53,7 +53,12 @@ const ec2 = `
   ResetNetworkInterfaceAttribute AssignPrivateIpAddresses UnassignPrivateIpAddresses
   CreateVpcPeeringConnection AcceptVpcPeeringConnection RejectVpcPeeringConnection
   DeleteVpcPeeringConnection DescribeVpcPeeringConnections DescribeVpcEndpoints DescribePrefixLists
-  DescribeManagedPrefixLists
+  DescribeManagedPrefixLists CreateManagedPrefixList ModifyManagedPrefixList
+  DeleteManagedPrefixList GetManagedPrefixListEntries GetManagedPrefixListAssociations
+  RestoreManagedPrefixListVersion
+  CreateFlowLogs DescribeFlowLogs DeleteFlowLogs
+  ModifyVpcPeeringConnectionOptions ModifyAddressAttribute ResetAddressAttribute
+  GetSecurityGroupsForVpc DescribeEgressOnlyInternetGateways
   DescribeIdFormat ModifyIdFormat DescribeIdentityIdFormat DescribeAggregateIdFormat
   DescribePrincipalIdFormat ModifyIdentityIdFormat
 `

@@ -46,6 +46,11 @@ export interface AccountAttributeValue {
   AttributeValue?: string | undefined
 }
 
+export interface AddPrefixListEntry {
+  Cidr: string
+  Description?: string | undefined
+}
+
 export interface Address {
   AllocationId?: string | undefined
   AssociationId?: string | undefined
@@ -599,6 +604,30 @@ export interface CreateDhcpOptionsResult {
   DhcpOptions?: DhcpOptions | undefined
 }
 
+export interface CreateFlowLogsRequest {
+  ResourceIds: Array<string>
+  ResourceType: FlowLogsResourceType
+  DryRun?: boolean | undefined
+  ClientToken?: string | undefined
+  DeliverLogsPermissionArn?: string | undefined
+  DeliverCrossAccountRole?: string | undefined
+  LogGroupName?: string | undefined
+  TrafficType?: TrafficType | undefined
+  LogDestinationType?: LogDestinationType | undefined
+  LogDestination?: string | undefined
+  LogFormat?: string | undefined
+  TagSpecifications?: Array<TagSpecification> | undefined
+  MaxAggregationInterval?: number | undefined
+  DestinationOptions?: DestinationOptionsRequest | undefined
+  TagFieldSpecifications?: Array<TagFieldSpecificationRequest> | undefined
+}
+
+export interface CreateFlowLogsResult {
+  ClientToken?: string | undefined
+  FlowLogIds?: Array<string> | undefined
+  Unsuccessful?: Array<UnsuccessfulItem> | undefined
+}
+
 export interface CreateImageRequest {
   InstanceId: string
   Name: string
@@ -673,6 +702,20 @@ export interface CreateLaunchTemplateVersionRequest {
 export interface CreateLaunchTemplateVersionResult {
   LaunchTemplateVersion?: LaunchTemplateVersion | undefined
   Warning?: ValidationWarning | undefined
+}
+
+export interface CreateManagedPrefixListRequest {
+  PrefixListName: string
+  MaxEntries: number
+  AddressFamily: string
+  DryRun?: boolean | undefined
+  Entries?: Array<AddPrefixListEntry> | undefined
+  TagSpecifications?: Array<TagSpecification> | undefined
+  ClientToken?: string | undefined
+}
+
+export interface CreateManagedPrefixListResult {
+  PrefixList?: ManagedPrefixList | undefined
 }
 
 export interface CreateNatGatewayRequest {
@@ -944,6 +987,15 @@ export interface DeleteDhcpOptionsRequest {
   DryRun?: boolean | undefined
 }
 
+export interface DeleteFlowLogsRequest {
+  FlowLogIds: Array<string>
+  DryRun?: boolean | undefined
+}
+
+export interface DeleteFlowLogsResult {
+  Unsuccessful?: Array<UnsuccessfulItem> | undefined
+}
+
 export interface DeleteInternetGatewayRequest {
   InternetGatewayId: string
   DryRun?: boolean | undefined
@@ -993,6 +1045,15 @@ export interface DeleteLaunchTemplateVersionsResponseSuccessItem {
 export interface DeleteLaunchTemplateVersionsResult {
   SuccessfullyDeletedLaunchTemplateVersions?: Array<DeleteLaunchTemplateVersionsResponseSuccessItem> | undefined
   UnsuccessfullyDeletedLaunchTemplateVersions?: Array<DeleteLaunchTemplateVersionsResponseErrorItem> | undefined
+}
+
+export interface DeleteManagedPrefixListRequest {
+  PrefixListId: string
+  DryRun?: boolean | undefined
+}
+
+export interface DeleteManagedPrefixListResult {
+  PrefixList?: ManagedPrefixList | undefined
 }
 
 export interface DeleteNatGatewayRequest {
@@ -1187,6 +1248,19 @@ export interface DescribeDhcpOptionsResult {
   DhcpOptions?: Array<DhcpOptions> | undefined
 }
 
+export interface DescribeEgressOnlyInternetGatewaysRequest {
+  DryRun?: boolean | undefined
+  EgressOnlyInternetGatewayIds?: Array<string> | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+  Filters?: Array<Filter> | undefined
+}
+
+export interface DescribeEgressOnlyInternetGatewaysResult {
+  EgressOnlyInternetGateways?: Array<EgressOnlyInternetGateway> | undefined
+  NextToken?: string | undefined
+}
+
 export interface DescribeElasticGpusRequest {
   ElasticGpuIds?: Array<string> | undefined
   DryRun?: boolean | undefined
@@ -1208,6 +1282,19 @@ export interface DescribeExportTasksRequest {
 
 export interface DescribeExportTasksResult {
   ExportTasks?: Array<ExportTask> | undefined
+}
+
+export interface DescribeFlowLogsRequest {
+  DryRun?: boolean | undefined
+  Filter?: Array<Filter> | undefined
+  FlowLogIds?: Array<string> | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+}
+
+export interface DescribeFlowLogsResult {
+  FlowLogs?: Array<FlowLog> | undefined
+  NextToken?: string | undefined
 }
 
 export interface DescribeFpgaImagesRequest {
@@ -1783,6 +1870,20 @@ export interface DescribeVpcsResult {
   Vpcs?: Array<Vpc> | undefined
 }
 
+export type DestinationFileFormat = 'parquet' | 'plain-text'
+
+export interface DestinationOptionsRequest {
+  FileFormat?: DestinationFileFormat | undefined
+  HiveCompatiblePartitions?: boolean | undefined
+  PerHourPartition?: boolean | undefined
+}
+
+export interface DestinationOptionsResponse {
+  FileFormat?: DestinationFileFormat | undefined
+  HiveCompatiblePartitions?: boolean | undefined
+  PerHourPartition?: boolean | undefined
+}
+
 export interface DetachInternetGatewayRequest {
   InternetGatewayId: string
   VpcId: string
@@ -2014,6 +2115,12 @@ export interface EfaInfo {
   MaximumEfaInterfaces?: number | undefined
 }
 
+export interface EgressOnlyInternetGateway {
+  Attachments?: Array<InternetGatewayAttachment> | undefined
+  EgressOnlyInternetGatewayId?: string | undefined
+  Tags?: Array<Tag> | undefined
+}
+
 export interface ElasticGpuAssociation {
   ElasticGpuId?: string | undefined
   ElasticGpuAssociationId?: string | undefined
@@ -2156,6 +2263,28 @@ export interface Filter {
   Values?: Array<string> | undefined
 }
 
+export interface FlowLog {
+  CreationTime?: Date | undefined
+  DeliverLogsErrorMessage?: string | undefined
+  DeliverLogsPermissionArn?: string | undefined
+  DeliverCrossAccountRole?: string | undefined
+  DeliverLogsStatus?: string | undefined
+  FlowLogId?: string | undefined
+  FlowLogStatus?: string | undefined
+  LogGroupName?: string | undefined
+  ResourceId?: string | undefined
+  TrafficType?: TrafficType | undefined
+  LogDestinationType?: LogDestinationType | undefined
+  LogDestination?: string | undefined
+  LogFormat?: string | undefined
+  Tags?: Array<Tag> | undefined
+  MaxAggregationInterval?: number | undefined
+  DestinationOptions?: DestinationOptionsResponse | undefined
+  TagFieldSpecifications?: Array<TagFieldSpecificationResponse> | undefined
+}
+
+export type FlowLogsResourceType = 'CoreNetwork' | 'CoreNetworkAttachment' | 'CoreNetworkEdge' | 'NetworkInterface' | 'RegionalNatGateway' | 'Subnet' | 'TransitGateway' | 'TransitGatewayAttachment' | 'VPC'
+
 export interface FpgaDeviceInfo {
   Name?: string | undefined
   Manufacturer?: string | undefined
@@ -2257,6 +2386,31 @@ export interface GetLaunchTemplateDataResult {
   LaunchTemplateData?: ResponseLaunchTemplateData | undefined
 }
 
+export interface GetManagedPrefixListAssociationsRequest {
+  PrefixListId: string
+  DryRun?: boolean | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+}
+
+export interface GetManagedPrefixListAssociationsResult {
+  PrefixListAssociations?: Array<PrefixListAssociation> | undefined
+  NextToken?: string | undefined
+}
+
+export interface GetManagedPrefixListEntriesRequest {
+  PrefixListId: string
+  DryRun?: boolean | undefined
+  TargetVersion?: number | undefined
+  MaxResults?: number | undefined
+  NextToken?: string | undefined
+}
+
+export interface GetManagedPrefixListEntriesResult {
+  Entries?: Array<PrefixListEntry> | undefined
+  NextToken?: string | undefined
+}
+
 export interface GetPasswordDataRequest {
   InstanceId: string
   DryRun?: boolean | undefined
@@ -2266,6 +2420,19 @@ export interface GetPasswordDataResult {
   InstanceId?: string | undefined
   Timestamp?: Date | undefined
   PasswordData?: string | undefined
+}
+
+export interface GetSecurityGroupsForVpcRequest {
+  VpcId: string
+  NextToken?: string | undefined
+  MaxResults?: number | undefined
+  Filters?: Array<Filter> | undefined
+  DryRun?: boolean | undefined
+}
+
+export interface GetSecurityGroupsForVpcResult {
+  NextToken?: string | undefined
+  SecurityGroupForVpcs?: Array<SecurityGroupForVpc> | undefined
 }
 
 export interface GpuDeviceInfo {
@@ -3565,6 +3732,8 @@ export type LocalStorageType = 'hdd' | 'ssd'
 
 export type LocationType = 'availability-zone' | 'availability-zone-id' | 'outpost' | 'region'
 
+export type LogDestinationType = 'cloud-watch-logs' | 'kinesis-data-firehose' | 's3'
+
 export interface ManagedPrefixList {
   PrefixListId?: string | undefined
   AddressFamily?: string | undefined
@@ -3620,6 +3789,16 @@ export interface MemoryMiB {
 export interface MemoryMiBRequest {
   Min: number
   Max?: number | undefined
+}
+
+export interface ModifyAddressAttributeRequest {
+  AllocationId: string
+  DomainName?: string | undefined
+  DryRun?: boolean | undefined
+}
+
+export interface ModifyAddressAttributeResult {
+  Address?: AddressAttribute | undefined
 }
 
 export interface ModifyEbsDefaultKmsKeyIdRequest {
@@ -3721,6 +3900,21 @@ export interface ModifyLaunchTemplateResult {
   LaunchTemplate?: LaunchTemplate | undefined
 }
 
+export interface ModifyManagedPrefixListRequest {
+  PrefixListId: string
+  DryRun?: boolean | undefined
+  CurrentVersion?: number | undefined
+  PrefixListName?: string | undefined
+  AddEntries?: Array<AddPrefixListEntry> | undefined
+  RemoveEntries?: Array<RemovePrefixListEntry> | undefined
+  MaxEntries?: number | undefined
+  IpamPrefixListResolverSyncEnabled?: boolean | undefined
+}
+
+export interface ModifyManagedPrefixListResult {
+  PrefixList?: ManagedPrefixList | undefined
+}
+
 export interface ModifyNetworkInterfaceAttributeRequest {
   NetworkInterfaceId: string
   EnaSrdSpecification?: EnaSrdSpecification | undefined
@@ -3794,6 +3988,18 @@ export interface ModifyVpcAttributeRequest {
   EnableDnsHostnames?: AttributeBooleanValue | undefined
   EnableDnsSupport?: AttributeBooleanValue | undefined
   EnableNetworkAddressUsageMetrics?: AttributeBooleanValue | undefined
+}
+
+export interface ModifyVpcPeeringConnectionOptionsRequest {
+  VpcPeeringConnectionId: string
+  AccepterPeeringConnectionOptions?: PeeringConnectionOptionsRequest | undefined
+  DryRun?: boolean | undefined
+  RequesterPeeringConnectionOptions?: PeeringConnectionOptionsRequest | undefined
+}
+
+export interface ModifyVpcPeeringConnectionOptionsResult {
+  AccepterPeeringConnectionOptions?: PeeringConnectionOptions | undefined
+  RequesterPeeringConnectionOptions?: PeeringConnectionOptions | undefined
 }
 
 export interface MonitorInstancesRequest {
@@ -4097,6 +4303,18 @@ export interface PciId {
   SubsystemVendorId?: string | undefined
 }
 
+export interface PeeringConnectionOptions {
+  AllowDnsResolutionFromRemoteVpc?: boolean | undefined
+  AllowEgressFromLocalClassicLinkToRemoteVpc?: boolean | undefined
+  AllowEgressFromLocalVpcToRemoteClassicLink?: boolean | undefined
+}
+
+export interface PeeringConnectionOptionsRequest {
+  AllowDnsResolutionFromRemoteVpc?: boolean | undefined
+  AllowEgressFromLocalClassicLinkToRemoteVpc?: boolean | undefined
+  AllowEgressFromLocalVpcToRemoteClassicLink?: boolean | undefined
+}
+
 export interface PerformanceFactorReference {
   InstanceFamily?: string | undefined
 }
@@ -4161,6 +4379,16 @@ export interface PrefixList {
   Cidrs?: Array<string> | undefined
   PrefixListId?: string | undefined
   PrefixListName?: string | undefined
+}
+
+export interface PrefixListAssociation {
+  ResourceId?: string | undefined
+  ResourceOwner?: string | undefined
+}
+
+export interface PrefixListEntry {
+  Cidr?: string | undefined
+  Description?: string | undefined
 }
 
 export interface PrefixListId {
@@ -4302,6 +4530,10 @@ export interface ReleaseAddressRequest {
   DryRun?: boolean | undefined
 }
 
+export interface RemovePrefixListEntry {
+  Cidr: string
+}
+
 export interface ReplaceIamInstanceProfileAssociationRequest {
   IamInstanceProfile: IamInstanceProfileSpecification
   AssociationId: string
@@ -4425,6 +4657,16 @@ export interface Reservation {
   Instances?: Array<Instance> | undefined
 }
 
+export interface ResetAddressAttributeRequest {
+  AllocationId: string
+  Attribute: AddressAttributeName
+  DryRun?: boolean | undefined
+}
+
+export interface ResetAddressAttributeResult {
+  Address?: AddressAttribute | undefined
+}
+
 export interface ResetEbsDefaultKmsKeyIdRequest {
   DryRun?: boolean | undefined
 }
@@ -4511,6 +4753,17 @@ export interface RestoreAddressToClassicRequest {
 export interface RestoreAddressToClassicResult {
   PublicIp?: string | undefined
   Status?: Status | undefined
+}
+
+export interface RestoreManagedPrefixListVersionRequest {
+  PrefixListId: string
+  PreviousVersion: number
+  CurrentVersion: number
+  DryRun?: boolean | undefined
+}
+
+export interface RestoreManagedPrefixListVersionResult {
+  PrefixList?: ManagedPrefixList | undefined
 }
 
 export interface RevokeSecurityGroupEgressRequest {
@@ -4714,6 +4967,15 @@ export interface SecurityGroup {
   GroupName?: string | undefined
   Description?: string | undefined
   IpPermissions?: Array<IpPermission> | undefined
+}
+
+export interface SecurityGroupForVpc {
+  Description?: string | undefined
+  GroupName?: string | undefined
+  OwnerId?: string | undefined
+  GroupId?: string | undefined
+  Tags?: Array<Tag> | undefined
+  PrimaryVpcId?: string | undefined
 }
 
 export interface SecurityGroupIdentifier {
@@ -4981,6 +5243,16 @@ export interface TagDescription {
   Value?: string | undefined
 }
 
+export interface TagFieldSpecificationRequest {
+  ResourceType?: string | undefined
+  TagKeys?: Array<string> | undefined
+}
+
+export interface TagFieldSpecificationResponse {
+  ResourceType?: string | undefined
+  TagKeys?: Array<string> | undefined
+}
+
 export interface TagSpecification {
   ResourceType?: ResourceType | undefined
   Tags?: Array<Tag> | undefined
@@ -5011,6 +5283,8 @@ export interface TotalLocalStorageGBRequest {
 
 export type TpmSupportValues = 'v2.0'
 
+export type TrafficType = 'ACCEPT' | 'ALL' | 'REJECT'
+
 export interface UnassignPrivateIpAddressesRequest {
   NetworkInterfaceId: string
   Ipv4Prefixes?: Array<string> | undefined
@@ -5025,6 +5299,16 @@ export interface UnmonitorInstancesRequest {
 
 export interface UnmonitorInstancesResult {
   InstanceMonitorings?: Array<InstanceMonitoring> | undefined
+}
+
+export interface UnsuccessfulItem {
+  Error?: UnsuccessfulItemError | undefined
+  ResourceId?: string | undefined
+}
+
+export interface UnsuccessfulItemError {
+  Code?: string | undefined
+  Message?: string | undefined
 }
 
 export interface UpdateSecurityGroupRuleDescriptionsEgressRequest {
@@ -5400,12 +5684,14 @@ export interface Operations {
   CreateDefaultSubnet: { input: CreateDefaultSubnetRequest; output: CreateDefaultSubnetResult }
   CreateDefaultVpc: { input: CreateDefaultVpcRequest; output: CreateDefaultVpcResult }
   CreateDhcpOptions: { input: CreateDhcpOptionsRequest; output: CreateDhcpOptionsResult }
+  CreateFlowLogs: { input: CreateFlowLogsRequest; output: CreateFlowLogsResult }
   CreateImage: { input: CreateImageRequest; output: CreateImageResult }
   CreateInstanceExportTask: { input: CreateInstanceExportTaskRequest; output: CreateInstanceExportTaskResult }
   CreateInternetGateway: { input: CreateInternetGatewayRequest; output: CreateInternetGatewayResult }
   CreateKeyPair: { input: CreateKeyPairRequest; output: KeyPair }
   CreateLaunchTemplate: { input: CreateLaunchTemplateRequest; output: CreateLaunchTemplateResult }
   CreateLaunchTemplateVersion: { input: CreateLaunchTemplateVersionRequest; output: CreateLaunchTemplateVersionResult }
+  CreateManagedPrefixList: { input: CreateManagedPrefixListRequest; output: CreateManagedPrefixListResult }
   CreateNatGateway: { input: CreateNatGatewayRequest; output: CreateNatGatewayResult }
   CreateNetworkAcl: { input: CreateNetworkAclRequest; output: CreateNetworkAclResult }
   CreateNetworkAclEntry: { input: CreateNetworkAclEntryRequest; output: Record<string, never> | void }
@@ -5422,10 +5708,12 @@ export interface Operations {
   CreateVpc: { input: CreateVpcRequest; output: CreateVpcResult }
   CreateVpcPeeringConnection: { input: CreateVpcPeeringConnectionRequest; output: CreateVpcPeeringConnectionResult }
   DeleteDhcpOptions: { input: DeleteDhcpOptionsRequest; output: Record<string, never> | void }
+  DeleteFlowLogs: { input: DeleteFlowLogsRequest; output: DeleteFlowLogsResult }
   DeleteInternetGateway: { input: DeleteInternetGatewayRequest; output: Record<string, never> | void }
   DeleteKeyPair: { input: DeleteKeyPairRequest; output: DeleteKeyPairResult }
   DeleteLaunchTemplate: { input: DeleteLaunchTemplateRequest; output: DeleteLaunchTemplateResult }
   DeleteLaunchTemplateVersions: { input: DeleteLaunchTemplateVersionsRequest; output: DeleteLaunchTemplateVersionsResult }
+  DeleteManagedPrefixList: { input: DeleteManagedPrefixListRequest; output: DeleteManagedPrefixListResult }
   DeleteNatGateway: { input: DeleteNatGatewayRequest; output: DeleteNatGatewayResult }
   DeleteNetworkAcl: { input: DeleteNetworkAclRequest; output: Record<string, never> | void }
   DeleteNetworkAclEntry: { input: DeleteNetworkAclEntryRequest; output: Record<string, never> | void }
@@ -5449,8 +5737,10 @@ export interface Operations {
   DescribeBundleTasks: { input: DescribeBundleTasksRequest; output: DescribeBundleTasksResult }
   DescribeConversionTasks: { input: DescribeConversionTasksRequest; output: DescribeConversionTasksResult }
   DescribeDhcpOptions: { input: DescribeDhcpOptionsRequest; output: DescribeDhcpOptionsResult }
+  DescribeEgressOnlyInternetGateways: { input: DescribeEgressOnlyInternetGatewaysRequest; output: DescribeEgressOnlyInternetGatewaysResult }
   DescribeElasticGpus: { input: DescribeElasticGpusRequest; output: DescribeElasticGpusResult }
   DescribeExportTasks: { input: DescribeExportTasksRequest; output: DescribeExportTasksResult }
+  DescribeFlowLogs: { input: DescribeFlowLogsRequest; output: DescribeFlowLogsResult }
   DescribeFpgaImages: { input: DescribeFpgaImagesRequest; output: DescribeFpgaImagesResult }
   DescribeIamInstanceProfileAssociations: { input: DescribeIamInstanceProfileAssociationsRequest; output: DescribeIamInstanceProfileAssociationsResult }
   DescribeIdFormat: { input: DescribeIdFormatRequest; output: DescribeIdFormatResult }
@@ -5517,12 +5807,16 @@ export interface Operations {
   GetEbsEncryptionByDefault: { input: GetEbsEncryptionByDefaultRequest; output: GetEbsEncryptionByDefaultResult }
   GetInstanceUefiData: { input: GetInstanceUefiDataRequest; output: GetInstanceUefiDataResult }
   GetLaunchTemplateData: { input: GetLaunchTemplateDataRequest; output: GetLaunchTemplateDataResult }
+  GetManagedPrefixListAssociations: { input: GetManagedPrefixListAssociationsRequest; output: GetManagedPrefixListAssociationsResult }
+  GetManagedPrefixListEntries: { input: GetManagedPrefixListEntriesRequest; output: GetManagedPrefixListEntriesResult }
   GetPasswordData: { input: GetPasswordDataRequest; output: GetPasswordDataResult }
+  GetSecurityGroupsForVpc: { input: GetSecurityGroupsForVpcRequest; output: GetSecurityGroupsForVpcResult }
   ImportImage: { input: ImportImageRequest; output: ImportImageResult }
   ImportInstance: { input: ImportInstanceRequest; output: ImportInstanceResult }
   ImportKeyPair: { input: ImportKeyPairRequest; output: ImportKeyPairResult }
   ImportSnapshot: { input: ImportSnapshotRequest; output: ImportSnapshotResult }
   ImportVolume: { input: ImportVolumeRequest; output: ImportVolumeResult }
+  ModifyAddressAttribute: { input: ModifyAddressAttributeRequest; output: ModifyAddressAttributeResult }
   ModifyEbsDefaultKmsKeyId: { input: ModifyEbsDefaultKmsKeyIdRequest; output: ModifyEbsDefaultKmsKeyIdResult }
   ModifyIdFormat: { input: ModifyIdFormatRequest; output: Record<string, never> | void }
   ModifyIdentityIdFormat: { input: ModifyIdentityIdFormatRequest; output: Record<string, never> | void }
@@ -5531,6 +5825,7 @@ export interface Operations {
   ModifyInstanceMetadataOptions: { input: ModifyInstanceMetadataOptionsRequest; output: ModifyInstanceMetadataOptionsResult }
   ModifyInstancePlacement: { input: ModifyInstancePlacementRequest; output: ModifyInstancePlacementResult }
   ModifyLaunchTemplate: { input: ModifyLaunchTemplateRequest; output: ModifyLaunchTemplateResult }
+  ModifyManagedPrefixList: { input: ModifyManagedPrefixListRequest; output: ModifyManagedPrefixListResult }
   ModifyNetworkInterfaceAttribute: { input: ModifyNetworkInterfaceAttributeRequest; output: Record<string, never> | void }
   ModifySecurityGroupRules: { input: ModifySecurityGroupRulesRequest; output: ModifySecurityGroupRulesResult }
   ModifySnapshotAttribute: { input: ModifySnapshotAttributeRequest; output: Record<string, never> | void }
@@ -5538,6 +5833,7 @@ export interface Operations {
   ModifyVolume: { input: ModifyVolumeRequest; output: ModifyVolumeResult }
   ModifyVolumeAttribute: { input: ModifyVolumeAttributeRequest; output: Record<string, never> | void }
   ModifyVpcAttribute: { input: ModifyVpcAttributeRequest; output: Record<string, never> | void }
+  ModifyVpcPeeringConnectionOptions: { input: ModifyVpcPeeringConnectionOptionsRequest; output: ModifyVpcPeeringConnectionOptionsResult }
   MonitorInstances: { input: MonitorInstancesRequest; output: MonitorInstancesResult }
   MoveAddressToVpc: { input: MoveAddressToVpcRequest; output: MoveAddressToVpcResult }
   RebootInstances: { input: RebootInstancesRequest; output: Record<string, never> | void }
@@ -5550,12 +5846,14 @@ export interface Operations {
   ReplaceRoute: { input: ReplaceRouteRequest; output: Record<string, never> | void }
   ReplaceRouteTableAssociation: { input: ReplaceRouteTableAssociationRequest; output: ReplaceRouteTableAssociationResult }
   ReportInstanceStatus: { input: ReportInstanceStatusRequest; output: Record<string, never> | void }
+  ResetAddressAttribute: { input: ResetAddressAttributeRequest; output: ResetAddressAttributeResult }
   ResetEbsDefaultKmsKeyId: { input: ResetEbsDefaultKmsKeyIdRequest; output: ResetEbsDefaultKmsKeyIdResult }
   ResetImageAttribute: { input: ResetImageAttributeRequest; output: Record<string, never> | void }
   ResetInstanceAttribute: { input: ResetInstanceAttributeRequest; output: Record<string, never> | void }
   ResetNetworkInterfaceAttribute: { input: ResetNetworkInterfaceAttributeRequest; output: Record<string, never> | void }
   ResetSnapshotAttribute: { input: ResetSnapshotAttributeRequest; output: Record<string, never> | void }
   RestoreAddressToClassic: { input: RestoreAddressToClassicRequest; output: RestoreAddressToClassicResult }
+  RestoreManagedPrefixListVersion: { input: RestoreManagedPrefixListVersionRequest; output: RestoreManagedPrefixListVersionResult }
   RevokeSecurityGroupEgress: { input: RevokeSecurityGroupEgressRequest; output: RevokeSecurityGroupEgressResult }
   RevokeSecurityGroupIngress: { input: RevokeSecurityGroupIngressRequest; output: RevokeSecurityGroupIngressResult }
   RunInstances: { input: RunInstancesRequest; output: Reservation }

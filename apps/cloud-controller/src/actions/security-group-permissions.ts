@@ -78,6 +78,7 @@ async function rulesOf(
       ...ports,
       cidr: formatCidr(block),
       peerGroupId: null,
+      prefixListId: null,
       description: describe(range.Description),
     })
   }
@@ -88,6 +89,7 @@ async function rulesOf(
       ...ports,
       cidr: null,
       peerGroupId: peer.id,
+      prefixListId: null,
       description: describe(pair.Description),
     })
   }

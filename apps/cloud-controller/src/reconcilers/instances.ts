@@ -12,6 +12,7 @@ import {
   updateInstance,
 } from '../store/instance-store.ts'
 import { recordTransition } from '../store/event-store.ts'
+import { wakeVpc } from '../store/network-reach.ts'
 import { releaseInterfaces } from '../store/network-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
 import type { DomainTable, InstanceTable, VolumeAttachmentTable } from '../store/tables.ts'
@@ -240,6 +241,8 @@ async function release(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable):
   await releaseInterfaces(tx, instance.id)
   await transitionInstance(tx, instance, 'released', { nowMs: ctx.clock.now() })
   tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
+  // Machines that host its neighbours send nothing to it any more.
+  await wakeVpc(tx, ctx.wakes, instance.vpc_id)
   // Its image may be deregistered, and have waited for it.
   tx.afterCommit(() => ctx.wakes.image(instance.image_id))
   if (instance.node_id === null) return

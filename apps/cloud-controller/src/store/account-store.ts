@@ -4,8 +4,8 @@ import type { Keyring } from '../identity/keyring.ts'
 import type { Wakes } from '../wakes.ts'
 import { defaultQuotas } from './quota-store.ts'
 import type { Reader, Tx } from './record.ts'
-import { insertSecurityGroup } from './security-group-store.ts'
-import type { AccessKeyTable, AccountTable, UserTable } from './tables.ts'
+import type { AccessKeyTable, AccountTable, UserTable, VpcTable } from './tables.ts'
+import { insertSubnet, insertVpc, openToInternet } from './vpc-store.ts'
 
 export interface NewAccount {
   readonly accountId: string
@@ -15,7 +15,7 @@ export interface NewAccount {
 }
 
 /** The CIDR of every account's default VPC, as on AWS; a /20 of it for each zone. */
-const defaultVpcCidr = '172.31.0.0/16'
+export const defaultVpcCidr = '172.31.0.0/16'
 const subnetSize = 2 ** 12
 
 /** An account with its admin user and first key, its default VPC, subnets and group, and its quotas: all or nothing. */
@@ -105,62 +105,41 @@ async function insertDefaultNetwork(
   tx: Tx,
   options: { accountId: string; zones: readonly string[]; random: Random; nowMs: number },
 ): Promise<void> {
-  const vpcId = newId('vpc', options.random)
-  const vpcTag = await nextTag(tx, 'vpc')
-  await tx.db
-    .insertInto('vpc')
-    .values({
-      id: vpcId,
-      account_id: options.accountId,
-      cidr: defaultVpcCidr,
-      is_default: 1,
-      tag: vpcTag,
-      created_at: options.nowMs,
-    })
-    .execute()
-  await insertDefaultSubnets(tx, { ...options, vpcId })
-  await insertSecurityGroup(tx, {
-    accountId: options.accountId,
-    vpcId,
-    name: 'default',
-    description: 'default VPC security group',
-    membersMayMeet: true,
-    random: options.random,
-    nowMs: options.nowMs,
-  })
+  const vpc = await insertVpc(tx, { ...options, cidr: defaultVpcCidr, isDefault: true })
+  await openToInternet(tx, { ...options, vpc })
+  await insertDefaultSubnets(tx, { ...options, vpc })
 }
 
 /** One default subnet for each zone that has none; its place in the VPC is the zone's place in the list. */
 async function insertDefaultSubnets(
   tx: Tx,
-  options: { accountId: string; vpcId: string; zones: readonly string[]; random: Random; nowMs: number },
+  options: {
+    vpc: Pick<VpcTable, 'id' | 'account_id'>
+    zones: readonly string[]
+    random: Random
+    nowMs: number
+  },
 ): Promise<void> {
   const present = await tx.db
     .selectFrom('subnet')
     .select('availability_zone')
-    .where('vpc_id', '=', options.vpcId)
+    .where('vpc_id', '=', options.vpc.id)
     .where('is_default', '=', 1)
     .execute()
-  const base = parseCidr(defaultVpcCidr)!.base
-  let subnetTag = await nextTag(tx, 'subnet')
   for (const [index, zone] of options.zones.entries()) {
     if (present.some((subnet) => subnet.availability_zone === zone)) continue
-    await tx.db
-      .insertInto('subnet')
-      .values({
-        id: newId('subnet', options.random),
-        account_id: options.accountId,
-        vpc_id: options.vpcId,
-        availability_zone: zone,
-        cidr: `${formatIpv4(base + index * subnetSize)}/20`,
-        is_default: 1,
-        map_public_ip: 1,
-        tag: subnetTag,
-        created_at: options.nowMs,
-      })
-      .execute()
-    subnetTag += 1
+    await insertSubnet(tx, {
+      ...options,
+      availabilityZone: zone,
+      cidr: defaultSubnetCidr(index),
+      isDefault: true,
+    })
   }
+}
+
+/** The block of the default subnet of the zone at that place of the list. */
+export function defaultSubnetCidr(zoneIndex: number): string {
+  return `${formatIpv4(parseCidr(defaultVpcCidr)!.base + zoneIndex * subnetSize)}/20`
 }
 
 /** A zone that was added to the cloud gets its default subnet in every account that still has its default VPC. */
@@ -174,17 +153,7 @@ export async function openZones(
     .where('is_default', '=', 1)
     .where('cidr', '=', defaultVpcCidr)
     .execute()
-  for (const vpc of vpcs)
-    await insertDefaultSubnets(tx, { ...options, vpcId: vpc.id, accountId: vpc.account_id })
-}
-
-/** Numbers from which bridges, zones and VXLANs are named; never given twice while a row holds one. */
-async function nextTag(tx: Tx, table: 'vpc' | 'subnet'): Promise<number> {
-  const row = await tx.db
-    .selectFrom(table)
-    .select((eb) => eb.fn.max('tag').as('tag'))
-    .executeTakeFirst()
-  return (row?.tag ?? 0) + 1
+  for (const vpc of vpcs) await insertDefaultSubnets(tx, { ...options, vpc })
 }
 
 export interface KeyOwner {

@@ -1,6 +1,6 @@
 import { MalleeError, blockSize, newId, parseCidr, type Ipv4Block, type Random } from '@mallee/base'
 import type { Reader, Tx } from './record.ts'
-import type { AddressTable, NetworkInterfaceTable, SubnetTable } from './tables.ts'
+import type { AddressTable, Bit, NetworkInterfaceTable, SubnetTable } from './tables.ts'
 
 /** The first four addresses and the last of a subnet are AWS's own; ours are the gateway and the DNS server. */
 const reservedAtStart = 4
@@ -8,7 +8,7 @@ const reservedAtStart = 4
 /** Free addresses of a subnet; the unique key is what really claims them. */
 export async function freeAddresses(db: Reader, subnet: SubnetTable, count: number): Promise<number[]> {
   const block = parseCidr(subnet.cidr)!
-  const own = () => db.selectFrom('network_interface').where('subnet_id', '=', subnet.id)
+  const own = () => db.selectFrom('network_interface_address').where('subnet_id', '=', subnet.id)
   const highest = await own()
     .select((eb) => eb.fn.max('private_ip').as('address'))
     .executeTakeFirst()
@@ -45,18 +45,22 @@ async function takeFree(
   return free
 }
 
-export async function insertInterface(
-  tx: Tx,
-  options: {
-    subnet: SubnetTable
-    privateIp: number
-    groupIds: readonly string[]
-    instanceId: string
-    random: Random
-    nowMs: number
-  },
-): Promise<NetworkInterfaceTable> {
-  const { subnet, random, nowMs } = options
+export interface NewInterface {
+  readonly subnet: SubnetTable
+  readonly privateIp: number
+  readonly groupIds: readonly string[]
+  readonly description?: string
+  readonly type?: NetworkInterfaceTable['type']
+  /** What it is plugged into from the first; without it, it is available. */
+  readonly attachment?: { readonly instanceId: string; readonly deviceIndex: number }
+  readonly deleteOnTermination?: boolean
+  readonly random: Random
+  readonly nowMs: number
+}
+
+export async function insertInterface(tx: Tx, options: NewInterface): Promise<NetworkInterfaceTable> {
+  const { subnet, random, nowMs, attachment } = options
+  const type = options.type ?? 'interface'
   const row: NetworkInterfaceTable = {
     id: newId('networkInterface', random),
     account_id: subnet.account_id,
@@ -65,20 +69,47 @@ export async function insertInterface(
     availability_zone: subnet.availability_zone,
     mac: `d0:0d:${[...random.bytes(4)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,
     private_ip: options.privateIp,
-    description: '',
-    source_dest_check: 1,
-    instance_id: options.instanceId,
-    device_index: 0,
-    attachment_id: newId('networkInterfaceAttachment', random),
-    attached_at: nowMs,
+    description: options.description ?? '',
+    source_dest_check: type === 'interface' ? 1 : 0,
+    instance_id: attachment?.instanceId ?? null,
+    device_index: attachment?.deviceIndex ?? null,
+    attachment_id: attachment ? newId('networkInterfaceAttachment', random) : null,
+    attached_at: attachment ? nowMs : null,
+    type,
+    requester_managed: type === 'interface' ? 0 : 1,
+    delete_on_termination: (options.deleteOnTermination ?? attachment !== undefined) ? 1 : 0,
+    attachment_state: attachment ? 'attached' : null,
     created_at: nowMs,
   }
   await tx.db.insertInto('network_interface').values(row).execute()
-  await tx.db
-    .insertInto('network_interface_group')
-    .values(options.groupIds.map((groupId) => ({ interface_id: row.id, group_id: groupId })))
-    .execute()
+  await addPrivateAddresses(tx, row, [row.private_ip], { primary: true })
+  if (options.groupIds.length > 0)
+    await tx.db
+      .insertInto('network_interface_group')
+      .values(options.groupIds.map((groupId) => ({ interface_id: row.id, group_id: groupId })))
+      .execute()
   return row
+}
+
+/** The claim of addresses of a subnet; its key refuses one that somebody has. */
+export async function addPrivateAddresses(
+  tx: Tx,
+  entry: Pick<NetworkInterfaceTable, 'id' | 'subnet_id'>,
+  addresses: readonly number[],
+  options: { primary?: boolean } = {},
+): Promise<void> {
+  if (addresses.length === 0) return
+  await tx.db
+    .insertInto('network_interface_address')
+    .values(
+      addresses.map((address) => ({
+        subnet_id: entry.subnet_id,
+        private_ip: address,
+        interface_id: entry.id,
+        is_primary: options.primary ? (1 as const) : (0 as const),
+      })),
+    )
+    .execute()
 }
 
 /**
@@ -90,7 +121,7 @@ export async function claimPublicAddresses(
   options: {
     pool: string
     accountId: string
-    interfaceIds: readonly string[]
+    interfaces: readonly Pick<NetworkInterfaceTable, 'id' | 'private_ip'>[]
     random: Random
     nowMs: number
   },
@@ -101,13 +132,14 @@ export async function claimPublicAddresses(
     .select((eb) => eb.fn.max('public_ip').as('address'))
     .executeTakeFirst()
   // The first addresses are the link between the machine and its node.
-  const free = await takeFree(block, options.interfaceIds.length, highest?.address ?? null, async () =>
+  const free = await takeFree(block, options.interfaces.length, highest?.address ?? null, async () =>
     (await tx.db.selectFrom('address').select('public_ip').execute()).map((row) => row.public_ip),
   )
   const rows: AddressTable[] = free.map((address, index) => ({
     public_ip: address,
     account_id: options.accountId,
-    interface_id: options.interfaceIds[index]!,
+    interface_id: options.interfaces[index]!.id,
+    private_ip: options.interfaces[index]!.private_ip,
     allocation_id: null,
     association_id: newId('association', options.random),
     created_at: options.nowMs,
@@ -116,64 +148,140 @@ export async function claimPublicAddresses(
   return rows
 }
 
-/** Gives back everything that an instance held of the network; lent addresses return to the pool. */
+/**
+ * Gives back what an instance held of the network: interfaces that end with it, and lent addresses. Others are detached
+ * and stay, with the elastic addresses that they have.
+ */
 export async function releaseInterfaces(tx: Tx, instanceId: string): Promise<void> {
   const rows = await tx.db
     .selectFrom('network_interface')
-    .select('id')
+    .select(['id', 'delete_on_termination'])
     .where('instance_id', '=', instanceId)
     .execute()
   const ids = rows.map((row) => row.id)
   if (ids.length === 0) return
+  await returnLentAddresses(tx, ids)
+  await deleteInterfaces(
+    tx,
+    rows.filter((row) => row.delete_on_termination === 1).map((row) => row.id),
+  )
+  await tx.db
+    .updateTable('network_interface')
+    .set({
+      instance_id: null,
+      device_index: null,
+      attachment_id: null,
+      attached_at: null,
+      attachment_state: null,
+    })
+    .where('instance_id', '=', instanceId)
+    .execute()
+}
+
+/** Addresses that the cloud lent go back to the pool; they never outlive what they were lent for. */
+export async function returnLentAddresses(tx: Tx, interfaceIds: readonly string[]): Promise<void> {
+  if (interfaceIds.length === 0) return
   await tx.db
     .deleteFrom('address')
-    .where('interface_id', 'in', ids)
+    .where('interface_id', 'in', interfaceIds)
     .where('allocation_id', 'is', null)
     .execute()
+}
+
+/** With their claims; elastic addresses stay their owner's and are on nothing. */
+export async function deleteInterfaces(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await returnLentAddresses(tx, ids)
   await tx.db
     .updateTable('address')
-    .set({ interface_id: null, association_id: null })
+    .set({ interface_id: null, private_ip: null, association_id: null })
     .where('interface_id', 'in', ids)
     .execute()
   await tx.db.deleteFrom('network_interface_group').where('interface_id', 'in', ids).execute()
+  await tx.db.deleteFrom('network_interface_address').where('interface_id', 'in', ids).execute()
   await tx.db.deleteFrom('network_interface').where('id', 'in', ids).execute()
 }
 
+/** One private address of an interface, and the public one that stands for it. */
+export interface InterfaceAddress {
+  readonly private_ip: number
+  readonly is_primary: Bit
+  readonly public_ip: number | null
+  readonly allocation_id: string | null
+  readonly association_id: string | null
+}
+
 export interface InterfaceView extends NetworkInterfaceTable {
+  /** Of the primary private address. */
   readonly public_ip: number | null
   readonly address_allocation_id: string | null
   readonly address_association_id: string | null
+  /** The primary one first. */
+  readonly addresses: readonly InterfaceAddress[]
   readonly groups: readonly { id: string; name: string }[]
 }
 
-/** Interfaces with their groups and public addresses, for views and for desired sets. */
+/** Interfaces with their groups and addresses, for views and for desired sets. */
 export async function readInterfaces(
   db: Reader,
-  where: { accountId?: string; instanceIds?: readonly string[]; vpcId?: string },
+  where: {
+    accountId?: string
+    instanceIds?: readonly string[]
+    interfaceIds?: readonly string[]
+    vpcId?: string
+  },
 ): Promise<InterfaceView[]> {
-  let query = db
-    .selectFrom('network_interface')
-    .leftJoin('address', 'address.interface_id', 'network_interface.id')
-    .selectAll('network_interface')
-    .select([
-      'address.public_ip',
-      'address.allocation_id as address_allocation_id',
-      'address.association_id as address_association_id',
-    ])
-  if (where.accountId !== undefined) query = query.where('network_interface.account_id', '=', where.accountId)
-  if (where.vpcId !== undefined) query = query.where('network_interface.vpc_id', '=', where.vpcId)
-  if (where.instanceIds)
-    query = query.where(
-      'network_interface.instance_id',
-      'in',
-      where.instanceIds.length > 0 ? where.instanceIds : [''],
-    )
-  const rows = await query.orderBy('network_interface.created_at').orderBy('network_interface.id').execute()
-  const groups = await groupsOf(
-    db,
-    rows.map((row) => row.id),
-  )
-  return rows.map((row) => ({ ...row, groups: groups.get(row.id) ?? [] }))
+  let query = db.selectFrom('network_interface').selectAll()
+  if (where.accountId !== undefined) query = query.where('account_id', '=', where.accountId)
+  if (where.vpcId !== undefined) query = query.where('vpc_id', '=', where.vpcId)
+  if (where.instanceIds) query = query.where('instance_id', 'in', orNone(where.instanceIds))
+  if (where.interfaceIds) query = query.where('id', 'in', orNone(where.interfaceIds))
+  const rows = await query.orderBy('created_at').orderBy('id').execute()
+  const ids = rows.map((row) => row.id)
+  const groups = await groupsOf(db, ids)
+  const addresses = await addressesOf(db, ids)
+  return rows.map((row) => {
+    const own = addresses.get(row.id) ?? []
+    const primary = own.find((address) => address.is_primary === 1)
+    return {
+      ...row,
+      public_ip: primary?.public_ip ?? null,
+      address_allocation_id: primary?.allocation_id ?? null,
+      address_association_id: primary?.association_id ?? null,
+      addresses: own,
+      groups: groups.get(row.id) ?? [],
+    }
+  })
+}
+
+const orNone = (ids: readonly string[]) => (ids.length > 0 ? ids : [''])
+
+async function addressesOf(
+  db: Reader,
+  interfaceIds: readonly string[],
+): Promise<Map<string, InterfaceAddress[]>> {
+  const result = new Map<string, InterfaceAddress[]>()
+  for (let start = 0; start < interfaceIds.length; start += 500) {
+    const rows = await db
+      .selectFrom('network_interface_address as own')
+      .leftJoin('address', (join) =>
+        join
+          .onRef('address.interface_id', '=', 'own.interface_id')
+          .onRef('address.private_ip', '=', 'own.private_ip'),
+      )
+      .select(['own.interface_id', 'own.private_ip', 'own.is_primary'])
+      .select(['address.public_ip', 'address.allocation_id', 'address.association_id'])
+      .where('own.interface_id', 'in', interfaceIds.slice(start, start + 500))
+      .orderBy('own.is_primary', 'desc')
+      .orderBy('own.private_ip')
+      .execute()
+    for (const { interface_id: id, ...row } of rows) {
+      const list = result.get(id) ?? []
+      list.push(row)
+      result.set(id, list)
+    }
+  }
+  return result
 }
 
 async function groupsOf(

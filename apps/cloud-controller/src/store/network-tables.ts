@@ -8,6 +8,20 @@ export interface VpcTable {
   cidr: string
   is_default: Bit
   tag: number
+  dns_support: Bit
+  dns_hostnames: Bit
+  /** Null means those that every VPC has at first. */
+  dhcp_options_id: string | null
+  created_at: number
+}
+
+/** An address block of a VPC; the first is also in the VPC's own row. */
+export interface VpcCidrTable {
+  id: string
+  account_id: string
+  vpc_id: string
+  cidr: string
+  is_primary: Bit
   created_at: number
 }
 
@@ -42,6 +56,7 @@ export interface SecurityGroupRuleTable {
   to_port: number
   cidr: string | null
   peer_group_id: string | null
+  prefix_list_id: string | null
   description: string | null
   /** Direction, protocol, ports and peer as one text: the same rule twice is refused by a unique index. */
   identity: string
@@ -61,7 +76,19 @@ export interface NetworkInterfaceTable {
   device_index: number | null
   attachment_id: string | null
   attached_at: number | null
+  type: 'interface' | 'nat_gateway'
+  requester_managed: Bit
+  delete_on_termination: Bit
+  attachment_state: 'attaching' | 'attached' | 'detaching' | null
   created_at: number
+}
+
+/** Every private address that an interface has, its primary one too: what a subnet has given away. */
+export interface NetworkInterfaceAddressTable {
+  subnet_id: string
+  private_ip: number
+  interface_id: string
+  is_primary: Bit
 }
 
 export interface NetworkInterfaceGroupTable {
@@ -74,6 +101,8 @@ export interface AddressTable {
   public_ip: number
   account_id: string
   interface_id: string | null
+  /** Which of the interface's private addresses it stands for; null where it is associated with nothing. */
+  private_ip: number | null
   /** Null for an address that the cloud lends to an instance for its life. */
   allocation_id: string | null
   association_id: string | null

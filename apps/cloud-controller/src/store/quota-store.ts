@@ -16,6 +16,22 @@ export const defaultQuotas = {
   volumes: 5000,
   'volume-gib': 51_200,
   snapshots: 10_000,
+  vpcs: 100,
+  'vpc-cidrs': 5,
+  'subnets-per-vpc': 200,
+  'internet-gateways': 100,
+  'route-tables-per-vpc': 200,
+  'routes-per-table': 500,
+  'network-acls-per-vpc': 200,
+  'entries-per-acl': 40,
+  'nat-gateways-per-zone': 40,
+  'network-interfaces': 5000,
+  'addresses-per-interface': 30,
+  'elastic-addresses': 100,
+  'vpc-peerings-per-vpc': 50,
+  'prefix-lists': 100,
+  'entries-per-prefix-list': 1000,
+  'flow-logs-per-resource': 2,
 } as const
 export type QuotaName = keyof typeof defaultQuotas
 

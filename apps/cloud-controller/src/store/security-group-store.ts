@@ -10,12 +10,13 @@ export interface NewRule {
   readonly toPort: number
   readonly cidr: string | null
   readonly peerGroupId: string | null
+  readonly prefixListId: string | null
   readonly description: string | null
 }
 
 export function ruleIdentity(rule: Omit<NewRule, 'description'>): string {
   const direction = rule.isEgress ? 'out' : 'in'
-  return `${direction} ${rule.protocol} ${rule.fromPort} ${rule.toPort} ${rule.cidr ?? rule.peerGroupId}`
+  return `${direction} ${rule.protocol} ${rule.fromPort} ${rule.toPort} ${rule.cidr ?? rule.peerGroupId ?? rule.prefixListId}`
 }
 
 export async function insertSecurityGroup(
@@ -40,7 +41,7 @@ export async function insertSecurityGroup(
     created_at: options.nowMs,
   }
   await tx.db.insertInto('security_group').values(group).execute()
-  const all = { protocol: '-1', fromPort: -1, toPort: -1, description: null }
+  const all = { protocol: '-1', fromPort: -1, toPort: -1, prefixListId: null, description: null }
   const rules: NewRule[] = [{ ...all, isEgress: true, cidr: '0.0.0.0/0', peerGroupId: null }]
   if (options.membersMayMeet) rules.push({ ...all, isEgress: false, cidr: null, peerGroupId: group.id })
   for (const rule of rules) await insertRule(tx, { group, rule, random: options.random })
@@ -62,6 +63,7 @@ export async function insertRule(
     to_port: rule.toPort,
     cidr: rule.cidr,
     peer_group_id: rule.peerGroupId,
+    prefix_list_id: rule.prefixListId,
     description: rule.description,
     identity: ruleIdentity(rule),
   }
@@ -80,17 +82,4 @@ export function listRules(db: Reader, groupIds: readonly string[]): Promise<Secu
     .orderBy('to_port')
     .orderBy('id')
     .execute()
-}
-
-/** Nodes that host an instance of this VPC: whom a change of its groups concerns. */
-export async function nodesOfVpc(db: Reader, vpcId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('instance')
-    .select('node_id')
-    .distinct()
-    .where('vpc_id', '=', vpcId)
-    .where('node_id', 'is not', null)
-    .where('state', '!=', 'terminated')
-    .execute()
-  return rows.flatMap((row) => row.node_id ?? [])
 }

@@ -12,13 +12,30 @@ import type {
 } from './image-tables.ts'
 import type {
   AddressTable,
+  NetworkInterfaceAddressTable,
   NetworkInterfaceGroupTable,
   NetworkInterfaceTable,
   SecurityGroupRuleTable,
   SecurityGroupTable,
   SubnetTable,
+  VpcCidrTable,
   VpcTable,
 } from './network-tables.ts'
+import type {
+  DhcpOptionsTable,
+  FlowLogTable,
+  InternetGatewayTable,
+  NatGatewayTable,
+  NetworkAclAssociationTable,
+  NetworkAclEntryTable,
+  NetworkAclTable,
+  PrefixListEntryTable,
+  PrefixListTable,
+  RouteRowTable,
+  RouteTableAssociationTable,
+  RouteTableTable,
+  VpcPeeringTable,
+} from './routing-tables.ts'
 import type {
   ImageBlockDeviceTable,
   SnapshotPermissionTable,
@@ -408,13 +425,28 @@ export interface Tables {
   signing_certificate: SigningCertificateTable
   soap_message: SoapMessageTable
   quota: QuotaTable
-  vpc: VpcTable
+  vpc: Defaulted<VpcTable, 'dns_support' | 'dns_hostnames'>
+  vpc_cidr: VpcCidrTable
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
-  network_interface: NetworkInterfaceTable
+  network_interface: Defaulted<NetworkInterfaceTable, 'type' | 'requester_managed' | 'delete_on_termination'>
+  network_interface_address: NetworkInterfaceAddressTable
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
+  dhcp_options: DhcpOptionsTable
+  internet_gateway: InternetGatewayTable
+  route_table: RouteTableTable
+  route_table_association: RouteTableAssociationTable
+  route: RouteRowTable
+  network_acl: NetworkAclTable
+  network_acl_entry: NetworkAclEntryTable
+  network_acl_association: NetworkAclAssociationTable
+  nat_gateway: NatGatewayTable
+  vpc_peering: VpcPeeringTable
+  prefix_list: PrefixListTable
+  prefix_list_entry: PrefixListEntryTable
+  flow_log: FlowLogTable
   key_pair: KeyPairTable
   image: Defaulted<
     ImageTable,

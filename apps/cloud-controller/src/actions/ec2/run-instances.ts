@@ -2,6 +2,7 @@ import type { Ec2Input } from '@mallee/ec2-api'
 import { idempotentInstanceTerminated } from '@mallee/ec2-api'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { putTags } from '../../store/tag-store.ts'
+import { wakeVpc } from '../../store/network-reach.ts'
 import type { NetworkInterfaceTable } from '../../store/tables.ts'
 import { newId } from '@mallee/base'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
@@ -81,7 +82,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
         subnet,
         privateIp: addresses[index]!,
         groupIds: launching.groupIds,
-        instanceId: id,
+        attachment: { instanceId: id, deviceIndex: 0 },
         random: ctx.random,
         nowMs: ctx.nowMs,
       }),
@@ -93,7 +94,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
     await claimPublicAddresses(tx, {
       pool: ctx.settings.publicPool,
       accountId: ctx.caller.accountId,
-      interfaceIds: interfaces.map((entry) => entry.id),
+      interfaces,
       random: ctx.random,
       nowMs: ctx.nowMs,
     })
@@ -103,7 +104,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
     ...launching.tagsFor(ids, interfaceIds),
     ...ids.flatMap((id) => templateTags(ctx.caller.accountId, id, template)),
   ])
-  for (const nodeId of new Set(placement.nodeIds)) tx.afterCommit(() => ctx.wakes.network(nodeId))
+  await wakeVpc(tx, ctx.wakes, subnet.vpc_id)
   for (const id of ids) tx.afterCommit(() => ctx.wakes.instance(id))
   return ids
 }

@@ -9,7 +9,8 @@ import {
   type Ec2,
 } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
-import { insertRule, listRules, nodesOfVpc, ruleIdentity } from '../../store/security-group-store.ts'
+import { wakeVpc } from '../../store/network-reach.ts'
+import { insertRule, listRules, ruleIdentity } from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
 import { securityGroupRuleView } from '../../views/security-group-view.ts'
@@ -181,7 +182,7 @@ async function wakeNodes(
   tx: ActionTransaction,
   group: SecurityGroupTable,
 ): Promise<void> {
-  for (const nodeId of await nodesOfVpc(tx.db, group.vpc_id)) tx.afterCommit(() => ctx.wakes.network(nodeId))
+  await wakeVpc(tx, ctx.wakes, group.vpc_id)
 }
 
 const ruleFields: FilterFields<SecurityGroupRuleTable> = {
