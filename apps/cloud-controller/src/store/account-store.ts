@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { MalleeError, formatIpv4, newId, newToken, parseCidr, type Random } from '@mallee/base'
+import { MalleeError, formatIpv4, newToken, parseCidr, type Random } from '@mallee/base'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Wakes } from '../wakes.ts'
 import { defaultQuotas } from './quota-store.ts'
