@@ -126,7 +126,8 @@ async function makeNamespaces(host: string, node: string): Promise<void> {
   const lines = [
     `netns add ${host}`,
     `netns add ${node}`,
-    `link add uplink netns ${node} type veth peer name inward netns ${host}`,
+    // Room for tunnels, as between the nodes of a production network.
+    `link add uplink mtu 1550 netns ${node} type veth peer name inward mtu 1550 netns ${host}`,
   ]
   await run('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` })
   const inside = (name: string, script: string) =>

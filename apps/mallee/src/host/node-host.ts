@@ -52,6 +52,9 @@ async function ensureNamespace(layout: Layout): Promise<void> {
   await run('nsenter', [`--net=/run/netns/${layout.netns}`, 'sh', '-c', script.join('\n')])
 }
 
+/** Bytes: Ethernet's 1500 and a tunnel's 50. */
+const uplinkMtu = '1550'
+
 async function ensureLink(layout: Layout): Promise<void> {
   const link = `${layout.linkPrefix}h`
   const { netns, hostAddress, nodeAddress } = layout
@@ -59,6 +62,9 @@ async function ensureLink(layout: Layout): Promise<void> {
   if (!(await succeeds('ip', ['link', 'show', 'dev', link]))) {
     await run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'uplink', 'netns', netns])
   }
+  // Room for tunnels to the nodes of other machines around what guests send.
+  await run('ip', ['link', 'set', link, 'mtu', uplinkMtu])
+  await run('ip', ['-n', netns, 'link', 'set', 'uplink', 'mtu', uplinkMtu])
   await run('ip', ['addr', 'replace', `${hostAddress}/32`, 'peer', `${nodeAddress}/32`, 'dev', link])
   await run('ip', ['link', 'set', link, 'up'])
   await run('ip', [

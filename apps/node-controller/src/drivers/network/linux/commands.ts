@@ -11,6 +11,9 @@ export interface Commands {
   ip(lines: readonly string[], router?: string): Promise<void>
   /** The answer of one `ip -json …`; an empty answer is an empty list. */
   ipJson(args: readonly string[], router?: string): Promise<unknown>
+  /** Lines of `bridge -batch`, in the node's namespace. */
+  bridge(lines: readonly string[]): Promise<void>
+  bridgeJson(args: readonly string[]): Promise<unknown>
   /** Loads a rule set in one transaction. */
   nft(text: string, router?: string): Promise<void>
   /** Lines of `conntrack --load-file`; flows that ended meanwhile are no error. */
@@ -38,6 +41,13 @@ export function createCommands(options: { netns: string | null }): Commands {
     },
     async ipJson(args, router) {
       const text = (await run('ip', ['-json', ...args], router)).trim()
+      return text === '' ? [] : (JSON.parse(text) as unknown)
+    },
+    async bridge(lines) {
+      if (lines.length > 0) await run('bridge', ['-batch', '-'], undefined, `${lines.join('\n')}\n`)
+    },
+    async bridgeJson(args) {
+      const text = (await run('bridge', ['-json', ...args])).trim()
       return text === '' ? [] : (JSON.parse(text) as unknown)
     },
     async nft(text, router) {

@@ -19,9 +19,12 @@ export interface DhcpFiles {
 
 const leaseSeconds = 3600
 
-export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan): DhcpFiles {
+/** `mtu` in bytes. */
+export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan, mtu: number): DhcpFiles {
+  const { dhcp } = router
   const ports = router.ports.filter((port) => port.subnet.subnetId === subnet.subnetId)
-  const domains = [...new Set(router.ports.flatMap((port) => domainOf(port.hostname) ?? []))].toSorted()
+  const hostnames = [...router.ports, ...router.remotes].flatMap(({ hostname }) => hostname ?? [])
+  const domains = [...new Set(hostnames.flatMap((name) => domainOf(name) ?? []))].toSorted()
   const domain = ports.map((port) => domainOf(port.hostname)).find((name) => name !== null) ?? null
   return {
     config: [
@@ -38,9 +41,19 @@ export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan): DhcpFiles {
       'dhcp-ignore=tag:!known',
       'quiet-dhcp',
       `dhcp-option=option:router,${subnet.gateway}`,
-      `dhcp-option=option:dns-server,${subnet.gateway}`,
-      'dhcp-option=option:mtu,1500',
+      // Without a value none is given.
+      ['dhcp-option=option:dns-server', ...dhcp.nameServers.map((server) => server ?? subnet.gateway)].join(
+        ',',
+      ),
+      `dhcp-option=option:mtu,${mtu}`,
       ...(domain === null ? [] : [`domain=${domain}`]),
+      ...(dhcp.domainName === null ? [] : [`dhcp-option=option:domain-name,${dhcp.domainName}`]),
+      ...optional('ntp-server', dhcp.ntpServers),
+      ...optional('netbios-ns', dhcp.netbiosNameServers),
+      ...(dhcp.netbiosNodeType === null
+        ? []
+        : [`dhcp-option=option:netbios-nodetype,${dhcp.netbiosNodeType}`]),
+      ...(dhcp.ownNames ? [] : ['port=0']),
       // Names of these domains that nobody has do not exist; all others are refused.
       ...domains.map((name) => `local=/${name}/`),
       `dhcp-hostsfile=${seenAt}/hosts`,
@@ -51,12 +64,28 @@ export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan): DhcpFiles {
       '',
     ].join('\n'),
     hosts: ports.map((port) => `${port.mac},${port.privateIp},${shortName(port.hostname)}\n`).join(''),
-    names: router.ports
-      .map((port) => `${port.privateIp} ${port.hostname} ${shortName(port.hostname)}\n`)
-      .join(''),
+    names: namesOf(router),
     leases: new Map(ports.map((port) => [port.privateIp, port.mac])),
   }
 }
+
+/** All of the VPC's instances, wherever they are; inside of it a public name stands for the private address. */
+function namesOf(router: RouterPlan): string {
+  const named = [
+    ...router.ports,
+    ...router.remotes.map((remote) => ({ ...remote, privateIp: remote.addresses[0]! })),
+  ].filter(({ hostname }) => hostname !== null)
+  return named
+    .map(({ privateIp, hostname, publicName }) =>
+      [privateIp, hostname, shortName(hostname!), ...(publicName === null ? [] : [publicName])].join(' '),
+    )
+    .toSorted()
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+const optional = (option: string, values: readonly string[]) =>
+  values.length === 0 ? [] : [`dhcp-option=option:${option},${values.join(',')}`]
 
 const shortName = (hostname: string) => hostname.split('.')[0]!
 

@@ -27,7 +27,7 @@ export class DhcpKeeper {
     const wanted = new Map<string, { subnet: SubnetPlan; router: RouterPlan; files: DhcpFiles }>()
     for (const router of plan.routers)
       for (const subnet of router.subnets)
-        wanted.set(subnet.subnetId, { subnet, router, files: dhcpFiles(subnet, router) })
+        wanted.set(subnet.subnetId, { subnet, router, files: dhcpFiles(subnet, router, plan.mtu) })
     await this.stopAllBut(wanted)
     this.wanted = wanted
     await Promise.all([...wanted.keys()].map((id) => this.keep(id)))

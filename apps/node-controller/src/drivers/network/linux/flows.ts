@@ -1,6 +1,7 @@
 import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
 import type { Flow } from './parse.ts'
-import type { NetworkPlan, PortPlan, RulePlan } from './plan.ts'
+import type { RulePlan } from './plan-groups.ts'
+import type { NetworkPlan, PortPlan } from './plan.ts'
 
 /**
  * Which running flows the present rules would not let begin. Established flows pass without being looked at, so a
@@ -13,14 +14,25 @@ export function forbiddenFlows(
   formerSubnets: NetworkPlan['subnets'] = [],
 ): Flow[] {
   const zones = new Set([...plan.subnets, ...formerSubnets].map((subnet) => subnet.zone))
-  const owner = new Map(plan.ports.map((port) => [`${port.subnet.zone} ${port.privateIp}`, port]))
+  const owner = new Map(
+    plan.ports.flatMap((port) =>
+      port.addresses.map(({ privateIp }) => [`${port.subnet.zone} ${privateIp}`, port]),
+    ),
+  )
+  const nameServers = new Set(
+    plan.routers.flatMap((router) =>
+      router.subnets.flatMap(({ zone, gateway }) =>
+        [gateway, ...router.nameServers].map((server) => `${zone} ${server}`),
+      ),
+    ),
+  )
   return flows.filter((flow) => {
     if (!zones.has(flow.zone)) return false
     const from = owner.get(`${flow.zone} ${flow.source}`)
     const to = owner.get(`${flow.zone} ${flow.destination}`)
     // Neither end is known any more; whoever gets the address next must not inherit its flows.
     if (!from && !to) return !isDhcp(flow)
-    if (from && isOwnService(flow, from)) return false
+    if (from && isOwnService(flow, from, nameServers)) return false
     const leaves = !from || allows(from, 'egress', flow, flow.destination)
     const enters = !to || isDhcp(flow) || allows(to, 'ingress', flow, flow.source)
     return !(leaves && enters)
@@ -33,13 +45,13 @@ const isDhcp = (flow: Flow) =>
   [67, 68].includes(flow.destinationPort ?? 0)
 
 /** DHCP, DNS and metadata, which no group forbids. */
-function isOwnService(flow: Flow, port: PortPlan): boolean {
+function isOwnService(flow: Flow, port: PortPlan, nameServers: ReadonlySet<string>): boolean {
   const { protocol, destination, destinationPort } = flow
   if (destination === '169.254.169.254') return protocol === 6 && destinationPort === 80
-  if (destination !== port.subnet.gateway) return isDhcp(flow)
-  return (
-    (protocol === 17 && [53, 67].includes(destinationPort ?? 0)) || (protocol === 6 && destinationPort === 53)
-  )
+  if (isDhcp(flow) && destination === port.subnet.gateway) return true
+  if (nameServers.has(`${flow.zone} ${destination}`))
+    return (protocol === 17 || protocol === 6) && destinationPort === 53
+  return isDhcp(flow)
 }
 
 function allows(port: PortPlan, direction: 'ingress' | 'egress', flow: Flow, remote: string): boolean {
@@ -57,7 +69,8 @@ export function matches(rule: RulePlan, flow: Flow, remote: string): boolean {
   }
   if (rule.remote === null) return true
   if ('peers' in rule.remote) return rule.remote.peers.includes(remote)
-  return blockContains(parseCidr(rule.remote.cidr)!, parseIpv4(remote)!)
+  const address = parseIpv4(remote)!
+  return rule.remote.cidrs.some((cidr) => blockContains(parseCidr(cidr)!, address))
 }
 
 /** A line for `conntrack --load-file` that ends this flow and no other. */
@@ -80,7 +93,9 @@ export function isNarrower(before: NetworkPlan, now: NetworkPlan): boolean {
   const present = new Map(now.ports.map((port) => [port.interfaceId, port]))
   return before.ports.some((old) => {
     const port = present.get(old.interfaceId)
-    if (!port || port.privateIp !== old.privateIp || port.subnet.zone !== old.subnet.zone) return true
+    if (!port || port.subnet.zone !== old.subnet.zone) return true
+    if (old.addresses.some(({ privateIp }) => !port.addresses.some((own) => own.privateIp === privateIp)))
+      return true
     return (['ingress', 'egress'] as const).some((direction) => {
       const kept = new Set(permissions(port, direction))
       return permissions(old, direction).some((permission) => !kept.has(permission))
@@ -93,7 +108,7 @@ function permissions(port: PortPlan, direction: 'ingress' | 'egress'): string[] 
     group[direction].flatMap(({ protocol, first, last, remote }) => {
       const what = `${protocol} ${first} ${last}`
       if (remote === null) return [what]
-      return 'cidr' in remote ? [`${what} ${remote.cidr}`] : remote.peers.map((peer) => `${what} ${peer}`)
+      return ('peers' in remote ? remote.peers : remote.cidrs).map((other) => `${what} ${other}`)
     }),
   )
 }

@@ -1,5 +1,6 @@
 import { block, chain, collection } from './nft-text.ts'
-import type { GroupPlan, NetworkPlan, PortPlan, RulePlan } from './plan.ts'
+import type { GroupPlan, RulePlan } from './plan-groups.ts'
+import type { NetworkPlan, PortPlan } from './plan.ts'
 
 /**
  * Security groups as chains: two for each group, which its members share, and two for each interface, which try its
@@ -15,9 +16,11 @@ export const interfaceChains = {
   verdicts: (plan: NetworkPlan, direction: 'in' | 'out') =>
     plan.ports
       .filter((port) => port.checked)
-      .map(
-        (port) =>
-          `"${port.subnet.bridge}" . ${port.privateIp} : goto ${interfaceChains.name(port, direction)}`,
+      .flatMap((port) =>
+        port.addresses.map(
+          ({ privateIp }) =>
+            `"${port.subnet.bridge}" . ${privateIp} : goto ${interfaceChains.name(port, direction)}`,
+        ),
       ),
 }
 
@@ -61,7 +64,9 @@ function ruleText(rule: RulePlan, remote: 'ip saddr' | 'ip daddr', verdict: stri
 
 function remoteText({ remote }: RulePlan, field: string): string[] {
   if (remote === null) return []
-  return [field, 'cidr' in remote ? remote.cidr : `@${peerSet(remote.peerGroupId)}`]
+  if ('peers' in remote) return [field, `@${peerSet(remote.peerGroupId)}`]
+  const [only, ...more] = remote.cidrs
+  return [field, more.length === 0 ? only! : `{ ${remote.cidrs.join(', ')} }`]
 }
 
 function protocolText(rule: RulePlan): string[] {

@@ -1,12 +1,13 @@
 import type { VpcItem } from '@mallee/agent-contract'
 import type { NetworkPart } from '../driver.ts'
-import { bridgeName, gatewayPort, linkAlias, routerPort, tapName } from './names.ts'
+import { bridgeName, gatewayPort, linkAlias, natNamespace, routerPort, tapName, tunnelName } from './names.ts'
 import type { ObservedLink } from './parse.ts'
 
 /** What was found on the host, before it is known whose it is. */
 export interface Standing {
   readonly links: readonly ObservedLink[]
   readonly routers: readonly string[]
+  readonly natGateways: readonly string[]
   readonly dhcp: readonly string[]
   readonly firewallTaps: readonly string[]
 }
@@ -30,8 +31,10 @@ export function networkParts(
   )
   return [
     ...taps.map((link) => part('tap', link.name)),
-    ...[...ours].map((name) => part(name.startsWith('ru') ? 'router' : 'bridge', name)),
-    ...standing.routers.map((name) => part('router', name)),
+    ...[...ours]
+      .filter((name) => !tapPattern.test(name))
+      .map((name) => part(name.startsWith('ru') ? 'router' : 'bridge', name)),
+    ...[...standing.routers, ...standing.natGateways].map((name) => part('router', name)),
     ...standing.dhcp.map((id) => ({
       kind: 'dhcp' as const,
       id,
@@ -49,8 +52,14 @@ function ownersOf(network: readonly VpcItem[], routerPrefix: string): Map<string
       ...vpc.subnets.flatMap((subnet) => [
         [bridgeName(subnet.tag), subnet.subnetId] as const,
         [gatewayPort(subnet.tag), subnet.subnetId] as const,
+        [tunnelName(subnet.tag), subnet.subnetId] as const,
       ]),
-      ...vpc.interfaces.map((entry) => [tapName(entry.interfaceId), entry.interfaceId] as const),
+      ...[...vpc.interfaces, ...(vpc.natGateways ?? [])].map(
+        (entry) => [tapName(entry.interfaceId), entry.interfaceId] as const,
+      ),
+      ...(vpc.natGateways ?? []).map(
+        (entry) => [natNamespace(routerPrefix, entry.natGatewayId), entry.natGatewayId] as const,
+      ),
     ]),
   )
 }

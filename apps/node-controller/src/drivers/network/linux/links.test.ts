@@ -16,7 +16,7 @@ const plan = planNetwork(items, {
     interface: items[0]!.interfaces.map((entry) => entry.interfaceId),
   }),
 })
-const pool = '198.19.77.0/24'
+const pool = { publicPool: '198.19.77.0/24', nodeAddress: '198.19.77.2' }
 const link = (name: string, master: string | null = null, alias: string | null = 'mallee') => ({
   name,
   master,
@@ -25,6 +25,7 @@ const link = (name: string, master: string | null = null, alias: string | null =
 })
 const complete: ObservedNode = {
   routers: ['n-r5'],
+  natGateways: [],
   links: [
     link('lo', null, null),
     link('br1f'),
@@ -47,7 +48,7 @@ describe('changes of links and routes', () => {
   })
 
   it('make everything on an empty node, bridges before what is plugged into them', () => {
-    const { add, touched } = linkChanges(plan, { routers: [], links: [], routes: [] }, pool)
+    const { add, touched } = linkChanges(plan, { routers: [], natGateways: [], links: [], routes: [] }, pool)
     expect(touched).toEqual(new Set(['n-r5']))
     expect(add[0]).toBe('netns add n-r5')
     const at = (text: string) => add.findIndex((line) => line.startsWith(text))
@@ -65,6 +66,7 @@ describe('changes of links and routes', () => {
   it('remove what is ours and no longer wanted, and nothing that is not ours', () => {
     const there = {
       routers: [...complete.routers, 'n-r9'],
+      natGateways: [],
       links: [...complete.links, link('br9', null, null), link('bra'), link('ru9')],
       routes: [...complete.routes, '198.19.77.99 via 169.254.0.9 dev ru9 onlink'],
     }
@@ -150,11 +152,11 @@ describe('what programs say', () => {
 describe('DHCP files', () => {
   it('give each MAC its address and name, and know all names of the VPC', () => {
     const router = plan.routers[0]!
-    const files = dhcpFiles(router.subnets[0]!, router)
+    const files = dhcpFiles(router.subnets[0]!, router, 1500)
     expect(files.hosts).toBe('02:00:5e:00:00:01,172.31.0.4,ip-172-31-0-4\n')
     expect(files.names).toBe('172.31.0.4 ip-172-31-0-4.ec2.internal ip-172-31-0-4\n')
     expect(files.config).toContain('dhcp-range=172.31.0.0,static,255.255.240.0,3600\n')
-    expect(dhcpFiles(router.subnets[1]!, router).hosts).toBe('')
+    expect(dhcpFiles(router.subnets[1]!, router, 1500).hosts).toBe('')
   })
 
   it('forget leases of an address that another has now, and no others', () => {

@@ -1,4 +1,7 @@
+import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
 import { linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
+import { natGatewaysOf, natLinks } from './nat-gateway.ts'
+import { tunnelLinks } from './overlay.ts'
 import type { ObservedLink } from './parse.ts'
 import type { NetworkPlan, RouterPlan, SubnetPlan } from './plan.ts'
 
@@ -10,6 +13,8 @@ import type { NetworkPlan, RouterPlan, SubnetPlan } from './plan.ts'
 export interface ObservedNode {
   readonly links: readonly ObservedLink[]
   readonly routers: readonly string[]
+  /** Namespaces of NAT gateways. */
+  readonly natGateways: readonly string[]
   readonly routes: readonly string[]
 }
 
@@ -20,15 +25,18 @@ export interface LinkChanges {
   readonly remove: readonly string[]
   /** Namespaces that no VPC has any more; what runs in them must be ended before. */
   readonly deadRouters: readonly string[]
-  /** Namespaces of routers that are new or got a new link. */
+  /** Namespaces of routers and NAT gateways that are new or got a new link. */
   readonly touched: ReadonlySet<string>
+  /** Tunnels that are new. */
+  readonly freshTunnels: ReadonlySet<string>
 }
 
 export function linkChanges(
   plan: NetworkPlan,
   observed: ObservedNode,
-  publicPool: string | null,
+  options: { publicPool: string | null; nodeAddress: string },
 ): LinkChanges {
+  const { publicPool } = options
   const present = new Map(observed.links.map((link) => [link.name, link]))
   const routersThere = new Set(observed.routers)
   const add: string[] = []
@@ -42,8 +50,12 @@ export function linkChanges(
       const pair = `link add ${router.port} type veth peer name ${routerUplink} netns ${router.namespace}`
       add.push(pair, ...dressed(router.port))
     } else if (!present.get(router.port)!.up) add.push(`link set dev ${router.port} up`)
-    for (const subnet of router.subnets) add.push(...subnetLinks(subnet, router, present, isNew))
+    for (const subnet of router.subnets) add.push(...subnetLinks(subnet, router, present, isNew, plan.mtu))
   }
+  const natThere = new Set(observed.natGateways)
+  for (const gateway of natGatewaysOf(plan))
+    if (!natThere.has(gateway.namespace) || !present.has(gateway.tap)) touched.add(gateway.namespace)
+  add.push(...natLinks(plan, present, natThere), ...tunnelLinks(plan, present, options.nodeAddress))
   const wanted = new Set(plannedRoutes(plan, publicPool))
   const there = new Set(observed.routes)
   // Replaced, not added: an address may have moved to another router.
@@ -53,11 +65,15 @@ export function linkChanges(
   const spare = [...there].filter((route) => !wanted.has(route) && !replaced.has(destinationOf(route)))
   const names = new Set([
     ...plan.routers.map((router) => router.port),
-    ...plan.subnets.flatMap((subnet) => [subnet.bridge, subnet.gatewayPort]),
+    ...plan.subnets.flatMap((subnet) => [subnet.bridge, subnet.gatewayPort, subnet.tunnel ?? []].flat()),
+    ...natGatewaysOf(plan).map(({ tap }) => tap),
   ])
   const dead = observed.links.filter((link) => link.alias === linkAlias && !names.has(link.name))
   const namespaces = new Set(plan.routers.map((router) => router.namespace))
-  const deadRouters = observed.routers.filter((router) => !namespaces.has(router))
+  for (const { namespace } of natGatewaysOf(plan)) namespaces.add(namespace)
+  const deadRouters = [...observed.routers, ...observed.natGateways].filter(
+    (namespace) => !namespaces.has(namespace),
+  )
   return {
     add,
     remove: [
@@ -67,6 +83,9 @@ export function linkChanges(
     ],
     deadRouters,
     touched,
+    freshTunnels: new Set(
+      plan.subnets.flatMap(({ tunnel }) => (tunnel && !present.has(tunnel) ? [tunnel] : [])),
+    ),
   }
 }
 
@@ -84,17 +103,18 @@ function subnetLinks(
   router: RouterPlan,
   present: ReadonlyMap<string, ObservedLink>,
   routerIsNew: boolean,
+  mtu: number,
 ): string[] {
   const { bridge, gatewayPort, gatewayLink, gatewayMac } = subnet
   const lines: string[] = []
   if (!present.get(bridge)) {
-    lines.push(`link add ${bridge} mtu 1500 type bridge forward_delay 0 stp_state 0 mcast_snooping 0`)
+    lines.push(`link add ${bridge} mtu ${mtu} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`)
     lines.push(...dressed(bridge))
   } else if (!present.get(bridge)!.up) lines.push(`link set dev ${bridge} up`)
   const port = present.get(gatewayPort)
   if (!port || routerIsNew) {
     lines.push(
-      `link add ${gatewayPort} type veth peer name ${gatewayLink} address ${gatewayMac} netns ${router.namespace}`,
+      `link add ${gatewayPort} mtu ${mtu} type veth peer name ${gatewayLink} address ${gatewayMac} mtu ${mtu} netns ${router.namespace}`,
       `link set dev ${gatewayPort} master ${bridge}`,
       ...dressed(gatewayPort),
     )
@@ -110,11 +130,10 @@ function plannedRoutes(plan: NetworkPlan, publicPool: string | null): string[] {
     ...(publicPool === null ? [] : [`unreachable ${publicPool} metric 4000`]),
     ...plan.routers.flatMap((router) => [
       `${router.address} dev ${router.port}`,
-      ...router.ports.flatMap((port) =>
-        [port.identity, ...(port.publicIp === null ? [] : [port.publicIp])].map(
-          (address) => `${address} via ${router.address} dev ${router.port} onlink`,
-        ),
-      ),
+      ...[
+        ...router.ports.map(({ identity }) => identity),
+        ...router.published.map(({ publicIp }) => publicIp),
+      ].map((address) => `${address} via ${router.address} dev ${router.port} onlink`),
     ]),
   ]
 }
@@ -122,15 +141,25 @@ function plannedRoutes(plan: NetworkPlan, publicPool: string | null): string[] {
 /** Lines for inside a router, to be said however often; `present` are its addresses by link. */
 export function routerLinks(router: RouterPlan, present: ReadonlyMap<string, readonly string[]>): string[] {
   const lines = ['link set dev lo up']
-  const give = (link: string, address: string) => {
+  const give = (link: string, ...addresses: string[]) => {
     for (const other of present.get(link) ?? [])
-      if (other !== address) lines.push(`address del ${other} dev ${link}`)
-    lines.push(`address replace ${address} dev ${link}`, `link set dev ${link} up`)
+      if (!addresses.includes(other)) lines.push(`address del ${other} dev ${link}`)
+    for (const address of addresses) lines.push(`address replace ${address} dev ${link}`)
+    lines.push(`link set dev ${link} up`)
   }
   give(routerUplink, `${router.address}/32`)
-  for (const subnet of router.subnets) give(subnet.gatewayLink, `${subnet.gateway}/${subnet.prefixLength}`)
+  for (const subnet of router.subnets)
+    give(subnet.gatewayLink, `${subnet.gateway}/${subnet.prefixLength}`, ...nameServerIn(subnet, router))
+  for (const peer of router.peers) give(peer.link, `${peer.address}/32`)
   lines.push(`route replace default via ${metadataHost} dev ${routerUplink} onlink`)
   return lines
+}
+
+/** The VPC's name server is a neighbour of the guests in whose subnet its address lies. */
+function nameServerIn(subnet: SubnetPlan, router: RouterPlan): string[] {
+  const [address] = router.nameServers
+  const within = blockContains(parseCidr(subnet.cidr)!, parseIpv4(address)!)
+  return within && address !== subnet.gateway ? [`${address}/32`] : []
 }
 
 /** Settings inside a router, before its links are up. */

@@ -7,15 +7,30 @@ import { DhcpKeeper } from './dhcp-keeper.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
 import { idleTaps, networkParts, parseFirewallTaps } from './inventory.ts'
 import { linkChanges, routerLinks, routerSettings, type ObservedNode } from './links.ts'
-import { bridgeName, metadataHost, metadataPort, routeProtocol, tableName, tapName } from './names.ts'
+import {
+  bridgeName,
+  metadataHost,
+  metadataPort,
+  natPrefix,
+  routeProtocol,
+  tableName,
+  tapName,
+  tunnelOverhead,
+} from './names.ts'
+import { establishNatGateway, natGatewaysOf } from './nat-gateway.ts'
 import { emptyRuleset, nodeRuleset } from './node-ruleset.ts'
 import { assignNumbers, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
-import { listRouters } from './own-netns.ts'
+import { overlayChanges, parseOverlay } from './overlay.ts'
+import { listNatGateways, listRouters } from './own-netns.ts'
 import { parseAddresses, parseFlows, parseLinks, parseRoutes } from './parse.ts'
 import { planNetwork, type NetworkPlan, type PortPlan, type RouterPlan } from './plan.ts'
+import { joinPeers } from './peer-links.ts'
+import { answerForPublicAddresses } from './public-arp.ts'
 import { whyUnusable } from './preflight.ts'
+import { parseRouterRoutes, plannedRouterRoutes, routeChanges } from './router-routes.ts'
 import { routerRuleset } from './router-ruleset.ts'
 import {
+  ofRouter,
   readTranslations,
   staleTranslations,
   translationsOf,
@@ -24,6 +39,8 @@ import {
 } from './translations.ts'
 
 const reviveEveryMs = 2_000
+/** Bytes: Ethernet's, which guests have wherever the uplink leaves room for tunnels. */
+const ordinaryMtu = 1500
 const callsFilter = 'bridge/bridge-nf-call-iptables'
 
 interface Options {
@@ -58,6 +75,7 @@ export class LinuxNetwork implements NetworkDriver {
   private believed: Believed | null = null
   private askers = new Map<string, string>()
   private nodeAddress: string | null = null
+  private mtu = ordinaryMtu
   private problems: readonly string[] = []
   private turn: Promise<unknown> = Promise.resolve()
   private timer: NodeJS.Timeout | null = null
@@ -88,7 +106,7 @@ export class LinuxNetwork implements NetworkDriver {
     const entry = vpc.interfaces.find((candidate) => candidate.interfaceId === interfaceId)
     const subnet = vpc.subnets.find((candidate) => candidate.subnetId === entry?.subnetId)
     if (!subnet) throw new RangeError(`${vpc.vpcId} has no interface ${interfaceId}`)
-    return { bridge: bridgeName(subnet.tag), tap: tapName(interfaceId), mtu: null }
+    return { bridge: bridgeName(subnet.tag), tap: tapName(interfaceId), mtu: this.mtu }
   }
 
   askerAt(address: string): string | null {
@@ -106,7 +124,7 @@ export class LinuxNetwork implements NetworkDriver {
         subnet: network.flatMap((item) => item.subnets.map((subnet) => subnet.subnetId)),
         interface: network.flatMap((item) => item.interfaces.map((entry) => entry.interfaceId)),
       })
-      const plan = planNetwork(network, { numbers, routerPrefix: this.options.routerPrefix })
+      const plan = planNetwork(network, { numbers, routerPrefix: this.options.routerPrefix, mtu: this.mtu })
       if (digestOf(numbers) !== digestOf(this.numbers)) await writeNumbers(this.options.runDir, numbers)
       this.numbers = numbers
       const before = this.believed
@@ -144,7 +162,9 @@ export class LinuxNetwork implements NetworkDriver {
       this.believed = null
       this.askers = new Map()
       await this.dhcp.stopAllBut(new Map())
-      await commands.ip(linkChanges(noNetwork, await this.observe(), null).remove)
+      await answerForPublicAddresses(commands, noNetwork, { ...this.options, before: null })
+      const gone = { publicPool: null, nodeAddress: '' }
+      await commands.ip(linkChanges(noNetwork, await this.observe(), gone).remove)
       await commands.nft(emptyRuleset)
       await commands.ip([`address del ${metadataHost}/32 dev lo`]).catch(() => {})
       await this.options.removeRunDir()
@@ -177,6 +197,8 @@ export class LinuxNetwork implements NetworkDriver {
       if (this.problems.length > 0 || own === undefined) return
       await commands.sysctl({ 'ipv4/ip_forward': 1, [callsFilter]: 1 })
       this.nodeAddress = own.split('/')[0]!
+      const [link] = (await commands.ipJson(['link', 'show', 'dev', uplink])) as { mtu?: number }[]
+      this.mtu = Math.min(ordinaryMtu, (link?.mtu ?? ordinaryMtu) - tunnelOverhead)
     } catch (error) {
       this.problems = [`The network cannot be used: ${errorMessage(error)}`]
     }
@@ -192,43 +214,54 @@ export class LinuxNetwork implements NetworkDriver {
 
   private async look(network: readonly VpcItem[]): Promise<NetworkPart[]> {
     const { commands, routerPrefix } = this.options
-    const { links, routers } = await this.observe()
+    const { links, routers, natGateways } = await this.observe()
     const sets = await commands
       .run('nft', ['-j', 'list', 'set', 'bridge', tableName, 'taps'])
       .catch(() => '{}') // no table, no ports
-    const standing = { links, routers, dhcp: await this.dhcp.list(), firewallTaps: parseFirewallTaps(sets) }
+    const standing = {
+      links,
+      routers,
+      natGateways,
+      dhcp: await this.dhcp.list(),
+      firewallTaps: parseFirewallTaps(sets),
+    }
     return networkParts(standing, network, routerPrefix)
   }
 
   private async observe(): Promise<ObservedNode> {
     const { commands, routerPrefix } = this.options
-    const [links, routes, routers] = await Promise.all([
+    const [links, routes, routers, natGateways] = await Promise.all([
       commands.ipJson(['link', 'show']),
       commands.ipJson(['route', 'show', 'proto', String(routeProtocol)]),
       listRouters(routerPrefix),
+      listNatGateways(natPrefix(routerPrefix)),
     ])
-    return { links: parseLinks(links), routes: parseRoutes(routes), routers }
+    return { links: parseLinks(links), routes: parseRoutes(routes), routers, natGateways }
   }
 
   private async establish(
     plan: NetworkPlan,
     before: Believed | null,
   ): Promise<{ nodeRules: string; routerRules: ReadonlyMap<string, string> }> {
-    const { commands, uplink, publicPool } = this.options
-    const nodeRules = nodeRuleset(plan, { uplink, nodeAddress: this.nodeAddress! })
+    const { commands, uplink, publicPool, log } = this.options
+    const nodeAddress = this.nodeAddress!
+    const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
     const observed = await this.observe()
-    const changes = linkChanges(plan, observed, publicPool)
+    const changes = linkChanges(plan, observed, { publicPool, nodeAddress })
     await commands.ip(changes.add)
+    await this.joinBridges(plan, before, changes.freshTunnels)
+    const rejoined = await this.joinRouters(plan, before, changes.touched)
     const routerRules = new Map<string, string>()
     await Promise.all(
       plan.routers.map(async (router) => {
-        const rules = routerRuleset(router, this.nodeAddress!)
+        const rules = routerRuleset(router, nodeAddress)
         routerRules.set(router.namespace, rules)
-        const believed = changes.touched.has(router.namespace) ? null : before
-        await this.establishRouter(router, rules, believed)
+        const isNew = changes.touched.has(router.namespace) || rejoined.has(router.namespace)
+        await this.establishRouter(router, rules, isNew ? null : before)
       }),
     )
+    await this.establishNatGateways(plan, before, changes.touched)
     const translations = translationsOf(plan.routers)
     if (digestOf(translations) !== digestOf(this.translations))
       await writeTranslations(this.options.runDir, translations)
@@ -237,7 +270,44 @@ export class LinuxNetwork implements NetworkDriver {
     await this.dhcp.apply(plan)
     if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
     await commands.ip(changes.remove)
+    if (!before || publishedBy(before.plan) !== publishedBy(plan))
+      await answerForPublicAddresses(commands, plan, {
+        uplink,
+        publicPool,
+        log,
+        before: before?.plan ?? null,
+      })
     return { nodeRules, routerRules }
+  }
+
+  /** The tunnels' and bridges' knowledge of who is elsewhere. */
+  private async joinBridges(
+    plan: NetworkPlan,
+    before: Believed | null,
+    fresh: ReadonlySet<string>,
+  ): Promise<void> {
+    const remotes = (of: NetworkPlan) => digestOf(of.routers.map((router) => router.remotes))
+    if (before && fresh.size === 0 && remotes(before.plan) === remotes(plan)) return
+    const { commands } = this.options
+    const [fdb, neighbours, links] = await Promise.all([
+      commands.bridgeJson(['fdb', 'show']),
+      commands.ipJson(['neigh', 'show', 'nud', 'permanent']),
+      commands.ipJson(['link', 'show']),
+    ])
+    const changes = overlayChanges(plan, parseOverlay(fdb, neighbours, parseLinks(links)), fresh)
+    await commands.bridge(changes.bridge)
+    await commands.ip(changes.ip)
+  }
+
+  private async joinRouters(
+    plan: NetworkPlan,
+    before: Believed | null,
+    touched: ReadonlySet<string>,
+  ): Promise<ReadonlySet<string>> {
+    const peers = (of: NetworkPlan) =>
+      digestOf(of.routers.map(({ namespace, peers: all }) => [namespace, all]))
+    if (before && touched.size === 0 && peers(before.plan) === peers(plan)) return new Set()
+    return joinPeers(this.options.commands, plan)
   }
 
   private async establishRouter(router: RouterPlan, rules: string, before: Believed | null): Promise<void> {
@@ -249,8 +319,38 @@ export class LinuxNetwork implements NetworkDriver {
       const present = parseAddresses(await commands.ipJson(['address', 'show'], namespace))
       await commands.sysctl(routerSettings, namespace)
       await commands.ip(routerLinks(router, present), namespace)
+      await this.establishRoutes(router)
     }
-    await commands.conntrack(staleTranslations(this.translations[namespace] ?? [], router.ports), namespace)
+    await commands.conntrack(
+      staleTranslations(this.translations[namespace] ?? [], ofRouter(router)),
+      namespace,
+    )
+  }
+
+  private async establishRoutes(router: RouterPlan): Promise<void> {
+    const { commands } = this.options
+    const { namespace } = router
+    const rules = await commands.ipJson(['rule', 'show'], namespace)
+    const own = ['route', 'show', 'table', 'all', 'proto', String(routeProtocol)]
+    const present = parseRouterRoutes(rules, await commands.ipJson(own, namespace))
+    await commands.ip(routeChanges(plannedRouterRoutes(router), present), namespace)
+  }
+
+  private async establishNatGateways(
+    plan: NetworkPlan,
+    before: Believed | null,
+    touched: ReadonlySet<string>,
+  ): Promise<void> {
+    const former = new Map(
+      (before ? natGatewaysOf(before.plan) : []).map((old) => [old.namespace, digestOf(old)]),
+    )
+    await Promise.all(
+      natGatewaysOf(plan)
+        .filter(
+          (gateway) => touched.has(gateway.namespace) || former.get(gateway.namespace) !== digestOf(gateway),
+        )
+        .map((gateway) => establishNatGateway(this.options.commands, gateway)),
+    )
   }
 
   private async cutForbidden(plan: NetworkPlan, former: NetworkPlan | undefined): Promise<void> {
@@ -262,6 +362,13 @@ export class LinuxNetwork implements NetworkDriver {
   }
 }
 
-const shape = (of: RouterPlan) => digestOf([of.address, of.subnets])
+const shape = (of: RouterPlan) => digestOf([of.address, of.subnets, of.peers, of.cidrs, of.nameServers])
+const publishedBy = (plan: NetworkPlan) => digestOf(plan.routers.map(({ published }) => published))
 
-const noNetwork: NetworkPlan = { routers: [], subnets: [], ports: [] as PortPlan[], groups: [] }
+const noNetwork: NetworkPlan = {
+  mtu: ordinaryMtu,
+  routers: [],
+  subnets: [],
+  ports: [] as PortPlan[],
+  groups: [],
+}

@@ -10,6 +10,23 @@ export const gatewayLink = (subnetTag: number) => `g${subnetTag.toString(36)}`
 export const routerPort = (vpcTag: number) => `ru${vpcTag.toString(36)}`
 export const routerUplink = 'up'
 
+/** The tunnel of a subnet to the other nodes' bridges of it. */
+export const tunnelName = (subnetTag: number) => `vx${subnetTag.toString(36)}`
+/** NAT gateways' namespaces bear the last digits of their ids behind it. */
+export const natPrefix = (routerPrefix: string) => routerPrefix.replace(/r$/, 'n')
+export const natNamespace = (routerPrefix: string, natGatewayId: string) =>
+  `${natPrefix(routerPrefix)}${natGatewayId.slice(-12)}`
+/** Inside a NAT gateway's namespace, its only link. */
+export const natLink = 'eth0'
+/** Inside a router, the way into another VPC's. */
+export const peerLink = (peerVpcTag: number) => `p${peerVpcTag.toString(36)}`
+/** What the two ends of such a link are called; every pair of routers uses the same. */
+export const peerEnds = ['169.254.253.1', '169.254.253.2'] as const
+/** UDP. Not VXLAN's own 4789, which others on the machine may use (4.1 of RFC 7348 leaves it to configuration). */
+export const tunnelPort = 14_789
+/** What IPv4, UDP, VXLAN and an inner Ethernet header take of the uplink's MTU (RFC 7348, section 4.3). */
+export const tunnelOverhead = 50
+
 /** Interface ids are `eni-` and 17 hexadecimal digits; the last 12 leave two in 10^14 for a clash on one node. */
 export const tapName = (interfaceId: string) => `vn${interfaceId.slice(-12)}`
 
@@ -30,6 +47,8 @@ export const tableName = 'mallee'
 export const transitRange = '169.254.0.0/17'
 export const metadataHost = '169.254.0.1'
 export const metadataPort = 8775
+/** Of every VPC (AWS VPC User Guide, "Amazon DNS server"). */
+export const linkLocalNameServer = '169.254.169.253'
 export const metadataAddress = '169.254.169.254'
 /** What guests are called towards the metadata server: one address an interface. */
 export const identityRange = '100.64.0.0/16'

@@ -6,9 +6,10 @@ import {
   metadataPort,
   tableName,
   transitRange,
+  tunnelPort,
 } from './names.ts'
 import { block, chain, collection, replacedTable } from './nft-text.ts'
-import type { NetworkPlan, PortPlan, SubnetPlan } from './plan.ts'
+import type { NetworkPlan, PortPlan, RouterPlan, SubnetPlan } from './plan.ts'
 
 /**
  * The rules of the node's own namespace, as one transaction of nft. Three tables:
@@ -22,7 +23,7 @@ import type { NetworkPlan, PortPlan, SubnetPlan } from './plan.ts'
 export function nodeRuleset(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string {
   return [
     ...replacedTable('bridge', tableName, bridgeTable(plan)),
-    ...replacedTable('inet', tableName, inetTable(plan, options.uplink)),
+    ...replacedTable('inet', tableName, inetTable(plan, options)),
     ...replacedTable('ip', tableName, natTable(plan, options)),
     '',
   ].join('\n')
@@ -38,6 +39,9 @@ const quoted = (name: string) => `"${name}"`
 const markOf = (index: number, where: 'from' | 'to') =>
   `0x${((index + 1) * (where === 'from' ? 1 : 0x10000)).toString(16).padStart(8, '0')}`
 
+/** Not seen by conntrack: neither its beginning nor its answers need pass here. */
+const passing = '0x80000000'
+
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
@@ -49,24 +53,29 @@ function whoIsWho(plan: NetworkPlan): string[] {
   const checked = ports.filter((port) => port.checked)
   const taps = ports.map((port) => quoted(port.tap))
   const gateports = plan.subnets.map((subnet) => quoted(subnet.gatewayPort))
+  // What is ours altogether, and speaks for others: NAT gateways, and the tunnels, into which only nodes are let.
+  const trusted = [
+    ...plan.routers.flatMap((router) => router.natGateways.map(({ tap }) => quoted(tap))),
+    ...plan.subnets.flatMap(({ tunnel }) => (tunnel === null ? [] : [quoted(tunnel)])),
+  ]
   const identity = (port: PortPlan) => `${quoted(port.tap)} . ${port.mac}`
   return [
     ...collection('set', 'taps', 'type ifname', taps),
     ...collection('set', 'gateports', 'type ifname', gateports),
-    ...collection('set', 'members', 'type ifname', [...taps, ...gateports]),
+    ...collection('set', 'members', 'type ifname', [...taps, ...gateports, ...trusted]),
     ...collection('set', 'senders', 'typeof iifname . ether saddr', ports.map(identity)),
     ...collection(
       'set',
       'sources',
       'typeof iifname . ether saddr . ip saddr',
-      ports.map((port) => `${identity(port)} . ${port.privateIp}`),
+      ports.flatMap((port) => port.addresses.map(({ privateIp }) => `${identity(port)} . ${privateIp}`)),
     ),
     ...collection(
       'set',
       'arp_sources',
       'typeof iifname . ether saddr . arp saddr ether . arp saddr ip',
       ports.flatMap((port) => [
-        `${identity(port)} . ${port.mac} . ${port.privateIp}`,
+        ...port.addresses.map(({ privateIp }) => `${identity(port)} . ${port.mac} . ${privateIp}`),
         // Who is asking whether an address is taken has none yet.
         `${identity(port)} . ${port.mac} . 0.0.0.0`,
       ]),
@@ -75,16 +84,24 @@ function whoIsWho(plan: NetworkPlan): string[] {
       'set',
       'receivers',
       'typeof oifname . ip daddr',
-      checked.map((port) => `${quoted(port.tap)} . ${port.privateIp}`),
+      checked.flatMap((port) => port.addresses.map(({ privateIp }) => `${quoted(port.tap)} . ${privateIp}`)),
     ),
+    ...collection('set', 'elsewhere', 'typeof iifname . ether daddr', elsewhere(plan)),
   ]
 }
+
+/** What a router hands to the tunnel: it only passes, and its answers come another way. */
+const elsewhere = (plan: NetworkPlan) =>
+  plan.routers.flatMap((router) =>
+    router.remotes.map(({ subnet, mac }) => `${quoted(subnet.gatewayPort)} . ${mac}`),
+  )
 
 function bridgeChains(unchecked: readonly PortPlan[]): string[] {
   return [
     ...chain('prerouting', [
       'type filter hook prerouting priority -300; policy accept;',
       'iifname @taps goto from_guest',
+      `iifname . ether daddr @elsewhere meta mark set ${passing}`,
     ]),
     ...chain('from_guest', [
       // Also what hides in a VLAN tag, which would pass by the security groups; and IPv6.
@@ -124,7 +141,7 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
   ]
 }
 
-function inetTable(plan: NetworkPlan, uplink: string): string[] {
+function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
   const unchecked = uncheckedPorts(plan)
   const byMark = (where: 'from' | 'to', direction: 'out' | 'in') =>
     unchecked.map((port, index) => `${markOf(index, where)} : goto ${interfaceChains.name(port, direction)}`)
@@ -144,9 +161,11 @@ function inetTable(plan: NetworkPlan, uplink: string): string[] {
       plan.routers.map((router) => quoted(router.port)),
     ),
     ...collection('set', 'gateways', 'typeof iifname . ip daddr', plan.subnets.map(gatewayOf)),
+    ...collection('set', 'name_servers', 'typeof iifname . ip daddr', plan.routers.flatMap(nameServersOf)),
     ...collection('set', 'router_sources', 'typeof iifname . ip saddr', routerSources(plan)),
     ...collection('set', 'publics', 'typeof oifname . ip daddr', publicAddresses(plan)),
     ...collection('set', 'identities', 'typeof iifname . ip saddr', identities(plan)),
+    ...collection('set', 'nodes', 'type ipv4_addr', nodesOf(plan)),
     ...block('set askers', ['type ipv4_addr', 'size 65535', 'flags dynamic']),
     ...peerSets(plan),
     ...groupChains(plan),
@@ -164,15 +183,20 @@ function inetTable(plan: NetworkPlan, uplink: string): string[] {
     ),
     // Before defragmentation (-400): fragments of two VPCs with one address must not be put together.
     ...chain('zones', ['type filter hook prerouting priority -450; policy accept;', ...zoneRules(plan)]),
+    ...chain('untracked', [
+      'type filter hook prerouting priority raw; policy accept;',
+      `iifname @bridges meta mark ${passing} notrack`,
+    ]),
     ...chain('bridged', [
       'oifname != @bridges drop',
       'meta nfproto ipv6 drop',
-      'ct state established,related accept',
+      'ct state { established, related, untracked } accept',
       'ct state invalid drop',
       'iifname . ip saddr @gateways udp sport 67 udp dport 68 accept',
       'ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
-      'iifname . ip daddr @gateways udp dport { 53, 67 } accept',
-      'iifname . ip daddr @gateways tcp dport 53 accept',
+      'iifname . ip daddr @gateways udp dport 67 accept',
+      'iifname . ip daddr @name_servers udp dport 53 accept',
+      'iifname . ip daddr @name_servers tcp dport 53 accept',
       `ip daddr ${metadataAddress} tcp dport 80 accept`,
       ...marked('0x0000ffff', byMark('from', 'out')),
       'iifname . ip saddr vmap @egress',
@@ -183,7 +207,7 @@ function inetTable(plan: NetworkPlan, uplink: string): string[] {
       'oifname . ip daddr vmap @ingress',
       'accept',
     ]),
-    ...routedChains(uplink),
+    ...routedChains(options),
   ]
 }
 
@@ -194,11 +218,13 @@ const zoneRules = (plan: NetworkPlan) =>
         `ct zone set iifname map { ${plan.subnets.map((subnet) => `${quoted(subnet.bridge)} : ${subnet.zone}`).join(', ')} }`,
       ]
 
-function routedChains(uplink: string): string[] {
+function routedChains({ uplink, nodeAddress }: { uplink: string; nodeAddress: string }): string[] {
   return [
     ...chain('from_router', [
       // A router translates every source; what it did not is nobody's.
       'iifname . ip saddr != @router_sources drop',
+      // Nobody but a node speaks to a node's tunnel, least of all by this node's own address.
+      `udp dport ${tunnelPort} ip daddr @nodes drop`,
       `oifname ${quoted(uplink)} accept`,
       'oifname @routers goto to_router',
       'drop',
@@ -226,6 +252,8 @@ function routedChains(uplink: string): string[] {
     ...chain('input', [
       'type filter hook input priority filter; policy accept;',
       'iifname @bridges drop',
+      `ip daddr ${nodeAddress} udp dport ${tunnelPort} ip saddr != @nodes drop`,
+      `ip daddr ${nodeAddress} udp dport ${tunnelPort} iifname != ${quoted(uplink)} drop`,
       `ip daddr ${metadataHost} goto metadata`,
       'iifname @routers ct state established,related accept',
       'iifname @routers drop',
@@ -254,20 +282,30 @@ function natTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: str
   ]
 }
 
+const nameServersOf = (router: RouterPlan) =>
+  router.subnets.flatMap((subnet) =>
+    [...new Set([subnet.gateway, ...router.nameServers])].map(
+      (address) => `${quoted(subnet.bridge)} . ${address}`,
+    ),
+  )
+
 const gatewayOf = (subnet: SubnetPlan) => `${quoted(subnet.bridge)} . ${subnet.gateway}`
+
+/** The other nodes that have interfaces of our subnets. */
+const nodesOf = (plan: NetworkPlan) => [
+  ...new Set(plan.routers.flatMap((router) => router.remotes.map(({ node }) => node))),
+]
 
 const routerSources = (plan: NetworkPlan) =>
   plan.routers.flatMap((router) =>
-    [router.address, ...router.ports.flatMap((port) => port.publicIp ?? [])].map(
+    [router.address, ...router.published.map(({ publicIp }) => publicIp)].map(
       (address) => `${quoted(router.port)} . ${address}`,
     ),
   )
 
 const publicAddresses = (plan: NetworkPlan) =>
   plan.routers.flatMap((router) =>
-    router.ports.flatMap((port) =>
-      port.publicIp === null ? [] : `${quoted(router.port)} . ${port.publicIp}`,
-    ),
+    router.published.map(({ publicIp }) => `${quoted(router.port)} . ${publicIp}`),
   )
 
 const identities = (plan: NetworkPlan) =>

@@ -10,6 +10,13 @@ export async function findOwnNetns(): Promise<string | null> {
   return null
 }
 
+/** The namespaces of NAT gateways that stand. */
+export async function listNatGateways(prefix: string): Promise<string[]> {
+  return (await readdir('/run/netns').catch(() => [])).filter(
+    (name) => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length)),
+  )
+}
+
 /** The router namespaces that stand, by the prefix of their names. */
 export async function listRouters(prefix: string): Promise<string[]> {
   return (await readdir('/run/netns').catch(() => [])).filter(

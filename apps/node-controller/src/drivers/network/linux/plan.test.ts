@@ -39,7 +39,7 @@ describe('the plan of the network', () => {
     const first = (item: VpcItem) => item.interfaces[0]!
     expect(changed((item) => (first(item).privateIp = '172.31.0.1'))).toThrow(/no address of its subnet/)
     expect(changed((item) => (first(item).privateIp = '172.31.15.255'))).toThrow(/no address of its subnet/)
-    expect(changed((item) => (first(item).publicIp = '1.2.3'))).toThrow(/public address/)
+    expect(changed((item) => (first(item).publicIp = '1.2.3'))).toThrow(/no address/)
     expect(changed((item) => (first(item).mac = '02:00'))).toThrow(/MAC/)
     expect(changed((item) => (first(item).hostname = 'a\nb'))).toThrow(/host name/)
     expect(changed((item) => (first(item).interfaceId = 'eni-1; drop'))).toThrow(/no id/)

@@ -1,9 +1,30 @@
 import { blockContains, blockSize, formatCidr, formatIpv4, parseCidr, parseIpv4 } from '@mallee/base'
 import type { Ipv4Block } from '@mallee/base'
-import type { FirewallRule, VpcItem } from '@mallee/agent-contract'
-import { fatal } from '../../../node-error.ts'
-import { bridgeName, gatewayLink, gatewayMac, gatewayPort, routerPort, tapName } from './names.ts'
+import type { VpcItem } from '@mallee/agent-contract'
+import {
+  bridgeName,
+  gatewayLink,
+  gatewayMac,
+  gatewayPort,
+  linkLocalNameServer,
+  natNamespace,
+  peerEnds,
+  peerLink,
+  routerPort,
+  tapName,
+  tunnelName,
+} from './names.ts'
 import { identityAddress, transitAddress, type Numbers } from './numbers.ts'
+import { planGroup, type GroupPlan } from './plan-groups.ts'
+import {
+  planAcls,
+  planPeerings,
+  planRoutes,
+  type AclPlan,
+  type PeeringPlan,
+  type RoutePlan,
+} from './plan-routing.ts'
+import { bad, planAddress, planBlock, planMac, planName, word } from './plan-words.ts'
 
 /**
  * The desired network with every name and number that the kernel will know it by. Pure: what is rendered from it
@@ -11,6 +32,8 @@ import { identityAddress, transitAddress, type Numbers } from './numbers.ts'
  * Everything here was checked, so renderers may put it into texts as it is.
  */
 export interface NetworkPlan {
+  /** Bytes. */
+  readonly mtu: number
   readonly routers: readonly RouterPlan[]
   readonly subnets: readonly SubnetPlan[]
   readonly ports: readonly PortPlan[]
@@ -24,8 +47,20 @@ export interface RouterPlan {
   /** Its link in the node's namespace. */
   readonly port: string
   readonly address: string
+  /** Every block of the VPC. */
+  readonly cidrs: readonly string[]
   readonly subnets: readonly SubnetPlan[]
   readonly ports: readonly PortPlan[]
+  readonly natGateways: readonly NatGatewayPlan[]
+  readonly remotes: readonly RemotePlan[]
+  /** What this router translates 1:1. */
+  readonly published: readonly { readonly privateIp: string; readonly publicIp: string }[]
+  readonly peers: readonly PeerPlan[]
+  /** Whether who has no public address leaves by the node's. */
+  readonly masquerade: boolean
+  /** Where guests may ask for names besides their gateway: at the VPC's base plus two, and at a link-local address. */
+  readonly nameServers: readonly [string, string]
+  readonly dhcp: DhcpPlan
 }
 
 export interface SubnetPlan {
@@ -40,6 +75,12 @@ export interface SubnetPlan {
   readonly gatewayMac: string
   /** Conntrack zone of everything that crosses this bridge. */
   readonly zone: number
+  /** The tunnel to other nodes' bridges of this subnet, where somebody is there. */
+  readonly tunnel: string | null
+  /** Where its packets go that leave the VPC; null where all of them leave by the node. */
+  readonly routes: readonly RoutePlan[] | null
+  /** Null where everything passes. */
+  readonly acl: AclPlan | null
 }
 
 /** A guest's interface. */
@@ -48,60 +89,90 @@ export interface PortPlan {
   readonly tap: string
   readonly mac: string
   readonly subnet: SubnetPlan
+  /** Its primary address. */
   readonly privateIp: string
-  readonly publicIp: string | null
+  /** All of its addresses, the primary one first. */
+  readonly addresses: readonly AddressPlan[]
   /** What the metadata server sees it as. */
   readonly identity: string
   readonly hostname: string
+  readonly publicName: string | null
   readonly hopLimit: number
-  /** Whether only its own address may come from it and go to it. */
+  /** Whether only its own addresses may come from it and go to it. */
   readonly checked: boolean
   readonly groups: readonly GroupPlan[]
 }
 
-export interface GroupPlan {
-  readonly groupId: string
-  readonly ingress: readonly RulePlan[]
-  readonly egress: readonly RulePlan[]
+export interface AddressPlan {
+  readonly privateIp: string
+  readonly publicIp: string | null
 }
 
-/** What a rule lets pass; a null matches all. `first`, `last`: ports, or ICMP's type and code. */
-export interface RulePlan {
-  readonly protocol: number | null
-  readonly first: number | null
-  readonly last: number | null
-  readonly remote: { readonly cidr: string } | PeerSet | null
+/** An interface that another node has. */
+export interface RemotePlan {
+  readonly interfaceId: string
+  readonly subnet: SubnetPlan
+  readonly mac: string
+  readonly addresses: readonly string[]
+  /** Of the other node, on its uplink. */
+  readonly node: string
+  readonly hostname: string | null
+  readonly publicName: string | null
 }
 
-/** The members of a group that rules name; its set in the kernel is shared by all rules that do. */
-export interface PeerSet {
-  readonly peerGroupId: string
-  readonly peers: readonly string[]
+/** A NAT gateway that this node carries: a namespace, plugged into its subnet's bridge as a guest would be. */
+export interface NatGatewayPlan {
+  readonly natGatewayId: string
+  readonly namespace: string
+  readonly tap: string
+  readonly mac: string
+  readonly subnet: SubnetPlan
+  readonly privateIp: string
+  readonly publicIp: string | null
 }
 
-export function planNetwork(
-  items: readonly VpcItem[],
-  options: { numbers: Numbers; routerPrefix: string },
-): NetworkPlan {
-  const routers: RouterPlan[] = []
-  const groups: GroupPlan[] = []
-  for (const item of items) {
-    const ofVpc = new Map(item.securityGroups.map((group) => [group.groupId, planGroup(item, group)]))
-    groups.push(...ofVpc.values())
-    const subnets = item.subnets.map((subnet) => planSubnet(subnet, options.numbers))
-    routers.push({
-      vpcId: item.vpcId,
-      tag: item.tag,
-      namespace: `${options.routerPrefix}${item.tag}`,
-      port: routerPort(item.tag),
-      address: transitAddress(options.numbers.vpc.of[item.vpcId]!),
-      subnets,
-      ports: item.interfaces.map((entry) => planPort(entry, subnets, ofVpc, options.numbers)),
-    })
-  }
+/** The way into another VPC's router on this node. */
+export interface PeerPlan {
+  readonly peeringId: string
+  readonly peerVpcId: string
+  readonly peerNamespace: string
+  /** The link's end in here, and the one over there. */
+  readonly link: string
+  readonly peerLink: string
+  /** Of both ends; the one of the lower tag has the first. */
+  readonly address: string
+  readonly peerAddress: string
+  readonly cidrs: readonly string[]
+}
+
+export interface DhcpPlan {
+  /** Null: what instances are called by default. */
+  readonly domainName: string | null
+  /** Null stands for the subnet's own. */
+  readonly nameServers: readonly (string | null)[]
+  readonly ntpServers: readonly string[]
+  readonly netbiosNameServers: readonly string[]
+  readonly netbiosNodeType: number | null
+  /** Whether the subnet's own name server answers. */
+  readonly ownNames: boolean
+}
+
+export interface PlanOptions {
+  readonly numbers: Numbers
+  /** `NODE-r`: routers bear their VPC's tag behind it. */
+  readonly routerPrefix: string
+  /** Bytes, of guests' links and everything between. */
+  readonly mtu?: number
+}
+
+export function planNetwork(items: readonly VpcItem[], options: PlanOptions): NetworkPlan {
+  const tags = new Map(items.map((item) => [item.vpcId, item.tag]))
+  const planned = items.map((item) => planRouter(item, tags, options))
+  const routers = planned.map(({ router }) => router)
   const plan = {
+    mtu: options.mtu ?? 1500,
     routers,
-    groups,
+    groups: planned.flatMap(({ groups }) => groups),
     subnets: routers.flatMap((router) => router.subnets),
     ports: routers.flatMap((router) => router.ports),
   }
@@ -109,7 +180,54 @@ export function planNetwork(
   return plan
 }
 
-function planSubnet(subnet: VpcItem['subnets'][number], numbers: Numbers): SubnetPlan {
+function planRouter(
+  item: VpcItem,
+  tags: ReadonlyMap<string, number>,
+  options: PlanOptions,
+): { router: RouterPlan; groups: GroupPlan[] } {
+  const groups = new Map(item.securityGroups.map((group) => [group.groupId, planGroup(item, group)]))
+  const routes = planRoutes(item)
+  const acls = planAcls(item)
+  const reached = new Set((item.remotes ?? []).map((remote) => remote.subnetId))
+  const subnets = item.subnets.map((subnet) =>
+    planSubnet(subnet, options.numbers, {
+      tunnel: reached.has(subnet.subnetId) ? tunnelName(subnet.tag) : null,
+      routes: routes.get(subnet.routeTableId ?? '') ?? null,
+      acl: acls.get(subnet.networkAclId ?? '') ?? null,
+    }),
+  )
+  const ports = item.interfaces.map((entry) => planPort(entry, subnets, groups, options.numbers))
+  const natGateways = (item.natGateways ?? []).map((entry) => planNatGateway(entry, subnets, options))
+  const router: RouterPlan = {
+    vpcId: item.vpcId,
+    tag: item.tag,
+    namespace: `${options.routerPrefix}${item.tag}`,
+    port: routerPort(item.tag),
+    address: transitAddress(options.numbers.vpc.of[item.vpcId]!),
+    cidrs: (item.cidrs ?? [item.cidr]).map(planBlock),
+    subnets,
+    ports,
+    natGateways,
+    remotes: (item.remotes ?? []).map((remote) => planRemote(remote, subnets)),
+    published: [...ports.flatMap((port) => port.addresses), ...natGateways].flatMap(
+      ({ privateIp, publicIp }) => (publicIp === null ? [] : [{ privateIp, publicIp }]),
+    ),
+    peers: planPeerings(item).flatMap((peering) => {
+      const tag = tags.get(peering.peerVpcId)
+      return tag === undefined ? [] : [planPeer(peering, item.tag, tag, options.routerPrefix)]
+    }),
+    masquerade: item.masquerade ?? true,
+    nameServers: [formatIpv4(parseCidr(planBlock(item.cidr))!.base + 2), linkLocalNameServer],
+    dhcp: planDhcp(item),
+  }
+  return { router, groups: [...groups.values()] }
+}
+
+function planSubnet(
+  subnet: VpcItem['subnets'][number],
+  numbers: Numbers,
+  ways: Pick<SubnetPlan, 'tunnel' | 'routes' | 'acl'>,
+): SubnetPlan {
   const block = parseCidr(subnet.cidr)
   if (!block || block.prefixLength > 29) throw bad(`subnet ${subnet.subnetId} has no usable block`)
   return {
@@ -123,6 +241,7 @@ function planSubnet(subnet: VpcItem['subnets'][number], numbers: Numbers): Subne
     gatewayLink: gatewayLink(subnet.tag),
     gatewayMac: gatewayMac(subnet.tag),
     zone: numbers.subnet.of[subnet.subnetId]!,
+    ...ways,
   }
 }
 
@@ -135,24 +254,24 @@ function planPort(
   numbers: Numbers,
 ): PortPlan {
   const id = word(entry.interfaceId)
-  const subnet = subnets.find((candidate) => candidate.subnetId === entry.subnetId)
-  if (!subnet) throw bad(`interface ${id} is in a subnet that its VPC does not have`)
-  const address = parseIpv4(entry.privateIp)
-  if (address === null || !isHostAddress(parseCidr(subnet.cidr)!, address))
-    throw bad(`interface ${id} has no address of its subnet`)
-  if (entry.publicIp !== null && parseIpv4(entry.publicIp) === null)
-    throw bad(`interface ${id} has a public address that is none`)
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(entry.mac)) throw bad(`interface ${id} has no MAC address`)
-  if (!/^[a-z0-9.-]{1,253}$/.test(entry.hostname)) throw bad(`interface ${id} has an unusable host name`)
+  const subnet = subnetOf(entry, subnets)
+  const addresses = [
+    { privateIp: entry.privateIp, publicIp: entry.publicIp },
+    ...(entry.secondary ?? []),
+  ].map(({ privateIp, publicIp }) => ({
+    privateIp: hostAddress(id, privateIp, subnet),
+    publicIp: publicIp === null ? null : planAddress(publicIp),
+  }))
   return {
     interfaceId: id,
     tap: tapName(id),
-    mac: entry.mac,
+    mac: planMac(entry.mac),
     subnet,
     privateIp: entry.privateIp,
-    publicIp: entry.publicIp,
+    addresses,
     identity: identityAddress(numbers.interface.of[id]!),
-    hostname: entry.hostname,
+    hostname: planName(entry.hostname),
+    publicName: entry.publicName === undefined ? null : planName(entry.publicName),
     hopLimit: entry.metadataHopLimit,
     checked: entry.sourceDestCheck,
     // A group that is not said has no rules, and lets nothing pass.
@@ -160,41 +279,88 @@ function planPort(
   }
 }
 
+function subnetOf(
+  entry: { readonly interfaceId: string; readonly subnetId: string },
+  subnets: readonly SubnetPlan[],
+): SubnetPlan {
+  const subnet = subnets.find((candidate) => candidate.subnetId === entry.subnetId)
+  if (!subnet) throw bad(`interface ${entry.interfaceId} is in a subnet that its VPC does not have`)
+  return subnet
+}
+
+function hostAddress(id: string, text: string, subnet: SubnetPlan): string {
+  const address = parseIpv4(text)
+  if (address === null || !isHostAddress(parseCidr(subnet.cidr)!, address))
+    throw bad(`interface ${id} has no address of its subnet`)
+  return text
+}
+
+function planRemote(
+  remote: NonNullable<VpcItem['remotes']>[number],
+  subnets: readonly SubnetPlan[],
+): RemotePlan {
+  const subnet = subnetOf(remote, subnets)
+  return {
+    interfaceId: word(remote.interfaceId),
+    subnet,
+    mac: planMac(remote.mac),
+    addresses: remote.addresses.map((address) => hostAddress(remote.interfaceId, address, subnet)),
+    node: planAddress(remote.node),
+    hostname: remote.hostname === undefined ? null : planName(remote.hostname),
+    publicName: remote.publicName === undefined ? null : planName(remote.publicName),
+  }
+}
+
+function planNatGateway(
+  entry: NonNullable<VpcItem['natGateways']>[number],
+  subnets: readonly SubnetPlan[],
+  options: PlanOptions,
+): NatGatewayPlan {
+  const subnet = subnetOf(entry, subnets)
+  return {
+    natGatewayId: word(entry.natGatewayId),
+    namespace: natNamespace(options.routerPrefix, entry.natGatewayId),
+    tap: tapName(word(entry.interfaceId)),
+    mac: planMac(entry.mac),
+    subnet,
+    privateIp: hostAddress(entry.interfaceId, entry.privateIp, subnet),
+    publicIp: entry.publicIp === null ? null : planAddress(entry.publicIp),
+  }
+}
+
+function planPeer(peering: PeeringPlan, tag: number, peerTag: number, routerPrefix: string): PeerPlan {
+  const [low, high] = peerEnds
+  return {
+    ...peering,
+    peerNamespace: `${routerPrefix}${peerTag}`,
+    link: peerLink(peerTag),
+    peerLink: peerLink(tag),
+    address: tag < peerTag ? low : high,
+    peerAddress: tag < peerTag ? high : low,
+  }
+}
+
+function planDhcp(item: VpcItem): DhcpPlan {
+  const { dhcp } = item
+  const ownNames = item.dnsSupport ?? true
+  const nodeType = dhcp?.netbiosNodeType ?? null
+  return {
+    domainName: dhcp?.domainName == null ? null : planName(dhcp.domainName),
+    nameServers: (dhcp?.domainNameServers ?? ['AmazonProvidedDNS']).flatMap((server) => {
+      if (server !== 'AmazonProvidedDNS') return [planAddress(server)]
+      return ownNames ? [null] : []
+    }),
+    ntpServers: (dhcp?.ntpServers ?? []).map(planAddress),
+    netbiosNameServers: (dhcp?.netbiosNameServers ?? []).map(planAddress),
+    netbiosNodeType: nodeType !== null && /^[1248]$/.test(nodeType) ? Number(nodeType) : null,
+    ownNames,
+  }
+}
+
 /** The first address is the gateway's; network and broadcast address are nobody's. */
 function isHostAddress(block: Ipv4Block, address: number): boolean {
   const last = block.base + blockSize(block) - 1
   return blockContains(block, address) && address > block.base + 1 && address < last
-}
-
-function planGroup(item: VpcItem, group: VpcItem['securityGroups'][number]): GroupPlan {
-  const plan = (rules: readonly FirewallRule[]) => rules.flatMap((rule) => planRule(item, rule) ?? [])
-  return { groupId: word(group.groupId), ingress: plan(group.ingress), egress: plan(group.egress) }
-}
-
-/** Null where the rule can match nothing that we carry: IPv6, or a remote of a kind that is not built. */
-function planRule(item: VpcItem, rule: FirewallRule): RulePlan | null {
-  const protocol = rule.protocol === '-1' ? null : Number(rule.protocol)
-  if (protocol !== null && !(Number.isInteger(protocol) && protocol >= 0 && protocol <= 255))
-    throw bad(`a rule names the protocol ${JSON.stringify(rule.protocol)}`)
-  if (protocol === 58) return null
-  const remote = planRemote(item, rule)
-  if (remote === undefined) return null
-  const orAll = (value: number) => (value === -1 ? null : value)
-  if (protocol === 1) return { protocol, first: orAll(rule.fromPort), last: orAll(rule.toPort), remote }
-  const ported = (protocol === 6 || protocol === 17) && rule.fromPort !== -1
-  return { protocol, first: ported ? rule.fromPort : null, last: ported ? rule.toPort : null, remote }
-}
-
-function planRemote(item: VpcItem, rule: FirewallRule): RulePlan['remote'] | undefined {
-  if (rule.peerGroupId !== null) {
-    const peers = (item.peerAddresses[rule.peerGroupId] ?? []).toSorted()
-    if (peers.some((peer) => parseIpv4(peer) === null)) throw bad(`${rule.peerGroupId} has a bad member`)
-    return { peerGroupId: word(rule.peerGroupId), peers }
-  }
-  if (rule.cidr === null || rule.cidr.includes(':')) return undefined
-  const block = parseCidr(rule.cidr)
-  if (!block) throw bad(`a rule names the block ${JSON.stringify(rule.cidr)}`)
-  return block.prefixLength === 0 ? null : { cidr: formatCidr(block) }
 }
 
 function refuseDuplicates(plan: NetworkPlan): void {
@@ -223,25 +389,16 @@ function refuseDuplicates(plan: NetworkPlan): void {
   )
   once(
     'tap',
-    plan.ports.map((port) => port.tap),
+    plan.routers.flatMap((router) => [...router.ports, ...router.natGateways].map(({ tap }) => tap)),
   )
   once(
     'public address',
-    plan.ports.flatMap((port) => port.publicIp ?? []),
+    plan.routers.flatMap((router) => router.published.map(({ publicIp }) => publicIp)),
   )
   for (const router of plan.routers)
-    once(
-      'address',
-      router.ports.map((port) => port.privateIp),
-    )
-}
-
-/** Ids become parts of names in rule sets and paths. */
-function word(id: string): string {
-  if (!/^[a-z][a-z0-9-]{1,63}$/.test(id)) throw bad(`${JSON.stringify(id)} is no id`)
-  return id
-}
-
-function bad(reason: string) {
-  return fatal('BadNetwork', `The network cannot be made: ${reason}.`)
+    once('address', [
+      ...router.ports.flatMap((port) => port.addresses.map(({ privateIp }) => privateIp)),
+      ...router.natGateways.map(({ privateIp }) => privateIp),
+      ...router.remotes.flatMap(({ addresses }) => addresses),
+    ])
 }

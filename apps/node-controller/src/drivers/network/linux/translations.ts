@@ -1,18 +1,35 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { writeAtomically } from '@mallee/base'
-import type { PortPlan, RouterPlan } from './plan.ts'
+import type { RouterPlan } from './plan.ts'
 
 /**
  * What each router was last told to translate. Flows go on under a translation that was taken back, until they are
  * ended by hand; so it is kept over restarts what there was to take back.
  */
-export type Translation = Pick<PortPlan, 'interfaceId' | 'privateIp' | 'publicIp'>
+export interface Translation {
+  /** Of an interface, or of a NAT gateway. */
+  readonly interfaceId: string
+  readonly privateIp: string
+  readonly publicIp: string | null
+}
 export type Translations = Readonly<Record<string, readonly Translation[]>>
 
 export function translationsOf(routers: readonly RouterPlan[]): Translations {
-  const of = ({ interfaceId, privateIp, publicIp }: Translation) => ({ interfaceId, privateIp, publicIp })
-  return Object.fromEntries(routers.map((router) => [router.namespace, router.ports.map(of)]))
+  return Object.fromEntries(routers.map((router) => [router.namespace, ofRouter(router)]))
+}
+
+export function ofRouter(router: RouterPlan): Translation[] {
+  return [
+    ...router.ports.flatMap(({ interfaceId, addresses }) =>
+      addresses.map(({ privateIp, publicIp }) => ({ interfaceId, privateIp, publicIp })),
+    ),
+    ...router.natGateways.map(({ natGatewayId, privateIp, publicIp }) => ({
+      interfaceId: natGatewayId,
+      privateIp,
+      publicIp,
+    })),
+  ]
 }
 
 const fileOf = (runDir: string) => path.join(runDir, 'translations.json')
