@@ -130,6 +130,8 @@ export const vpcItemSchema = record(
         { hostname: text(), publicIp: nullable(text()), publicName: text() },
       ),
     ),
+    /** The other nodes that send into these subnets: who hosts this VPC, or one that is peered with it. */
+    nodes: list(text()),
     /** NAT gateways that this node carries. */
     natGateways: list(
       record({

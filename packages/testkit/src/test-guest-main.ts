@@ -40,7 +40,8 @@ const verbs: Record<string, (options: never) => Promise<unknown>> = {
 
   echoes: ({ connection, timeoutMs }: { connection: number; timeoutMs: number }) =>
     new Promise((resolve) => {
-      const socket = connections.get(connection)!
+      const socket = connections.get(connection)
+      if (!socket) return resolve(false)
       const settle = (value: boolean) => {
         clearTimeout(timer)
         socket.off('data', heard)

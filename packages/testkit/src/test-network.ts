@@ -49,16 +49,7 @@ export async function makeTestNetwork(): Promise<TestNetwork> {
   const hostName = `${prefix}h`
   const node = `${prefix}n`
   const guests: TestGuest[] = []
-  const remove = async () => {
-    await Promise.all(guests.map((guest) => guest.end()))
-    const names = (await run('ip', ['netns', 'list'])).split('\n').map((line) => line.split(' ')[0]!)
-    const own = names.filter((name) => name.startsWith(prefix))
-    // A driver that was not asked to remove its own leaves daemons behind; a namespace lives as long as they do.
-    for (const name of own)
-      for (const pid of (await run('ip', ['netns', 'pids', name])).split('\n').filter(Boolean))
-        end(Number(pid))
-    await run('ip', ['-batch', '-'], { input: own.map((name) => `netns del ${name}\n`).join('') })
-  }
+  const remove = () => removeNamespaces(prefix, guests)
   try {
     await makeNamespaces(hostName, node)
     const host = await startTestGuest(hostName)
@@ -105,6 +96,17 @@ export async function makeTestNetwork(): Promise<TestNetwork> {
   }
 }
 
+/** Ends the guests, and whatever else lives in namespaces of this prefix, and the namespaces. */
+export async function removeNamespaces(prefix: string, guests: readonly TestGuest[]): Promise<void> {
+  await Promise.all(guests.map((guest) => guest.end()))
+  const names = (await run('ip', ['netns', 'list'])).split('\n').map((line) => line.split(' ')[0]!)
+  const own = names.filter((name) => name.startsWith(prefix))
+  // A driver that was not asked to remove its own leaves daemons behind; a namespace lives as long as they do.
+  for (const name of own)
+    for (const pid of (await run('ip', ['netns', 'pids', name])).split('\n').filter(Boolean)) end(Number(pid))
+  await run('ip', ['-batch', '-'], { input: own.map((name) => `netns del ${name}\n`).join('') })
+}
+
 function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
@@ -120,7 +122,7 @@ const innerScript = (name: string) => `
   echo 1 > /proc/sys/net/ipv4/ip_forward
   nft 'table ip t { chain p { type nat hook postrouting priority 100; oifname eth0 masquerade; }; }'`
 
-const quietIpv6 = 'for f in all default; do echo 1 > /proc/sys/net/ipv6/conf/$f/disable_ipv6; done'
+export const quietIpv6 = 'for f in all default; do echo 1 > /proc/sys/net/ipv6/conf/$f/disable_ipv6; done'
 
 async function makeNamespaces(host: string, node: string): Promise<void> {
   const lines = [
@@ -148,17 +150,19 @@ async function makeNamespaces(host: string, node: string): Promise<void> {
   )
 }
 
-async function plugIn(options: {
+export async function plugIn(options: {
   node: string
   guest: string
   bridge: string
   tap: string
   mac: string
+  /** Bytes. */
+  mtu?: number
 }): Promise<void> {
-  const { node, guest, bridge, tap, mac } = options
+  const { node, guest, bridge, tap, mac, mtu = 1500 } = options
   const lines = [
     `netns add ${guest}`,
-    `link add ${tap} netns ${node} type veth peer name eth0 address ${mac} netns ${guest}`,
+    `link add ${tap} mtu ${mtu} netns ${node} type veth peer name eth0 address ${mac} mtu ${mtu} netns ${guest}`,
   ]
   await run('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` })
   await run('ip', ['-n', node, '-batch', '-'], {

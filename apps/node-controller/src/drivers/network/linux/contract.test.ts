@@ -5,6 +5,7 @@ import { silentLog } from '@mallee/base'
 import {
   describeNetworkAddresses,
   describeNetworkDriver,
+  describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
   testPublicPool,
@@ -48,4 +49,5 @@ if (whyNot !== null) {
   })
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
+  describeNetworkNodes('linux', open)
 }

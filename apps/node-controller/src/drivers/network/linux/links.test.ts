@@ -2,6 +2,7 @@ import { worldItems } from '@mallee/testkit'
 import { describe, expect, it } from 'vitest'
 import { dhcpFiles, withoutForeignLeases } from './dhcp-files.ts'
 import { linkChanges, routerLinks, type ObservedNode } from './links.ts'
+import { bridgeMac } from './names.ts'
 import { assignNumbers, noNumbers } from './numbers.ts'
 import { parseFlows, parseLinks, parseRoutes } from './parse.ts'
 import { planNetwork } from './plan.ts'
@@ -22,6 +23,7 @@ const link = (name: string, master: string | null = null, alias: string | null =
   master,
   alias,
   up: true,
+  mac: { br1f: bridgeMac(51), br1g: bridgeMac(52) }[name] ?? null,
 })
 const complete: ObservedNode = {
   routers: ['n-r5'],
@@ -106,7 +108,7 @@ describe('what programs say', () => {
     ]
     expect(parseRoutes(routes)).toEqual([complete.routes[0], complete.routes[1], complete.routes[3]])
     expect(parseLinks([{ ifname: 'br1', flags: ['UP'], ifalias: 'mallee' }, {}])).toEqual([
-      { name: 'br1', alias: 'mallee', master: null, up: true },
+      { name: 'br1', alias: 'mallee', master: null, up: true, mac: null },
     ])
   })
 

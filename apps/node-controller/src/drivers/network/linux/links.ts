@@ -1,5 +1,5 @@
 import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
-import { linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
+import { bridgeMac, linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
 import { natGatewaysOf, natLinks } from './nat-gateway.ts'
 import { tunnelLinks } from './overlay.ts'
 import type { ObservedLink } from './parse.ts'
@@ -108,9 +108,16 @@ function subnetLinks(
   const { bridge, gatewayPort, gatewayLink, gatewayMac } = subnet
   const lines: string[] = []
   if (!present.get(bridge)) {
-    lines.push(`link add ${bridge} mtu ${mtu} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`)
-    lines.push(...dressed(bridge))
-  } else if (!present.get(bridge)!.up) lines.push(`link set dev ${bridge} up`)
+    lines.push(
+      `link add ${bridge} mtu ${mtu} address ${bridgeMac(subnet.tag)} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
+      ...dressed(bridge),
+    )
+  } else {
+    // A former release left it to the kernel.
+    if (present.get(bridge)!.mac !== bridgeMac(subnet.tag))
+      lines.push(`link set dev ${bridge} address ${bridgeMac(subnet.tag)}`)
+    if (!present.get(bridge)!.up) lines.push(`link set dev ${bridge} up`)
+  }
   const port = present.get(gatewayPort)
   if (!port || routerIsNew) {
     lines.push(

@@ -106,7 +106,11 @@ export class LinuxNetwork implements NetworkDriver {
     const entry = vpc.interfaces.find((candidate) => candidate.interfaceId === interfaceId)
     const subnet = vpc.subnets.find((candidate) => candidate.subnetId === entry?.subnetId)
     if (!subnet) throw new RangeError(`${vpc.vpcId} has no interface ${interfaceId}`)
-    return { bridge: bridgeName(subnet.tag), tap: tapName(interfaceId), mtu: this.mtu }
+    return {
+      bridge: bridgeName(subnet.tag),
+      tap: tapName(interfaceId),
+      mtu: this.mtu === ordinaryMtu ? null : this.mtu,
+    }
   }
 
   askerAt(address: string): string | null {

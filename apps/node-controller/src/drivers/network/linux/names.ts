@@ -36,6 +36,9 @@ export function gatewayMac(subnetTag: number): string {
   return `02:6d:61:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}`
 }
 
+/** A bridge's own, said: the kernel would take the lowest of its ports', and forget its neighbours when that changes. */
+export const bridgeMac = (subnetTag: number) => gatewayMac(subnetTag).replace('02:6d:61', '02:6d:62')
+
 /** A word of our own in a link's alias: what lacks it is not ours and is left alone. */
 export const linkAlias = 'mallee'
 /** The routing protocol number that marks our routes. */

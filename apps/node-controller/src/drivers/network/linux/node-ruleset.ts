@@ -182,10 +182,11 @@ function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: st
       interfaceChains.verdicts(plan, 'out'),
     ),
     // Before defragmentation (-400): fragments of two VPCs with one address must not be put together.
-    ...chain('zones', ['type filter hook prerouting priority -450; policy accept;', ...zoneRules(plan)]),
-    ...chain('untracked', [
-      'type filter hook prerouting priority raw; policy accept;',
-      `iifname @bridges meta mark ${passing} notrack`,
+    ...chain('zones', [
+      'type filter hook prerouting priority -450; policy accept;',
+      // Before a zone is given, which would make it tracked after all.
+      `iifname @bridges meta mark ${passing} notrack accept`,
+      ...zoneRules(plan),
     ]),
     ...chain('bridged', [
       'oifname != @bridges drop',
@@ -291,10 +292,7 @@ const nameServersOf = (router: RouterPlan) =>
 
 const gatewayOf = (subnet: SubnetPlan) => `${quoted(subnet.bridge)} . ${subnet.gateway}`
 
-/** The other nodes that have interfaces of our subnets. */
-const nodesOf = (plan: NetworkPlan) => [
-  ...new Set(plan.routers.flatMap((router) => router.remotes.map(({ node }) => node))),
-]
+const nodesOf = (plan: NetworkPlan) => [...new Set(plan.routers.flatMap((router) => router.nodes))]
 
 const routerSources = (plan: NetworkPlan) =>
   plan.routers.flatMap((router) =>

@@ -108,7 +108,9 @@ export function parseOverlay(
   const ours = new Set(links.filter((link) => link.alias === linkAlias).map((link) => link.name))
   const entries = members(fdb).filter(
     (entry) =>
-      ours.has(String(entry['ifname'])) && /^vx/.test(String(entry['ifname'])) && entry['state'] === 'static',
+      ours.has(String(entry['ifname'])) &&
+      String(entry['ifname']).startsWith('vx') &&
+      entry['state'] === 'static',
   )
   const name = (entry: Json) => `${String(entry['ifname'])} ${String(entry['mac'])}`
   return {

@@ -7,6 +7,7 @@ export interface ObservedLink {
   readonly alias: string | null
   readonly master: string | null
   readonly up: boolean
+  readonly mac: string | null
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -20,7 +21,15 @@ export function parseLinks(answer: unknown): ObservedLink[] {
     const flags = Array.isArray(link['flags']) ? (link['flags'] as unknown[]) : []
     return name === null
       ? []
-      : [{ name, alias: textOf(link['ifalias']), master: textOf(link['master']), up: flags.includes('UP') }]
+      : [
+          {
+            name,
+            alias: textOf(link['ifalias']),
+            master: textOf(link['master']),
+            up: flags.includes('UP'),
+            mac: textOf(link['address']),
+          },
+        ]
   })
 }
 

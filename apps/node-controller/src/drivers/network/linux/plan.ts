@@ -52,6 +52,8 @@ export interface RouterPlan {
   readonly subnets: readonly SubnetPlan[]
   readonly ports: readonly PortPlan[]
   readonly natGateways: readonly NatGatewayPlan[]
+  /** Other nodes that send into this VPC. */
+  readonly nodes: readonly string[]
   readonly remotes: readonly RemotePlan[]
   /** What this router translates 1:1. */
   readonly published: readonly { readonly privateIp: string; readonly publicIp: string }[]
@@ -75,7 +77,7 @@ export interface SubnetPlan {
   readonly gatewayMac: string
   /** Conntrack zone of everything that crosses this bridge. */
   readonly zone: number
-  /** The tunnel to other nodes' bridges of this subnet, where somebody is there. */
+  /** The tunnel to other nodes' bridges of this subnet, where there are others: routers there send into it. */
   readonly tunnel: string | null
   /** Where its packets go that leave the VPC; null where all of them leave by the node. */
   readonly routes: readonly RoutePlan[] | null
@@ -188,10 +190,10 @@ function planRouter(
   const groups = new Map(item.securityGroups.map((group) => [group.groupId, planGroup(item, group)]))
   const routes = planRoutes(item)
   const acls = planAcls(item)
-  const reached = new Set((item.remotes ?? []).map((remote) => remote.subnetId))
+  const nodes = [...new Set([...(item.nodes ?? []), ...(item.remotes ?? []).map(({ node }) => node)])]
   const subnets = item.subnets.map((subnet) =>
     planSubnet(subnet, options.numbers, {
-      tunnel: reached.has(subnet.subnetId) ? tunnelName(subnet.tag) : null,
+      tunnel: nodes.length > 0 ? tunnelName(subnet.tag) : null,
       routes: routes.get(subnet.routeTableId ?? '') ?? null,
       acl: acls.get(subnet.networkAclId ?? '') ?? null,
     }),
@@ -208,6 +210,7 @@ function planRouter(
     subnets,
     ports,
     natGateways,
+    nodes: nodes.map(planAddress),
     remotes: (item.remotes ?? []).map((remote) => planRemote(remote, subnets)),
     published: [...ports.flatMap((port) => port.addresses), ...natGateways].flatMap(
       ({ privateIp, publicIp }) => (publicIp === null ? [] : [{ privateIp, publicIp }]),

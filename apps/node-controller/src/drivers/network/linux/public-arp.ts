@@ -18,6 +18,8 @@ export async function answerForPublicAddresses(
     await commands.ipJson(['neigh', 'show', 'proxy', 'dev', uplink]),
     options.publicPool,
   )
+  // Linux makes who asks for a proxied address wait for up to 0.8 s.
+  await commands.sysctl({ [`ipv4/neigh/${uplink}/proxy_delay`]: 0 })
   await commands.ip([
     ...[...wanted]
       .filter((address) => !present.has(address))

@@ -1,0 +1,75 @@
+import { leaseByDhcp, type TestLease } from '../src/dhcp-client.ts'
+import type { TestGuest } from '../src/test-guest.ts'
+import { makeTestLan, type TestLan } from '../src/test-lan.ts'
+import {
+  lanGuests,
+  lanInterface,
+  lanItems,
+  lanMac,
+  lanPlaces,
+  type LanGuest,
+  type LanWishes,
+} from './lan-items.ts'
+import type { NetworkDriverUnderTest } from './network-driver.ts'
+import type { OpenDriver } from './network-world.ts'
+
+/** Two nodes of one cloud, each under a driver of its own, with the guests plugged in and with addresses. */
+export interface LanWorld {
+  readonly lan: TestLan
+  readonly guests: Readonly<Record<LanGuest, TestGuest>>
+  readonly leases: Readonly<Record<LanGuest, TestLease | null>>
+  driver(node: number): NetworkDriverUnderTest
+  /** Tells every node what it is to be; the world as it is at first where nothing is wished. */
+  wish(wishes?: LanWishes): Promise<void>
+  /** Closes a node's driver and opens it again on what it left. */
+  restart(node: number): Promise<void>
+  end(): Promise<void>
+}
+
+export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
+  const lan = await makeTestLan(2)
+  const addresses = lan.nodes.map((node) => node.address)
+  const drivers: NetworkDriverUnderTest[] = []
+  const end = async () => {
+    for (const driver of drivers) {
+      await driver.removeAll()
+      await driver.close()
+    }
+    await lan.remove()
+  }
+  const wish = async (wishes: LanWishes = {}) => {
+    await Promise.all(drivers.map((driver, node) => driver.apply(lanItems(node, addresses, wishes))))
+  }
+  try {
+    for (const node of lan.nodes) drivers.push(await open(node.name))
+    await wish()
+    const guests = {} as Record<LanGuest, TestGuest>
+    const leases = {} as Record<LanGuest, TestLease | null>
+    for (const who of lanGuests) {
+      const { node, vpc } = lanPlaces[who]
+      const item = lanItems(node, addresses).find((candidate) => candidate.tag === vpc)!
+      const { bridge, tap } = drivers[node]!.port(item, lanInterface(who))
+      guests[who] = await lan.nodes[node]!.addGuest({ bridge, tap, mac: lanMac(who) })
+    }
+    await Promise.all(
+      lanGuests.map(async (who) => {
+        leases[who] = await leaseByDhcp(guests[who])
+      }),
+    )
+    return {
+      lan,
+      guests,
+      leases,
+      end,
+      wish,
+      driver: (node) => drivers[node]!,
+      async restart(node) {
+        await drivers[node]!.close()
+        drivers[node] = await open(lan.nodes[node]!.name)
+      },
+    }
+  } catch (error) {
+    await end().catch(() => lan.remove())
+    throw error
+  }
+}
