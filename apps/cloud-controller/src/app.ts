@@ -44,6 +44,7 @@ import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
 import { keysReconciler } from './reconcilers/keys.ts'
 import { manifestsReconciler } from './reconcilers/manifests.ts'
+import { natGatewaysReconciler } from './reconcilers/nat-gateways.ts'
 import { networksReconciler } from './reconcilers/networks.ts'
 import type { ReconcilerContext } from './reconcilers/reconciler-context.ts'
 import { samplesReconciler } from './reconcilers/samples.ts'
@@ -148,6 +149,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     instance: (id) => queues['instances']?.wake(id),
     image: (id) => queues['images']?.wake(id),
     network: (id) => queues['networks']?.wake(id),
+    natGateway: (id) => queues['nat-gateways']?.wake(id),
     keys: () => queues['keys']?.wake(),
     bundle: (id) => queues['bundles']?.wake(id),
     diskImport: (id) => queues['disk-imports']?.wake(id),
@@ -245,6 +247,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     attachmentsReconciler(context),
     snapshotsReconciler(context),
     networksReconciler(context),
+    natGatewaysReconciler(context),
     imagesReconciler(context),
     manifestsReconciler(context),
     bundlesReconciler(context),

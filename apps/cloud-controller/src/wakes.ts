@@ -6,6 +6,7 @@ export interface Wakes {
   image(imageId: string): void
   /** The network of one node's instances. */
   network(nodeId: string): void
+  natGateway(natGatewayId: string): void
   /** The access keys that walrus holds. */
   keys(): void
   /** A bundle that is made of an instance. */

@@ -1,5 +1,5 @@
 import { digestOf } from '@mallee/base'
-import type { DesiredItemTable } from '../store/tables.ts'
+import type { DesiredItemTable, InstanceTable } from '../store/tables.ts'
 import { finding, repairIt, type Finding } from './finding.ts'
 import type { RecordRows } from './record-rows.ts'
 
@@ -41,10 +41,28 @@ function whatIsWanted(rows: RecordRows): Wanted {
         .filter((row) => present.get(row.instance_id) === row.incarnation)
         .map((row) => `${row.node_id} ${row.id}`),
     ),
-    vpcs: new Set(alive.map((row) => `${row.node_id} ${row.vpc_id}`)),
+    vpcs: vpcsOfNodes(rows, alive),
     images: new Set(rows.images.map((row) => row.id)),
     keys: new Set(rows.accessKeys.map((row) => row.id)),
   }
+}
+
+/** A node has the VPCs of its instances and NAT gateways, and those that these are peered with. */
+function vpcsOfNodes(
+  rows: RecordRows,
+  alive: readonly Pick<InstanceTable, 'node_id' | 'vpc_id'>[],
+): ReadonlySet<string> {
+  const own = [...alive, ...rows.natGateways.filter((row) => row.node_id !== null)]
+  const peers = rows.peerings.filter((row) => row.status === 'active')
+  return new Set(
+    own.flatMap(({ node_id: node, vpc_id: vpc }) => [
+      `${node} ${vpc}`,
+      ...peers.flatMap((row) => {
+        if (row.requester_vpc_id === vpc) return [`${node} ${row.accepter_vpc_id}`]
+        return row.accepter_vpc_id === vpc ? [`${node} ${row.requester_vpc_id}`] : []
+      }),
+    ]),
+  )
 }
 
 function isWanted(item: DesiredItemTable, agentId: string, wanted: Wanted): boolean {

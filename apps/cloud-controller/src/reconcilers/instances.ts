@@ -231,6 +231,7 @@ async function leave(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): P
   const nodeId = instance.node_id
   await transitionInstance(tx, instance, 'domainGone', { nowMs: ctx.clock.now(), desired: 'stopped' })
   await changeUse(tx, instance.id, { node_id: null })
+  await wakeVpc(tx, ctx.wakes, instance.vpc_id)
   tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
   if (nodeId === null) return
   if (instance.incarnation > 0) await dropDesired(tx, ctx.wakes, nodeId, 'domain', domainId(instance))

@@ -10,13 +10,17 @@ export async function wakeVpc(tx: Tx, wakes: Wakes, vpcId: string): Promise<void
     tx.afterCommit(() => wakes.network(nodeId))
 }
 
-/** The VPCs at the other ends of its active peering connections. */
-export async function peersOfVpc(db: Reader, vpcId: string): Promise<string[]> {
+/** The VPCs at the other ends of its peering connections; also of those that just ended, unless only active ones are asked for. */
+export async function peersOfVpc(
+  db: Reader,
+  vpcId: string,
+  statuses: readonly ('active' | 'deleted')[] = ['active', 'deleted'],
+): Promise<string[]> {
   const rows = await db
     .selectFrom('vpc_peering')
     .select(['requester_vpc_id', 'accepter_vpc_id'])
     .where((eb) => eb.or([eb('requester_vpc_id', '=', vpcId), eb('accepter_vpc_id', '=', vpcId)]))
-    .where('status', 'in', ['active', 'deleted'])
+    .where('status', 'in', statuses)
     .execute()
   return rows.map((row) => (row.requester_vpc_id === vpcId ? row.accepter_vpc_id : row.requester_vpc_id))
 }

@@ -5,6 +5,7 @@ import {
   type ImageObjectFacts,
   type Observation,
   type Report,
+  type VpcItem,
 } from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
 import { transitionImage } from './transition.ts'
@@ -12,6 +13,7 @@ import { noteCapacity } from './agent-store.ts'
 import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
+import { wakeVpc } from './network-reach.ts'
 import { recordExport, recordReadable, recordSnapshot, recordVolume } from './storage-reports.ts'
 import type { Tx } from './record.ts'
 import type { AgentTable, DomainTable, ImageTable } from './tables.ts'
@@ -81,9 +83,44 @@ async function recordOne(
     case 'readable-snapshot':
       return recordReadable(tx, wakes, agent, observation as Observation<'readable-snapshot'>)
     case 'vpc':
+      return recordVpc(tx, wakes, agent, observation as Observation<'vpc'>)
     case 'access-key':
       return true // heard, and nothing depends on it
   }
+}
+
+/** A NAT gateway is available once its node has made the network that it is part of. */
+async function recordVpc(
+  tx: Tx,
+  wakes: Wakes,
+  agent: AgentTable,
+  observation: Observation<'vpc'>,
+): Promise<boolean> {
+  if (!observation.facts.applied) return true
+  const pending = await tx.db
+    .selectFrom('nat_gateway')
+    .select(['id', 'vpc_id'])
+    .where('node_id', '=', agent.id)
+    .where('vpc_id', '=', observation.id)
+    .where('state', '=', 'pending')
+    .execute()
+  if (pending.length === 0) return true
+  const item = await tx.db
+    .selectFrom('desired_item')
+    .select(['generation', 'body'])
+    .where('agent_id', '=', agent.id)
+    .where('kind', '=', 'vpc')
+    .where('id', '=', observation.id)
+    .executeTakeFirst()
+  if (!item || observation.generation < item.generation) return true
+  const carried = new Set(
+    ((JSON.parse(item.body) as VpcItem).natGateways ?? []).map((row) => row.natGatewayId),
+  )
+  const ready = pending.filter((gateway) => carried.has(gateway.id)).map((gateway) => gateway.id)
+  if (ready.length === 0) return true
+  await tx.db.updateTable('nat_gateway').set({ state: 'available' }).where('id', 'in', ready).execute()
+  await wakeVpc(tx, wakes, observation.id)
+  return true
 }
 
 async function recordDomain(

@@ -10,6 +10,7 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import { updateInstance } from '../../store/instance-store.ts'
+import { wakeVpc } from '../../store/network-reach.ts'
 import { replaceInterfaceGroups, setSourceDestCheck } from '../../store/network-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
 import { attachmentsOfInstance } from '../../store/volume-store.ts'
@@ -207,19 +208,8 @@ async function setGroups(
   const groupIds = await resolveGroups(ctx, tx.db, { vpcId: instance.vpc_id, ids, names: [] })
   await replaceInterfaceGroups(tx, instance.id, groupIds)
   // Whoever's rules name the old groups or the new ones hears of it, wherever in the VPC it runs.
-  await wakeVpc(ctx, tx, instance)
+  await wakeVpc(tx, ctx.wakes, instance.vpc_id)
   tx.afterCommit(() => ctx.wakes.instance(instance.id))
-}
-
-async function wakeVpc(ctx: ActionContext, tx: ActionTransaction, instance: InstanceTable): Promise<void> {
-  const rows = await tx.db
-    .selectFrom('instance')
-    .select('node_id')
-    .distinct()
-    .where('vpc_id', '=', instance.vpc_id)
-    .where('state', '!=', 'terminated')
-    .execute()
-  for (const { node_id: nodeId } of rows) if (nodeId !== null) tx.afterCommit(() => ctx.wakes.network(nodeId))
 }
 
 function wakeNode(ctx: ActionContext, tx: ActionTransaction, instance: InstanceTable): void {

@@ -5,6 +5,7 @@ import {
   unsupportedForInstanceStore,
 } from '@mallee/ec2-api'
 import { instanceLifecycle } from '@mallee/lifecycles'
+import { wakeVpc } from '../../store/network-reach.ts'
 import { changeUse, updateInstance } from '../../store/instance-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
 import { attachmentsOfInstance } from '../../store/volume-store.ts'
@@ -150,5 +151,6 @@ async function start(
     ctx.wakes.attachmentsOf(instance.id)
     ctx.wakes.network(nodeId)
   })
+  await wakeVpc(tx, ctx.wakes, instance.vpc_id)
   return after
 }
