@@ -29,6 +29,7 @@ beforeEach(async () => {
     ...{ ledger, hypervisor, log: silentLog, accelerator: () => null },
     ...{ network: {} as never, preparer: {} as never },
     volumes: { look: () => look(), isUnsettled: () => false },
+    interfaces: { look: () => Promise.resolve(undefined), isUnsettled: () => false },
     clock: {
       ...systemClock,
       after: (_delayMs, callback) => {

@@ -3,6 +3,7 @@ import type { DesiredItem, DomainFacts } from '@mallee/agent-contract'
 import type { Ledger } from '@mallee/agent-kit'
 import type { Span, Tracer } from '@mallee/service-kit'
 import type { HypervisorDriver, LiveDomain } from './drivers/hypervisor/driver.ts'
+import type { InterfaceKeeper } from './interfaces/interface-keeper.ts'
 import type { NodeFigures } from './metrics/node-figures.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
 import { isPassing, namingFullDisk } from './node-error.ts'
@@ -20,8 +21,8 @@ const progressEveryMs = 2_000
 /** A guest that was asked to reboot and did not is reset. */
 const rebootGraceMs = 60_000
 
-/** How soon it is looked again at a disk that comes, grows or goes. */
-const volumesAgainMs = 500
+/** How soon it is looked again at a disk or an interface that comes, grows or goes. */
+const devicesAgainMs = 500
 
 type RunningFacts = Partial<DomainFacts> & { state: DomainFacts['state'] }
 
@@ -46,6 +47,7 @@ export class DomainKeeper {
     network: NetworkKeeper
     preparer: GuestPreparer
     volumes: Pick<VolumeKeeper, 'look' | 'isUnsettled'>
+    interfaces: Pick<InterfaceKeeper, 'look' | 'isUnsettled'>
     clock: Clock
     log: Log
     accelerator: () => DomainFacts['accelerator']
@@ -166,15 +168,21 @@ export class DomainKeeper {
   }
 
   /**
-   * A guest is said to run when it is known what volumes it has: to say nothing of them is to say that it has none, and
+   * A guest is said to run when it is known what volumes and interfaces it has: to say nothing of them is to say that it has none, and
    * they would be taken from under it.
    */
   private async observeRunning(item: Item, note: DomainNote, facts: RunningFacts): Promise<void> {
-    const { log, volumes } = this.deps
+    const { interfaces, log, volumes } = this.deps
     try {
       const found = await volumes.look(item.body)
-      this.observe(item, note, found === undefined ? facts : { ...facts, volumes: found })
-      if (volumes.isUnsettled(found, item.body)) this.later(item, volumesAgainMs)
+      const plugged = await interfaces.look(item.body)
+      this.observe(item, note, {
+        ...facts,
+        ...(found === undefined ? {} : { volumes: found }),
+        ...(plugged === undefined ? {} : { interfaces: plugged }),
+      })
+      if (volumes.isUnsettled(found, item.body) || interfaces.isUnsettled(plugged))
+        this.later(item, devicesAgainMs)
     } catch (error) {
       log.warn({ ...about(item), err: error }, 'the volumes of a guest could not be looked at')
       this.later(item, troubleAgainMs)

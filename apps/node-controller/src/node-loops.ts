@@ -16,6 +16,7 @@ import { BundleKeeper } from './guests/bundle-keeper.ts'
 import { formUploader } from './guests/form-upload.ts'
 import { SampleKeeper } from './guests/sample-keeper.ts'
 import { screenJpeg } from './guests/screen-jpeg.ts'
+import { InterfaceKeeper } from './interfaces/interface-keeper.ts'
 import { VolumeKeeper } from './volumes/volume-keeper.ts'
 import { nodeInventory } from './inventory/node-inventory.ts'
 import { NetworkKeeper } from './network-keeper.ts'
@@ -80,6 +81,11 @@ export class NodeLoops {
       network: this.networkKeeper,
       preparer: this.withLastWords(preparer),
       volumes: new VolumeKeeper({ hypervisor, disks: parts.volumeDisks, clock: systemClock, log }),
+      interfaces: new InterfaceKeeper({
+        ...{ hypervisor, preparer, log },
+        network: this.networkKeeper,
+        clock: systemClock,
+      }),
       clock: systemClock,
       log,
       accelerator: () => this.fingerprint.accelerator,
@@ -204,6 +210,7 @@ export class NodeLoops {
     return {
       prepare: (item, ports, signal) => preparer.prepare(item, ports, signal),
       progress: (item) => preparer.progress?.(item) ?? null,
+      interfaceXml: (item, entry, port) => preparer.interfaceXml(item, entry, port),
       disk: (item) => preparer.disk(item),
       hasDisk: (item) => preparer.hasDisk(item),
       readConsole: (item, maxBytes) => preparer.readConsole(item, maxBytes),

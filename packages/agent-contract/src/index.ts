@@ -37,6 +37,7 @@ export {
   type ManifestFacts,
   type NodeFingerprint,
   type Observation,
+  type PluggedInterface,
   type Report,
   type Sample,
   type SamplesBlob,

@@ -49,6 +49,14 @@ export const walrusFingerprintSchema = record({
 })
 export type WalrusFingerprint = Shape<typeof walrusFingerprintSchema>
 
+/** An interface of a running domain, or one that it is to have: by its attachment, or by its MAC where nobody knows it. */
+export const pluggedInterfaceSchema = record({
+  attachmentId: text(),
+  state: choice('attaching', 'attached', 'detaching', 'failed'),
+  message: nullable(text()),
+})
+export type PluggedInterface = Shape<typeof pluggedInterfaceSchema>
+
 /**
  * What a node knows of a domain item:
  * - `preparing`: bytes, disk and port are being made ready; not started;
@@ -71,6 +79,8 @@ export const domainFactsSchema = record(
   {
     /** Of a domain that runs; left out where it has none and none is to be plugged in. */
     volumes: list(attachedFactsSchema, 80),
+    /** Of a domain that runs; left out where it has exactly those of its item. */
+    interfaces: list(pluggedInterfaceSchema, 32),
   },
 )
 export type DomainFacts = Shape<typeof domainFactsSchema>

@@ -30,6 +30,9 @@ export interface HypervisorUnderTest {
   attachDisk(name: string, xml: string): Promise<void>
   detachDisk(name: string, target: string): Promise<void>
   resizeDisk(name: string, target: string, sizeBytes: number): Promise<void>
+  interfaces(name: string): Promise<readonly { readonly mac: string; readonly tap: string | null }[]>
+  attachInterface(name: string, xml: string): Promise<void>
+  detachInterface(name: string, mac: string): Promise<void>
   setSecret(name: string, value: string): Promise<void>
   listSecrets(): Promise<string[]>
   dropSecret(name: string): Promise<void>
@@ -180,6 +183,27 @@ export function describeHypervisorDriver(name: string, open: () => Promise<Hyper
       await driver.detachDisk('i-0000dead', 'vdg')
       await driver.resizeDisk('i-0000dead', 'vdg', 1024 ** 3)
       await driver.destroy('i-00000008')
+    })
+
+    const nic = (mac: string) =>
+      `<interface type="ethernet"><mac address="${mac}"/><target dev="vn0000000000${mac.slice(-2)}"/>` +
+      '<model type="virtio"/></interface>'
+
+    test('an interface is plugged into a guest that runs and listed, and the guest is asked to give it back', async () => {
+      const { driver } = world
+      const [name, mac] = ['i-00000009', '02:00:5e:00:02:01']
+      await expect(driver.attachInterface(name, nic(mac))).rejects.toThrow()
+      expect(await driver.interfaces(name)).toEqual([])
+      await driver.start(world.domainXml(name))
+      await driver.attachInterface(name, nic(mac))
+      expect((await driver.interfaces(name)).map((entry) => entry.mac)).toEqual([mac])
+      await expect(driver.attachInterface(name, nic(mac))).rejects.toThrow()
+      await driver.detachInterface(name, '02:00:5e:00:02:99')
+      expect((await driver.interfaces(name)).map((entry) => entry.mac)).toEqual([mac])
+      await driver.detachInterface(name, mac)
+      await driver.detachInterface('i-0000dead', mac)
+      await driver.destroy(name)
+      expect(await driver.interfaces(name)).toEqual([])
     })
 
     test('secrets are set, set again, listed by name and dropped', async () => {

@@ -66,6 +66,9 @@ export function nodeFigures(metrics: Metrics): NodeFigures {
       detachDisk: (name, target) => timed('detach', () => driver.detachDisk(name, target)),
       resizeDisk: (name, target, sizeBytes) =>
         timed('resize', () => driver.resizeDisk(name, target, sizeBytes)),
+      interfaces: (name) => timed('interfaces', () => driver.interfaces(name)),
+      attachInterface: (name, xml) => timed('attach', () => driver.attachInterface(name, xml)),
+      detachInterface: (name, mac) => timed('detach', () => driver.detachInterface(name, mac)),
       setSecret: (name, value) => timed('secret', () => driver.setSecret(name, value)),
       listSecrets: () => timed('secrets', () => driver.listSecrets()),
       dropSecret: (name) => driver.dropSecret(name),

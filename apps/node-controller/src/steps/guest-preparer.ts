@@ -1,4 +1,4 @@
-import type { DomainItem } from '@mallee/agent-contract'
+import type { DomainItem, GuestInterface } from '@mallee/agent-contract'
 import type { NetworkPort } from '../drivers/network/driver.ts'
 
 /** Makes ready what a domain needs besides its network, and removes it. Every verb may be run again. */
@@ -8,6 +8,8 @@ export interface GuestPreparer {
    * what cannot succeed, a passing one for what may.
    */
   prepare(item: DomainItem, ports: readonly NetworkPort[], signal: AbortSignal): Promise<string>
+  /** The `<interface>` of one that is plugged into the running domain, through the admin's stylesheet and transforms. */
+  interfaceXml(item: DomainItem, entry: GuestInterface, port: NetworkPort): Promise<string>
   /** The instance's own disk and its format; null where there is none. */
   disk(item: DomainItem): Promise<{ readonly file: string; readonly format: 'raw' | 'qcow2' } | null>
   /** What a preparation that takes long is at, in a sentence; null where there is nothing to say. */

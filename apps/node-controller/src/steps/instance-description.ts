@@ -159,8 +159,9 @@ function rootDisk(
   }
 }
 
-function nicOf(
-  options: Options,
+/** The stub of one interface, for the stylesheet. */
+export function nicOf(
+  options: Pick<Options, 'item' | 'hypervisorType' | 'virtio'>,
   entry: DomainItem['interfaces'][number],
   port: NetworkPort,
 ): InstanceXml['nics'][number] {

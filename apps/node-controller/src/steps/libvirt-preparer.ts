@@ -1,8 +1,15 @@
 import { mkdir, open, readFile, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { errorMessage, type Log } from '@mallee/base'
-import type { Artifact, DomainItem } from '@mallee/agent-contract'
-import { DomainXmlError, readDomain, transformDomain, writeInstanceXml } from '@mallee/domain-xml'
+import type { Artifact, DomainItem, GuestInterface } from '@mallee/agent-contract'
+import {
+  buildNicXml,
+  DomainXmlError,
+  readDomain,
+  transformDevice,
+  transformDomain,
+  writeInstanceXml,
+} from '@mallee/domain-xml'
 import type { NetworkPort } from '../drivers/network/driver.ts'
 import type { NcHooks } from '../hooks/nc-hooks.ts'
 import type { ImageCache } from '../images/image-cache.ts'
@@ -19,6 +26,7 @@ import type { GuestPreparer } from './guest-preparer.ts'
 import {
   describeInstance,
   instanceFiles,
+  nicOf,
   rootDevice,
   type InstanceFiles,
   type PreparedVolume,
@@ -63,6 +71,25 @@ export class LibvirtPreparer implements GuestPreparer {
     await this.writeXml({ item, files, ports, diskFormat, volumes })
     await this.deps.hooks.run('euca-nc-pre-boot', files.dir, aboutItem(item))
     return readFile(files.libvirtXml, 'utf8')
+  }
+
+  async interfaceXml(item: DomainItem, entry: GuestInterface, port: NetworkPort): Promise<string> {
+    const { customDir, virtio } = this.deps
+    const hypervisorType = await this.deps.hypervisorType()
+    try {
+      const made = await transformDevice({
+        kind: 'interface',
+        inputXml: buildNicXml(nicOf({ item, hypervisorType, virtio }, entry, port)),
+        stylesheetPath: path.join(customDir, 'libvirt.xsl'),
+        transformsDir: path.join(customDir, 'transforms.d'),
+        timeoutMs: transformMs,
+      })
+      return made.xml
+    } catch (error) {
+      if (!(error instanceof DomainXmlError)) throw error
+      const what = `The interface could not be made: ${error.stage} ${path.basename(error.file)} failed.`
+      throw fatal('InterfaceXmlFailed', what, error)
+    }
   }
 
   /** The instance's own disk, of its image; answers its format. */

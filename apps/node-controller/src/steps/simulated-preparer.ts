@@ -1,6 +1,7 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { DomainItem } from '@mallee/agent-contract'
+import type { DomainItem, GuestInterface } from '@mallee/agent-contract'
+import type { NetworkPort } from '../drivers/network/driver.ts'
 import type { VolumeDisks } from '../volumes/volume-disks.ts'
 import type { GuestPreparer } from './guest-preparer.ts'
 
@@ -11,7 +12,7 @@ export function simulatedPreparer(
 ): GuestPreparer {
   const dirOf = (item: DomainItem) => path.join(instancesDir, item.instanceId)
   return {
-    async prepare(item) {
+    async prepare(item, ports) {
       await mkdir(dirOf(item), { recursive: true })
       const content = item.instanceId.padEnd(512, '\0')
       await writeFile(path.join(dirOf(item), 'disk'), content, { flag: 'wx' }).catch((error: unknown) => {
@@ -19,8 +20,10 @@ export function simulatedPreparer(
       })
       const disks: string[] = []
       for (const volume of item.volumes ?? []) disks.push(await volumeDisks.make(item, volume))
-      return `<domain><name>${item.instanceId}</name>${disks.join('')}</domain>`
+      const interfaces = item.interfaces.map((entry, index) => interfaceXml(entry, ports[index]!))
+      return `<domain><name>${item.instanceId}</name>${[...disks, ...interfaces].join('')}</domain>`
     },
+    interfaceXml: (_item, entry, port) => Promise.resolve(interfaceXml(entry, port)),
     disk: async (item) => ({ file: path.join(dirOf(item), 'disk'), format: 'raw' }),
     hasDisk: (item) =>
       stat(path.join(dirOf(item), 'disk')).then(
@@ -31,3 +34,6 @@ export function simulatedPreparer(
     readConsole: () => Promise.resolve(Buffer.alloc(0)),
   }
 }
+
+const interfaceXml = (entry: GuestInterface, port: NetworkPort) =>
+  `<interface type="bridge"><mac address="${entry.mac}"/><target dev="${port.tap}"/></interface>`

@@ -35,6 +35,12 @@ export interface HypervisorDriver {
   detachDisk(name: string, target: string): Promise<void>
   /** Tells the guest that a disk has grown. */
   resizeDisk(name: string, target: string, sizeBytes: number): Promise<void>
+  /** The network interfaces of a domain that runs; none where there is no such domain. */
+  interfaces(name: string): Promise<LiveInterface[]>
+  /** Plugs an interface into a running domain, from its `<interface>` XML. Not idempotent: look first. */
+  attachInterface(name: string, xml: string): Promise<void>
+  /** Asks the guest to give an interface back; it is gone when `interfaces` no longer lists it. Success when there is none. */
+  detachInterface(name: string, mac: string): Promise<void>
   /** Gives the hypervisor a password by its name, for as long as the hypervisor lives; never seen again. */
   setSecret(name: string, value: string): Promise<void>
   /** The names of all secrets that the hypervisor was given, ours or not. */
@@ -60,6 +66,13 @@ export interface LiveDisk {
   /** A path, or for the network the name of what is reached: `iqn…/1`. */
   readonly source: string | null
   readonly sizeBytes: number | null
+}
+
+export interface LiveInterface {
+  /** Lower case. */
+  readonly mac: string
+  /** Its link on the host. */
+  readonly tap: string | null
 }
 
 /** Grows from the start of a domain on, and from nought again with the next incarnation. */

@@ -20,11 +20,13 @@ import type {
   HypervisorInventory,
   LiveDisk,
   LiveDomain,
+  LiveInterface,
   Picture,
 } from '../driver.ts'
 import { domainName } from '../driver.ts'
 import { probeAccelerator, type Accelerator } from './accelerator.ts'
 import { attachDisk, detachDisk, dropSecret, listSecrets, readDisks, setSecret } from './domain-disks.ts'
+import { attachInterface, detachInterface, readInterfaces } from './domain-interfaces.ts'
 import { readEndReason } from './ended-log.ts'
 import { findProcesses, isOurs } from './own-domains.ts'
 
@@ -215,6 +217,24 @@ export class LibvirtDriver implements HypervisorDriver {
 
   async detachDisk(name: string, target: string): Promise<void> {
     await this.onDomain(name, (connection, domain) => detachDisk(connection, domain, target))
+  }
+
+  async interfaces(name: string): Promise<LiveInterface[]> {
+    return this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs }).catch(ignoreMissing)
+      return domain ? ((await readInterfaces(connection, domain).catch(ignoreMissing)) ?? []) : []
+    })
+  }
+
+  async attachInterface(name: string, xml: string): Promise<void> {
+    await this.with(async (connection) => {
+      const domain = await connection.domainLookupByName(name, { timeoutMs: callMs })
+      await attachInterface(connection, domain, xml)
+    })
+  }
+
+  async detachInterface(name: string, mac: string): Promise<void> {
+    await this.onDomain(name, (connection, domain) => detachInterface(connection, domain, mac))
   }
 
   async resizeDisk(name: string, target: string, sizeBytes: number): Promise<void> {

@@ -10,12 +10,14 @@ import {
   type HypervisorFingerprint,
   type LiveDisk,
   type LiveDomain,
+  type LiveInterface,
 } from '../driver.ts'
 
 interface SimulatedState {
   domains: Record<string, 'running' | 'paused'>
   ended: Record<string, EndReason>
   disks?: Record<string, LiveDisk[]>
+  interfaces?: Record<string, LiveInterface[]>
   /** Names only. */
   secrets?: string[]
 }
@@ -67,6 +69,7 @@ class SimulatedHost {
       if (!(name in state.domains)) return false
       delete state.domains[name]
       delete state.disks?.[name]
+      delete state.interfaces?.[name]
       state.ended[name] = reason
       return true
     })
@@ -79,6 +82,7 @@ class SimulatedHost {
       if (name in state.domains) throw fatal('DomainExists', `There is a domain named ${name} already.`)
       state.domains[name] = 'running'
       state.disks = { ...state.disks, [name]: disksIn(xml) }
+      state.interfaces = { ...state.interfaces, [name]: interfacesIn(xml) }
       delete state.ended[name]
       return true
     })
@@ -88,6 +92,14 @@ class SimulatedHost {
     return this.change(name, (state) => {
       if (!(name in state.domains)) return false
       state.disks = { ...state.disks, [name]: edit(state.disks?.[name] ?? []) }
+      return true
+    })
+  }
+
+  editInterfaces(name: string, edit: (interfaces: LiveInterface[]) => LiveInterface[]): Promise<void> {
+    return this.change(name, (state) => {
+      if (!(name in state.domains)) return false
+      state.interfaces = { ...state.interfaces, [name]: edit(state.interfaces?.[name] ?? []) }
       return true
     })
   }
@@ -122,6 +134,13 @@ function disksIn(xml: string): LiveDisk[] {
     serial: /<serial>([^<]+)<\/serial>/.exec(disk)?.[1] ?? null,
     source: /<source [^>]*(?:name|file)="([^"]+)"/.exec(disk)?.[1] ?? null,
     sizeBytes: fileSize(/<source file="([^"]+)"/.exec(disk)?.[1]),
+  }))
+}
+
+function interfacesIn(xml: string): LiveInterface[] {
+  return (xml.match(/<interface\b[\s\S]*?<\/interface>/g) ?? []).map((entry) => ({
+    mac: /<mac address="([^"]+)"/.exec(entry)?.[1] ?? '',
+    tap: /<target dev="([^"]+)"/.exec(entry)?.[1] ?? null,
   }))
 }
 
@@ -183,6 +202,18 @@ export async function openSimulatedHypervisor(options: {
       host.editDisks(name, (disks) =>
         disks.map((disk) => (disk.target === target ? { ...disk, sizeBytes } : disk)),
       ),
+    interfaces: async (name) => (await host.load()).interfaces?.[name] ?? [],
+    attachInterface: async (name, xml) => {
+      if (!(name in (await host.load()).domains)) throw fatal('NoDomain', `There is no domain named ${name}.`)
+      await host.editInterfaces(name, (interfaces) => {
+        const [added] = interfacesIn(xml)
+        if (!added || interfaces.some((entry) => entry.mac === added.mac))
+          throw fatal('InterfaceExists', `${name} has such an interface already.`)
+        return [...interfaces, added]
+      })
+    },
+    detachInterface: (name, mac) =>
+      host.editInterfaces(name, (interfaces) => interfaces.filter((entry) => entry.mac !== mac)),
     setSecret: (name) => host.editSecrets((names) => names.add(name)),
     listSecrets: async () => (await host.load()).secrets ?? [],
     dropSecret: (name) => host.editSecrets((names) => names.delete(name)),
