@@ -12,6 +12,11 @@ export interface ErrorEntry {
 
 export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   AddressLimitExceeded: { status: 400, meaning: 'The account has as many elastic addresses as it may.' },
+  'InvalidAttachmentID.Malformed': { status: 400, meaning: 'Not the id of an attachment of an interface.' },
+  'InvalidAttachmentID.NotFound': { status: 400, meaning: 'No interface is attached under this id.' },
+  'InvalidNetworkInterface.InUse': { status: 400, meaning: 'The interface is attached to an instance.' },
+  NetworkInterfaceLimitExceeded: { status: 400, meaning: 'The account has as many interfaces as it may.' },
+  PrivateIpAddressLimitExceeded: { status: 400, meaning: 'The interface has as many addresses as it may.' },
   AuthFailure: {
     status: 401,
     meaning: 'The caller cannot be told by its signature, or may not use a resource that it can see (403).',

@@ -130,6 +130,13 @@ export {
   vpcIdNotSpecified,
 } from './errors-network.ts'
 export {
+  invalidAttachmentIdMalformed,
+  invalidAttachmentIdNotFound,
+  invalidNetworkInterfaceInUse,
+  networkInterfaceLimitExceeded,
+  privateIpAddressLimitExceeded,
+} from './errors-interfaces.ts'
+export {
   invalidIdForTags,
   invalidRegionNotFound,
   invalidReservationIdMalformed,

@@ -59,7 +59,15 @@ import {
   describePlacementGroups,
 } from './ec2/placement-groups.ts'
 import { describeAddresses } from './ec2/describe-addresses.ts'
+import { attachNetworkInterface, detachNetworkInterface } from './ec2/attach-network-interface.ts'
 import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
+import {
+  describeNetworkInterfaceAttribute,
+  modifyNetworkInterfaceAttribute,
+  resetNetworkInterfaceAttribute,
+} from './ec2/network-interface-attributes.ts'
+import { createNetworkInterface, deleteNetworkInterface } from './ec2/network-interfaces.ts'
+import { assignPrivateIpAddresses, unassignPrivateIpAddresses } from './ec2/private-addresses.ts'
 import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
 import {
@@ -110,6 +118,8 @@ import { createVolume, deleteVolume, describeVolumes } from './ec2/volumes.ts'
 
 /** Every EC2 action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 export const ec2Actions = {
+  AssignPrivateIpAddresses: assignPrivateIpAddresses,
+  AttachNetworkInterface: attachNetworkInterface,
   AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
@@ -125,6 +135,7 @@ export const ec2Actions = {
   CreateKeyPair: createKeyPair,
   CreateLaunchTemplate: createLaunchTemplate,
   CreateLaunchTemplateVersion: createLaunchTemplateVersion,
+  CreateNetworkInterface: createNetworkInterface,
   CreatePlacementGroup: createPlacementGroup,
   CreateSecurityGroup: createSecurityGroup,
   CreateSnapshot: createSnapshot,
@@ -134,6 +145,7 @@ export const ec2Actions = {
   DeleteKeyPair: deleteKeyPair,
   DeleteLaunchTemplate: deleteLaunchTemplate,
   DeleteLaunchTemplateVersions: deleteLaunchTemplateVersions,
+  DeleteNetworkInterface: deleteNetworkInterface,
   DeletePlacementGroup: deletePlacementGroup,
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteSnapshot: deleteSnapshot,
@@ -164,6 +176,7 @@ export const ec2Actions = {
   DescribeKeyPairs: describeKeyPairs,
   DescribeLaunchTemplateVersions: describeLaunchTemplateVersions,
   DescribeLaunchTemplates: describeLaunchTemplates,
+  DescribeNetworkInterfaceAttribute: describeNetworkInterfaceAttribute,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribePlacementGroups: describePlacementGroups,
   DescribePrincipalIdFormat: describePrincipalIdFormat,
@@ -179,6 +192,7 @@ export const ec2Actions = {
   DescribeVolumes: describeVolumes,
   DescribeVolumesModifications: describeVolumesModifications,
   DescribeVpcs: describeVpcs,
+  DetachNetworkInterface: detachNetworkInterface,
   DetachVolume: detachVolume,
   DisableImage: disableImage,
   DisableImageDeprecation: disableImageDeprecation,
@@ -208,6 +222,7 @@ export const ec2Actions = {
   ModifyInstancePlacement: modifyInstancePlacement,
   ModifyLaunchTemplate: modifyLaunchTemplate,
   ModifySnapshotAttribute: modifySnapshotAttribute,
+  ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
   MonitorInstances: monitorInstances,
@@ -216,6 +231,7 @@ export const ec2Actions = {
   ReportInstanceStatus: reportInstanceStatus,
   ResetImageAttribute: resetImageAttribute,
   ResetInstanceAttribute: resetInstanceAttribute,
+  ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
   ResetSnapshotAttribute: resetSnapshotAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
@@ -223,6 +239,7 @@ export const ec2Actions = {
   StartInstances: startInstances,
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
+  UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
   UnmonitorInstances: unmonitorInstances,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }
 

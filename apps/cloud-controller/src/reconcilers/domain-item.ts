@@ -24,12 +24,19 @@ export async function domainItem(
     .selectAll()
     .where('id', '=', instance.image_id)
     .executeTakeFirstOrThrow()
-  const interfaces = await readInterfaces(db, { instanceIds: [instance.id] })
-  const subnet = await db
+  const interfaces = (await readInterfaces(db, { instanceIds: [instance.id] }))
+    .filter((entry) => entry.attachment_state !== 'detaching')
+    .toSorted((a, b) => (a.device_index ?? 0) - (b.device_index ?? 0))
+  const subnets = await db
     .selectFrom('subnet')
-    .selectAll()
-    .where('id', '=', instance.subnet_id)
-    .executeTakeFirstOrThrow()
+    .select(['id', 'cidr'])
+    .where(
+      'id',
+      'in',
+      interfaces.map((entry) => entry.subnet_id),
+    )
+    .execute()
+  const cidrOf = new Map(subnets.map((subnet) => [subnet.id, subnet.cidr]))
   const vpc = await db
     .selectFrom('vpc')
     .selectAll()
@@ -68,7 +75,7 @@ export async function domainItem(
     userData: instance.user_data,
     privateDnsName: primary ? privateDnsName(settings.region, primary.private_ip) : '',
     publicDnsName: publicDnsName(settings.region, primary?.public_ip ?? null),
-    interfaces: interfaces.map((entry) => guestInterface(entry, subnet.cidr, vpc.cidr)),
+    interfaces: interfaces.map((entry) => guestInterface(entry, cidrOf.get(entry.subnet_id) ?? '', vpc.cidr)),
     metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
     tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),
     // Left out while they say nothing: rows from before they were known make the very items that they made.
@@ -182,5 +189,18 @@ function guestInterface(
     vpcCidr,
     securityGroupIds: entry.groups.map((group) => group.id),
     securityGroupNames: entry.groups.map((group) => group.name),
+    ...secondaryOf(entry),
+  }
+}
+
+/** Left out where there are none. */
+function secondaryOf(entry: InterfaceView): Pick<DomainItem['interfaces'][number], 'secondary'> {
+  const others = entry.addresses.filter((address) => address.is_primary === 0)
+  if (others.length === 0) return {}
+  return {
+    secondary: others.map((address) => ({
+      privateIp: formatIpv4(address.private_ip),
+      publicIp: address.public_ip === null ? null : formatIpv4(address.public_ip),
+    })),
   }
 }

@@ -2,6 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import {
   factSchemas,
   type DomainFacts,
+  type DomainItem,
   type ImageObjectFacts,
   type Observation,
   type Report,
@@ -13,6 +14,7 @@ import { noteCapacity } from './agent-store.ts'
 import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
 import { getInstance } from './instance-store.ts'
+import { recordInterfaces } from './interface-store.ts'
 import { wakeVpc } from './network-reach.ts'
 import { recordExport, recordReadable, recordSnapshot, recordVolume } from './storage-reports.ts'
 import type { Tx } from './record.ts'
@@ -157,11 +159,32 @@ async function recordDomain(
     })
     .where('id', '=', observation.id)
     .execute()
+  if (facts.state === 'running') {
+    const known = await knownAttachments(tx, agent.id, observation)
+    await recordInterfaces(tx, wakes, row.instance_id, facts.interfaces, known)
+  }
   tx.afterCommit(() => {
     wakes.instance(row.instance_id)
     if (volumes !== row.volumes || facts.state !== row.observed_state) wakes.attachmentsOf(row.instance_id)
   })
   return true
+}
+
+/** The attachments of the item that the node speaks of; null where there is a newer one. */
+async function knownAttachments(
+  tx: Tx,
+  agentId: string,
+  observation: Observation<'domain'>,
+): Promise<string[] | null> {
+  const item = await tx.db
+    .selectFrom('desired_item')
+    .select(['generation', 'body'])
+    .where('agent_id', '=', agentId)
+    .where('kind', '=', 'domain')
+    .where('id', '=', observation.id)
+    .executeTakeFirst()
+  if (!item || item.generation !== observation.generation) return null
+  return (JSON.parse(item.body) as DomainItem).interfaces.map((entry) => entry.attachmentId)
 }
 
 /**

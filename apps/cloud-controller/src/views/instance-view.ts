@@ -8,7 +8,7 @@ import type {
   PlacementGroupTable,
   VolumeAttachmentTable,
 } from '../store/tables.ts'
-import type { InterfaceView } from '../store/network-store.ts'
+import type { InterfaceAddress, InterfaceView } from '../store/network-store.ts'
 
 /** Everything that EC2 says of an instance. */
 export interface InstanceRows {
@@ -129,42 +129,43 @@ export function transitionReason(instance: InstanceTable): string {
 }
 
 function interfaceOfInstance(entry: InterfaceView, region: string): Ec2.InstanceNetworkInterface {
-  const dns = privateDnsName(region, entry.private_ip)
-  const association = entry.public_ip
-    ? {
-        IpOwnerId: 'amazon',
-        PublicDnsName: publicDnsName(region, entry.public_ip),
-        PublicIp: formatIpv4(entry.public_ip),
-      }
-    : undefined
+  const association = (own: InterfaceAddress | undefined) =>
+    !own || own.public_ip === null
+      ? {}
+      : {
+          Association: {
+            IpOwnerId: own.allocation_id === null ? 'amazon' : entry.account_id,
+            PublicDnsName: publicDnsName(region, own.public_ip),
+            PublicIp: formatIpv4(own.public_ip),
+          },
+        }
   return {
     NetworkInterfaceId: entry.id,
     Attachment: {
       AttachmentId: entry.attachment_id ?? '',
       DeviceIndex: entry.device_index ?? 0,
-      Status: 'attached',
+      Status: entry.attachment_state ?? 'attached',
       AttachTime: new Date(entry.attached_at ?? entry.created_at),
-      DeleteOnTermination: true,
+      DeleteOnTermination: entry.delete_on_termination === 1,
+      NetworkCardIndex: 0,
     },
     Description: entry.description,
     Groups: entry.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })),
     MacAddress: entry.mac,
     OwnerId: entry.account_id,
-    PrivateDnsName: dns,
+    PrivateDnsName: privateDnsName(region, entry.private_ip),
     PrivateIpAddress: formatIpv4(entry.private_ip),
-    PrivateIpAddresses: [
-      {
-        Primary: true,
-        PrivateDnsName: dns,
-        PrivateIpAddress: formatIpv4(entry.private_ip),
-        ...(association ? { Association: association } : {}),
-      },
-    ],
+    PrivateIpAddresses: entry.addresses.map((own) => ({
+      Primary: own.is_primary === 1,
+      PrivateDnsName: privateDnsName(region, own.private_ip),
+      PrivateIpAddress: formatIpv4(own.private_ip),
+      ...association(own),
+    })),
     SourceDestCheck: entry.source_dest_check === 1,
     Status: 'in-use',
     SubnetId: entry.subnet_id,
     VpcId: entry.vpc_id,
     InterfaceType: 'interface',
-    ...(association ? { Association: association } : {}),
+    ...association(entry.addresses[0]),
   }
 }

@@ -1,4 +1,5 @@
 import { importedDisk, ssh, type BaseRequest } from './coverage-world.ts'
+import { interfaceRequests } from './interface-requests.ts'
 import { volumeRequests } from './volume-requests.ts'
 
 const bundleStorage = {
@@ -35,6 +36,7 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   ...volumeRequests,
+  ...interfaceRequests,
   AuthorizeSecurityGroupEgress: {
     request: async (world) => ({ GroupId: await world.group(), ...ssh }),
     others: [

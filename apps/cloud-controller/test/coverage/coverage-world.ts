@@ -76,6 +76,39 @@ export class CoverageWorld {
     return id
   }
 
+  async subnet(): Promise<string> {
+    return (await this.call('DescribeSubnets', {})).subnetSet.item[0].subnetId
+  }
+
+  /** One that nothing has yet. */
+  privateAddress(): string {
+    this.made += 1
+    return `172.31.${8 + (this.made >> 8)}.${this.made & 255}`
+  }
+
+  async networkInterface(): Promise<string> {
+    const made = await this.call('CreateNetworkInterface', { SubnetId: await this.subnet() })
+    return made.networkInterface.networkInterfaceId
+  }
+
+  /** The attachment's id. */
+  async attachedInterface(): Promise<string> {
+    const made = await this.call('AttachNetworkInterface', {
+      NetworkInterfaceId: await this.networkInterface(),
+      InstanceId: await this.runningInstance(),
+      DeviceIndex: 1,
+    })
+    return made.attachmentId
+  }
+
+  async interfaceOf(attachmentId: string): Promise<string> {
+    const found = await this.call('DescribeNetworkInterfaces', {
+      'Filter.1.Name': 'attachment.attachment-id',
+      'Filter.1.Value.1': attachmentId,
+    })
+    return found.networkInterfaceSet.item[0].networkInterfaceId
+  }
+
   async group(): Promise<string> {
     return (await this.call('CreateSecurityGroup', { GroupName: this.name(), GroupDescription: 'x' })).groupId
   }

@@ -4,7 +4,7 @@ import {
   invalidNetworkInterfaceIdNotFound,
   type Ec2,
 } from '@mallee/ec2-api'
-import { readInterfaces, type InterfaceView } from '../../store/network-store.ts'
+import { readInterfaces, type InterfaceAddress, type InterfaceView } from '../../store/network-store.ts'
 import { privateDnsName, publicDnsName } from '../../views/instance-view.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
@@ -43,6 +43,8 @@ export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfa
 
 function fields(region: string): FilterFields<InterfaceView> {
   const publicIp = (entry: InterfaceView) => [entry.public_ip === null ? null : formatIpv4(entry.public_ip)]
+  const publicIps = (entry: InterfaceView) =>
+    entry.addresses.map((own) => (own.public_ip === null ? null : formatIpv4(own.public_ip)))
   const owner = (entry: InterfaceView) => [associationOf(entry, region).Association?.IpOwnerId]
   const attached =
     (value: (entry: InterfaceView) => string | number | boolean | null) => (entry: InterfaceView) => [
@@ -50,9 +52,9 @@ function fields(region: string): FilterFields<InterfaceView> {
     ]
   return {
     'addresses.association.owner-id': owner,
-    'addresses.association.public-ip': publicIp,
-    'addresses.primary': () => [true],
-    'addresses.private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
+    'addresses.association.public-ip': publicIps,
+    'addresses.primary': (entry) => entry.addresses.map((own) => own.is_primary === 1),
+    'addresses.private-ip-address': (entry) => entry.addresses.map((own) => formatIpv4(own.private_ip)),
     'association.allocation-id': (entry) => [entry.address_allocation_id],
     'association.association-id': (entry) => [entry.address_association_id],
     'association.ip-owner-id': owner,
@@ -60,16 +62,16 @@ function fields(region: string): FilterFields<InterfaceView> {
     'association.public-ip': publicIp,
     'attachment.attach-time': attached((entry) => attachTime(entry).toISOString()),
     'attachment.attachment-id': attached((entry) => entry.attachment_id),
-    'attachment.delete-on-termination': attached(() => true),
+    'attachment.delete-on-termination': attached((entry) => entry.delete_on_termination === 1),
     'attachment.device-index': attached((entry) => entry.device_index),
     'attachment.instance-id': attached((entry) => entry.instance_id),
     'attachment.instance-owner-id': attached((entry) => entry.account_id),
-    'attachment.status': attached(() => 'attached'),
+    'attachment.status': attached((entry) => entry.attachment_state),
     'availability-zone': (entry) => [entry.availability_zone],
     description: (entry) => [entry.description],
     'group-id': (entry) => entry.groups.map((group) => group.id),
     'group-name': (entry) => entry.groups.map((group) => group.name),
-    'interface-type': () => ['interface'],
+    'interface-type': (entry) => [entry.type],
     'ipv6-addresses.ipv6-address': () => [],
     'mac-address': (entry) => [entry.mac],
     'network-interface-id': (entry) => [entry.id],
@@ -77,9 +79,9 @@ function fields(region: string): FilterFields<InterfaceView> {
     'private-dns-name': (entry) => [privateDnsName(region, entry.private_ip)],
     'private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
     'requester-id': () => [],
-    'requester-managed': () => [false],
+    'requester-managed': (entry) => [entry.requester_managed === 1],
     'source-dest-check': (entry) => [entry.source_dest_check === 1],
-    status: (entry) => [entry.instance_id === null ? 'available' : 'in-use'],
+    status: (entry) => [statusOf(entry)],
     'subnet-id': (entry) => [entry.subnet_id],
     'vpc-id': (entry) => [entry.vpc_id],
   }
@@ -89,58 +91,67 @@ function attachTime(entry: InterfaceView): Date {
   return new Date(entry.attached_at ?? entry.created_at)
 }
 
-function interfaceView(entry: InterfaceView, region: string, tags: { Key: string; Value: string }[]) {
-  const dns = privateDnsName(region, entry.private_ip)
-  const association = associationOf(entry, region)
+/** What a NAT gateway has is in use as long as it is there. */
+const statusOf = (entry: InterfaceView) =>
+  entry.instance_id === null && entry.requester_managed === 0 ? ('available' as const) : ('in-use' as const)
+
+export function interfaceView(entry: InterfaceView, region: string, tags: { Key: string; Value: string }[]) {
   return {
     NetworkInterfaceId: entry.id,
     AvailabilityZone: entry.availability_zone,
     Description: entry.description,
     Groups: entry.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })),
-    InterfaceType: 'interface' as const,
+    // As EC2 answers; its model writes `natGateway`, which no client has ever been told.
+    InterfaceType: entry.type as Ec2.NetworkInterfaceType,
     Ipv6Addresses: [],
     MacAddress: entry.mac,
     OwnerId: entry.account_id,
-    PrivateDnsName: dns,
+    PrivateDnsName: privateDnsName(region, entry.private_ip),
     PrivateIpAddress: formatIpv4(entry.private_ip),
-    PrivateIpAddresses: [
-      { Primary: true, PrivateDnsName: dns, PrivateIpAddress: formatIpv4(entry.private_ip), ...association },
-    ],
-    RequesterManaged: false,
+    PrivateIpAddresses: entry.addresses.map((own) => ({
+      Primary: own.is_primary === 1,
+      PrivateDnsName: privateDnsName(region, own.private_ip),
+      PrivateIpAddress: formatIpv4(own.private_ip),
+      ...associationOf(entry, region, own),
+    })),
+    RequesterManaged: entry.requester_managed === 1,
     SourceDestCheck: entry.source_dest_check === 1,
-    Status: entry.instance_id === null ? ('available' as const) : ('in-use' as const),
+    Status: statusOf(entry),
     SubnetId: entry.subnet_id,
     TagSet: tags,
     VpcId: entry.vpc_id,
-    ...association,
+    ...associationOf(entry, region),
     ...(entry.instance_id === null
       ? {}
       : {
           Attachment: {
             AttachmentId: entry.attachment_id ?? '',
             AttachTime: attachTime(entry),
-            DeleteOnTermination: true,
+            DeleteOnTermination: entry.delete_on_termination === 1,
             DeviceIndex: entry.device_index ?? 0,
             InstanceId: entry.instance_id,
             InstanceOwnerId: entry.account_id,
-            Status: 'attached' as const,
+            NetworkCardIndex: 0,
+            Status: entry.attachment_state ?? ('attached' as const),
           },
         }),
   }
 }
 
+/** Of one of its addresses; the primary one where none is named. */
 function associationOf(
   entry: InterfaceView,
   region: string,
+  own: InterfaceAddress | undefined = entry.addresses[0],
 ): { Association?: Ec2.NetworkInterfaceAssociation } {
-  if (entry.public_ip === null) return {}
+  if (!own || own.public_ip === null) return {}
   return {
     Association: {
-      IpOwnerId: entry.address_allocation_id === null ? 'amazon' : entry.account_id,
-      PublicIp: formatIpv4(entry.public_ip),
-      PublicDnsName: publicDnsName(region, entry.public_ip),
-      ...(entry.address_association_id === null ? {} : { AssociationId: entry.address_association_id }),
-      ...(entry.address_allocation_id === null ? {} : { AllocationId: entry.address_allocation_id }),
+      IpOwnerId: own.allocation_id === null ? 'amazon' : entry.account_id,
+      PublicIp: formatIpv4(own.public_ip),
+      PublicDnsName: publicDnsName(region, own.public_ip),
+      ...(own.association_id === null ? {} : { AssociationId: own.association_id }),
+      ...(own.allocation_id === null ? {} : { AllocationId: own.allocation_id }),
     },
   }
 }

@@ -1,5 +1,7 @@
 import { GiB } from '@mallee/base'
 import { invalidInstanceType } from '@mallee/ec2-api'
+import { mostInterfaces } from '../../store/interface-store.ts'
+import { defaultQuotas } from '../../store/quota-store.ts'
 import type { InstanceTypeTable } from '../../store/tables.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
@@ -108,8 +110,8 @@ function view(row: InstanceTypeTable) {
       NvmeSupport: 'unsupported' as const,
     },
     NetworkInfo: {
-      MaximumNetworkInterfaces: 1,
-      Ipv4AddressesPerInterface: 1,
+      MaximumNetworkInterfaces: mostInterfaces,
+      Ipv4AddressesPerInterface: defaultQuotas['addresses-per-interface'],
       Ipv6Supported: false,
       EnaSupport: 'unsupported' as const,
     },

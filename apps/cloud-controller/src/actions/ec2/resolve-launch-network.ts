@@ -6,7 +6,6 @@ import {
   invalidSubnetIdNotFound,
   missingDefaultSubnet,
   securityGroupsPerInterfaceLimitExceeded,
-  unsupportedParameter,
   vpcIdNotSpecified,
   type Ec2Input,
 } from '@mallee/ec2-api'
@@ -14,6 +13,7 @@ import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
+import { resolveCards, type LaunchCard } from './launch-interfaces.ts'
 
 type Input = Ec2Input<'RunInstances'>
 
@@ -23,16 +23,17 @@ export interface LaunchNetwork {
   readonly groupIds: readonly string[]
   subnetIn(zone: string): SubnetTable
   wantsPublicIp(subnet: SubnetTable): boolean
+  /** The primary one first. */
+  readonly cards: readonly LaunchCard[]
 }
 
-/** Subnet, groups and public address, said either at the top or in the one network interface, never in both. */
+/** Subnet, groups and addresses, said either at the top or in the network interfaces, never in both. */
 export async function resolveLaunchNetwork(
   ctx: ActionContext,
   db: Reader,
   input: Input,
 ): Promise<LaunchNetwork> {
-  const card = onlyInterface(input)
-  const subnetId = card?.SubnetId ?? input.SubnetId
+  const specifications = specifiedInterfaces(input)
   const zone = input.Placement?.AvailabilityZone ?? null
   if (zone !== null && !ctx.settings.availabilityZones.includes(zone)) throw invalidAvailabilityZone(zone)
   const subnets = await db
@@ -40,8 +41,12 @@ export async function resolveLaunchNetwork(
     .selectAll()
     .where('account_id', '=', ctx.caller.accountId)
     .execute()
-  const chosen = subnetId === undefined ? null : subnets.find((subnet) => subnet.id === subnetId)
-  if (chosen === undefined) throw invalidSubnetIdNotFound([subnetId!])
+  const cards = await resolveCards(ctx, db, specifications, { subnets, maxCount: input.MaxCount })
+  const card = specifications.length > 0 ? undefined : input
+  const chosen =
+    cards[0]?.subnet ??
+    (card?.SubnetId === undefined ? null : subnets.find((subnet) => subnet.id === card.SubnetId))
+  if (chosen === undefined) throw invalidSubnetIdNotFound([input.SubnetId!])
   if (chosen && zone !== null && chosen.availability_zone !== zone) {
     throw invalidParameterCombination(`The subnet ${chosen.id} is not in the zone ${zone}.`)
   }
@@ -53,29 +58,59 @@ export async function resolveLaunchNetwork(
       `Value (${input.AddressingType.slice(0, 60)}) for parameter AddressingType is invalid.`,
     )
   // Eucalyptus' way of saying it; a network interface says it more precisely.
-  const wished = card?.AssociatePublicIpAddress ?? (input.AddressingType === 'private' ? false : undefined)
+  const wished =
+    specifications[0]?.AssociatePublicIpAddress ?? (input.AddressingType === 'private' ? false : undefined)
+  const resolved: LaunchCard[] = []
+  for (const entry of cards) {
+    const said = specifications.find((one) => (one.DeviceIndex ?? 0) === entry.deviceIndex)
+    const ids = said?.Groups ?? []
+    resolved.push({ ...entry, groupIds: await resolveGroups(ctx, db, { vpcId, ids, names: [] }) })
+  }
+  const groupIds =
+    resolved[0]?.groupIds ??
+    (await resolveGroups(ctx, db, {
+      vpcId,
+      ids: input.SecurityGroupIds ?? [],
+      names: input.SecurityGroups ?? [],
+    }))
   return {
     availabilityZone: chosen?.availability_zone ?? zone,
-    groupIds: await resolveGroups(ctx, db, {
-      vpcId,
-      ids: card?.Groups ?? input.SecurityGroupIds ?? [],
-      names: input.SecurityGroups ?? [],
-    }),
+    groupIds,
+    cards: resolved.length > 0 ? resolved : [plainCard(input, groupIds)],
     subnetIn(name) {
       const subnet = chosen ?? defaults.find((entry) => entry.availability_zone === name)
       if (!subnet) throw missingDefaultSubnet(name)
       return subnet
     },
-    wantsPublicIp: (subnet) => wished ?? subnet.map_public_ip === 1,
+    // Of several interfaces none is lent a public address, and one that was there before keeps what it has.
+    wantsPublicIp: (subnet) =>
+      cards.length <= 1 && cards[0]?.existing == null && (wished ?? subnet.map_public_ip === 1),
   }
 }
 
-function onlyInterface(input: Input) {
+/** What a launch says at its top of the one interface that it then has. */
+function plainCard(input: Pick<Input, 'PrivateIpAddress'>, groupIds: readonly string[]): LaunchCard {
+  return {
+    deviceIndex: 0,
+    existing: null,
+    subnet: null,
+    groupIds,
+    addresses: { PrivateIpAddress: input.PrivateIpAddress },
+    description: '',
+    deleteOnTermination: true,
+  }
+}
+
+function specifiedInterfaces(input: Input) {
   const cards = input.NetworkInterfaces ?? []
-  if (cards.length === 0) return undefined
-  if (cards.length > 1) throw unsupportedParameter('NetworkInterface.2')
+  if (cards.length === 0) {
+    if (input.PrivateIpAddress !== undefined && input.MaxCount > 1)
+      throw invalidParameterCombination('Private addresses can be named for the launch of one instance only.')
+    return []
+  }
   if (
     input.SubnetId !== undefined ||
+    input.PrivateIpAddress !== undefined ||
     (input.SecurityGroupIds?.length ?? 0) > 0 ||
     (input.SecurityGroups?.length ?? 0) > 0
   ) {
@@ -83,7 +118,7 @@ function onlyInterface(input: Input) {
       'Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request',
     )
   }
-  return cards[0]!
+  return cards
 }
 
 export async function resolveGroups(

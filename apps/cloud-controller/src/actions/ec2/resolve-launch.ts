@@ -17,6 +17,7 @@ import type { Reader, Tx } from '../../store/record.ts'
 import type { InstanceTable, SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
+import type { LaunchCard } from './launch-interfaces.ts'
 import { resolveMappings, type Mappings } from './block-device-mappings.ts'
 import { checkFits, resolveImages } from './resolve-launch-images.ts'
 import { resolveLaunchNetwork } from './resolve-launch-network.ts'
@@ -47,6 +48,7 @@ export interface Launch {
   volumeTagsFor(volumeId: string): TagTable[]
   subnetIn(zone: string): SubnetTable
   wantsPublicIp(subnet: SubnetTable): boolean
+  readonly cards: readonly LaunchCard[]
   tagsFor(instanceIds: readonly string[], interfaceIds: readonly string[]): TagTable[]
 }
 
@@ -100,6 +102,7 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     volumeTagsFor: (volumeId) => tagRows(ctx, input.TagSpecifications, 'volume', [volumeId]),
     subnetIn: network.subnetIn,
     wantsPublicIp: network.wantsPublicIp,
+    cards: network.cards,
     tagsFor: (instanceIds, interfaceIds) => [
       ...tagRows(ctx, input.TagSpecifications, 'instance', instanceIds),
       ...tagRows(ctx, input.TagSpecifications, 'network-interface', interfaceIds),

@@ -11,6 +11,7 @@ import { insertAttachment } from './attach-volume.ts'
 import { recordDecision, insertInstance, templateTags, type NewInstance } from './insert-instance.ts'
 import { launchCreates, launchMembers, launchOnly, withLaunchTemplate } from './launch-members.ts'
 import { insertVolume } from './new-volume.ts'
+import { isPlain, plugCards } from './launch-interfaces.ts'
 import { placeInstances } from './place-instances.ts'
 import { claimInstanceQuota, resolveLaunch } from './resolve-launch.ts'
 import { resolvePlacementGroup } from './resolve-placement-group.ts'
@@ -28,6 +29,7 @@ export const runInstances = defineEc2Action('RunInstances', {
     'MaxCount',
     'RamdiskId',
     'SubnetId',
+    'PrivateIpAddress',
     'AddressingType',
     'LaunchTemplate.LaunchTemplateId',
     'LaunchTemplate.LaunchTemplateName',
@@ -69,7 +71,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
     .insertInto('reservation')
     .values({ id: reservationId, account_id: ctx.caller.accountId, created_at: ctx.nowMs })
     .execute()
-  const addresses = await freeAddresses(tx.db, subnet, placement.nodeIds.length)
+  const plain = isPlain(launching.cards)
+  const addresses = plain ? await freeAddresses(tx.db, subnet, placement.nodeIds.length) : []
   const ids: string[] = []
   const interfaces: NetworkInterfaceTable[] = []
   for (const [index, nodeId] of placement.nodeIds.entries()) {
@@ -77,16 +80,22 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
     const one = { id, index, nodeId, reservationId, launching, placement, group, template }
     await insertInstance(ctx, tx, one)
     await recordDecision(ctx, tx, one)
-    interfaces.push(
-      await insertInterface(tx, {
-        subnet,
-        privateIp: addresses[index]!,
-        groupIds: launching.groupIds,
-        attachment: { instanceId: id, deviceIndex: 0 },
-        random: ctx.random,
-        nowMs: ctx.nowMs,
-      }),
-    )
+    const { cards } = launching
+    const instance = { id, vpc_id: subnet.vpc_id, node_id: nodeId }
+    if (!plain) interfaces.push(...(await plugCards(ctx, tx, { instance, cards, primarySubnet: subnet })))
+    else
+      interfaces.push(
+        await insertInterface(tx, {
+          subnet,
+          privateIp: addresses[index]!,
+          groupIds: launching.groupIds,
+          description: cards[0]!.description,
+          attachment: { instanceId: id, deviceIndex: 0 },
+          deleteOnTermination: cards[0]!.deleteOnTermination,
+          random: ctx.random,
+          nowMs: ctx.nowMs,
+        }),
+      )
     await bringVolumes(ctx, tx, one)
     ids.push(id)
   }
@@ -99,7 +108,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
       nowMs: ctx.nowMs,
     })
   }
-  const interfaceIds = interfaces.map((entry) => entry.id)
+  const before = new Set(launching.cards.map((card) => card.existing?.id))
+  const interfaceIds = interfaces.map((entry) => entry.id).filter((id) => !before.has(id))
   await putTags(tx, [
     ...launching.tagsFor(ids, interfaceIds),
     ...ids.flatMap((id) => templateTags(ctx.caller.accountId, id, template)),
