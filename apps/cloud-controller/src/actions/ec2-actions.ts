@@ -1,5 +1,6 @@
 import type { Ec2TypedAction } from '@mallee/ec2-api'
 import type { AnyAction, Ec2Action } from './define-action.ts'
+import { networkActions } from './network-actions.ts'
 import {
   disableEbsEncryptionByDefault,
   enableEbsEncryptionByDefault,
@@ -58,7 +59,6 @@ import {
   deletePlacementGroup,
   describePlacementGroups,
 } from './ec2/placement-groups.ts'
-import { describeAddresses } from './ec2/describe-addresses.ts'
 import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
 import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
@@ -110,6 +110,7 @@ import { createVolume, deleteVolume, describeVolumes } from './ec2/volumes.ts'
 
 /** Every EC2 action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 export const ec2Actions = {
+  ...networkActions,
   AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
@@ -141,7 +142,6 @@ export const ec2Actions = {
   DeleteVolume: deleteVolume,
   DeregisterImage: deregisterImage,
   DescribeAccountAttributes: describeAccountAttributes,
-  DescribeAddresses: describeAddresses,
   DescribeAggregateIdFormat: describeAggregateIdFormat,
   DescribeAvailabilityZones: describeAvailabilityZones,
   DescribeBundleTasks: describeBundleTasks,

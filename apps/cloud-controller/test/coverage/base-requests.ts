@@ -1,4 +1,5 @@
 import { importedDisk, ssh, type BaseRequest } from './coverage-world.ts'
+import { networkRequests } from './network-requests.ts'
 import { volumeRequests } from './volume-requests.ts'
 
 const bundleStorage = {
@@ -34,6 +35,7 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
+  ...networkRequests,
   ...volumeRequests,
   AuthorizeSecurityGroupEgress: {
     request: async (world) => ({ GroupId: await world.group(), ...ssh }),
@@ -63,7 +65,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   DeleteSecurityGroup: { request: async (world) => ({ GroupId: await world.group() }), others: [nothing] },
   DeleteTags: { request: async (world) => ({ 'ResourceId.1': await world.tagged(), 'Tag.1.Key': 'colour' }) },
   DescribeAccountAttributes: bare,
-  DescribeAddresses: bare,
   DescribeAvailabilityZones: bare,
   DescribeElasticGpus: bare,
   DescribeImages: bare,

@@ -26,7 +26,11 @@ let world: CoverageWorld
 let stopAnswering: () => void
 
 beforeAll(async () => {
-  cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 60 }, undefined, watch)
+  cloud = await CloudUnderTest.start(
+    { requestLimits: 'none', pollSeconds: 60, publicPool: '198.18.0.0/16' },
+    undefined,
+    watch,
+  )
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
   await cloud.cloud.record.transaction('action', async (tx) => {
     await tx.db.updateTable('quota').set({ value: 100_000 }).execute()

@@ -26,13 +26,11 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'AcceptVpcPeeringConnection',
     { VpcPeeringConnectionId: 'pcx-01234567' },
   ],
-  ['euca-allocate-address', 'AllocateAddress', { Domain: 'vpc' }],
   [
     'euca-assign-private-ip-addresses',
     'AssignPrivateIpAddresses',
     { NetworkInterfaceId: eni, SecondaryPrivateIpAddressCount: 1 },
   ],
-  ['euca-associate-address', 'AssociateAddress', { InstanceId: 'i-01234567', PublicIp: '198.18.0.9' }],
   ['euca-associate-dhcp-options', 'AssociateDhcpOptions', { DhcpOptionsId: 'default', VpcId: vpc }],
   ['euca-associate-route-table', 'AssociateRouteTable', { RouteTableId: table, SubnetId: subnet }],
   [
@@ -152,7 +150,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'DisableVgwRoutePropagation',
     { RouteTableId: table, GatewayId: gateway },
   ],
-  ['euca-disassociate-address', 'DisassociateAddress', { PublicIp: '198.18.0.9' }],
   ['euca-disassociate-route-table', 'DisassociateRouteTable', { AssociationId: 'rtbassoc-01234567' }],
   [
     'euca-enable-vgw-route-propagation',
@@ -175,7 +172,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'RejectVpcPeeringConnection',
     { VpcPeeringConnectionId: 'pcx-01234567' },
   ],
-  ['euca-release-address', 'ReleaseAddress', { PublicIp: '198.18.0.9' }],
   [
     'euca-replace-network-acl-association',
     'ReplaceNetworkAclAssociation',

@@ -50,6 +50,8 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
   [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
   [/^BlockDeviceMapping/, /^ImageLocation$/],
+  [/^PublicIp$/, /^A(?:lloca|ssocia)tionId$/],
+  [/^NetworkInterfaceId$/, /^InstanceId$/],
 ]
 
 /** A request of the caller's own in which this member may name a thing. */

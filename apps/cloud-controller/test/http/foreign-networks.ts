@@ -1,0 +1,37 @@
+import { formatIpv4, newId } from '@mallee/base'
+import type { CoverageWorld } from '../coverage/coverage-world.ts'
+import { address, associatedAddress } from '../coverage/network-things.ts'
+
+/** Of what VPCs are made of: how a caller names it, and what of a tenant's is named so. */
+const things = {
+  allocation: async (world) => (await address(world)).allocationId,
+  publicIp: async (world) => (await address(world)).publicIp,
+  association: async (world) => (await associatedAddress(world)).associationId,
+} as const satisfies Record<string, (world: CoverageWorld) => Promise<string>>
+
+export type NetworkKind = keyof typeof things
+
+/** By how the action and the member end; the first that fits. */
+export const networkKinds: readonly (readonly [RegExp, NetworkKind])[] = [
+  [/AllocationIds?$/, 'allocation'],
+  [/PublicIps?$/, 'publicIp'],
+  [/^DisassociateAddress AssociationId$/, 'association'],
+]
+
+export const taggableNetworkKinds: readonly NetworkKind[] = ['allocation']
+
+export function isNetworkKind(kind: string): kind is NetworkKind {
+  return Object.hasOwn(things, kind)
+}
+
+export function networkThing(world: CoverageWorld, kind: NetworkKind): Promise<string> {
+  return things[kind](world)
+}
+
+let guesses = 0
+
+/** Well formed, and of nobody. */
+export function guessedNetworkThing(kind: NetworkKind): string {
+  guesses += 1
+  return kind === 'publicIp' ? formatIpv4(0xc6_13_00_00 + guesses) : newId(kind)
+}
