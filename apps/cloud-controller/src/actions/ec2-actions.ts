@@ -60,7 +60,6 @@ import {
   describePlacementGroups,
 } from './ec2/placement-groups.ts'
 import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
-import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
 import {
   confirmProductInstance,
@@ -172,13 +171,11 @@ export const ec2Actions = {
   DescribeSecurityGroups: describeSecurityGroups,
   DescribeSnapshotAttribute: describeSnapshotAttribute,
   DescribeSnapshots: describeSnapshots,
-  DescribeSubnets: describeSubnets,
   DescribeTags: describeTags,
   DescribeVolumeAttribute: describeVolumeAttribute,
   DescribeVolumeStatus: describeVolumeStatus,
   DescribeVolumes: describeVolumes,
   DescribeVolumesModifications: describeVolumesModifications,
-  DescribeVpcs: describeVpcs,
   DetachVolume: detachVolume,
   DisableImage: disableImage,
   DisableImageDeprecation: disableImageDeprecation,

@@ -1,7 +1,9 @@
 import type { BaseRequest } from './coverage-world.ts'
-import { address, associatedAddress } from './network-things.ts'
+import { address, associatedAddress, furtherBlock, subnet, vpc, withoutDefaults } from './network-things.ts'
 
 const bare: BaseRequest = { request: () => ({}) }
+const ofVpc: BaseRequest = { request: async (world) => ({ VpcId: await vpc(world) }) }
+const ofSubnet: BaseRequest = { request: async (world) => ({ SubnetId: await subnet(world) }) }
 
 /** Of every action on what VPCs are made of. */
 export const networkRequests: Readonly<Record<string, BaseRequest>> = {
@@ -35,5 +37,43 @@ export const networkRequests: Readonly<Record<string, BaseRequest>> = {
   RestoreAddressToClassic: {
     request: async (world) => ({ PublicIp: (await address(world)).publicIp }),
     refusedAs: 'UnsupportedOperation',
+  },
+  AssociateSubnetCidrBlock: { ...ofSubnet, refusedAs: 'UnsupportedOperation' },
+  AssociateVpcCidrBlock: {
+    request: async (world) => ({ VpcId: await vpc(world), CidrBlock: '10.7.0.0/16' }),
+  },
+  CreateDefaultSubnet: {
+    request: async (world) => {
+      await withoutDefaults(world, 'subnet')
+      return { AvailabilityZone: 'us-east-1a' }
+    },
+  },
+  CreateDefaultVpc: {
+    request: async (world) => {
+      await withoutDefaults(world, 'vpc')
+      return {}
+    },
+  },
+  CreateSubnet: { request: async (world) => ({ VpcId: await vpc(world), CidrBlock: '10.0.1.0/24' }) },
+  CreateVpc: { request: () => ({ CidrBlock: '10.0.0.0/16' }) },
+  DeleteSubnet: ofSubnet,
+  DeleteVpc: ofVpc,
+  DescribeSubnets: bare,
+  DescribeVpcAttribute: {
+    request: async (world) => ({ VpcId: await vpc(world), Attribute: 'enableDnsSupport' }),
+  },
+  DescribeVpcs: bare,
+  DisassociateSubnetCidrBlock: {
+    request: () => ({ AssociationId: 'subnet-cidr-assoc-12345678' }),
+    refusedAs: 'InvalidSubnetCidrBlockAssociationID.NotFound',
+  },
+  DisassociateVpcCidrBlock: {
+    request: async (world) => ({ AssociationId: await furtherBlock(world) }),
+  },
+  ModifySubnetAttribute: {
+    request: async (world) => ({ SubnetId: await subnet(world), 'MapPublicIpOnLaunch.Value': true }),
+  },
+  ModifyVpcAttribute: {
+    request: async (world) => ({ VpcId: await vpc(world), 'EnableDnsHostnames.Value': true }),
   },
 }

@@ -70,12 +70,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ['euca-create-route', 'CreateRoute', { ...route, GatewayId: 'igw-01234567' }],
   ['euca-create-route-table', 'CreateRouteTable', { VpcId: vpc }],
   [
-    'euca-create-subnet',
-    'CreateSubnet',
-    { VpcId: vpc, CidrBlock: '10.0.1.0/24', AvailabilityZone: 'us-east-1a' },
-  ],
-  ['euca-create-vpc', 'CreateVpc', { CidrBlock: cidr, InstanceTenancy: 'default' }],
-  [
     'euca-create-vpc-peering-connection',
     'CreateVpcPeeringConnection',
     { VpcId: vpc, PeerVpcId: 'vpc-89abcdef' },
@@ -105,8 +99,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ['euca-delete-network-interface', 'DeleteNetworkInterface', { NetworkInterfaceId: eni }],
   ['euca-delete-route', 'DeleteRoute', route],
   ['euca-delete-route-table', 'DeleteRouteTable', { RouteTableId: table }],
-  ['euca-delete-subnet', 'DeleteSubnet', { SubnetId: subnet }],
-  ['euca-delete-vpc', 'DeleteVpc', { VpcId: vpc }],
   [
     'euca-delete-vpc-peering-connection',
     'DeleteVpcPeeringConnection',
@@ -130,7 +122,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     { NetworkInterfaceId: eni, Attribute: 'description' },
   ],
   ['euca-describe-route-tables', 'DescribeRouteTables', {}],
-  ['euca-describe-vpc-attribute', 'DescribeVpcAttribute', { VpcId: vpc, Attribute: 'enableDnsSupport' }],
   ['euca-describe-vpc-peering-connections', 'DescribeVpcPeeringConnections', {}],
   ['euca-describe-vpn-connections', 'DescribeVpnConnections', {}],
   ['euca-describe-vpn-gateways', 'DescribeVpnGateways', {}],
@@ -161,12 +152,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'ModifyNetworkInterfaceAttribute',
     { NetworkInterfaceId: eni, 'SourceDestCheck.Value': false },
   ],
-  [
-    'euca-modify-subnet-attribute',
-    'ModifySubnetAttribute',
-    { SubnetId: subnet, 'MapPublicIpOnLaunch.Value': true },
-  ],
-  ['euca-modify-vpc-attribute', 'ModifyVpcAttribute', { VpcId: vpc, 'EnableDnsSupport.Value': true }],
   [
     'euca-reject-vpc-peering-connection',
     'RejectVpcPeeringConnection',

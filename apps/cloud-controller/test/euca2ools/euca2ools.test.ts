@@ -15,7 +15,7 @@ import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
 import { bundledImages, imageCommands, importVolumeCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
-import { networkCommands } from './network-commands.ts'
+import { lastNetworkCommands, networkCommands } from './network-commands.ts'
 import { volumeCommands } from './volume-commands.ts'
 
 const performed = [
@@ -25,6 +25,7 @@ const performed = [
   ...adminCommands,
   ...laterCommands,
   ...networkCommands,
+  ...lastNetworkCommands,
   ...lastCommands,
 ]
 

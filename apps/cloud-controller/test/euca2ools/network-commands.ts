@@ -66,4 +66,55 @@ export const networkCommands = [
     send: (world) => ({ PublicIp: world.thing('address') }),
     ...returnsTrue,
   }),
+  command('euca-create-vpc', {
+    action: 'CreateVpc',
+    // -t default: the tenancy
+    send: () => ({ CidrBlock: '10.0.0.0/16', InstanceTenancy: 'default' }),
+    lists: ['tagSet'],
+    walks: ['vpcId', 'state', 'cidrBlock', 'dhcpOptionsId', 'instanceTenancy'].map((name) => `vpc.${name}`),
+    keep: keep('vpc', 'vpc.vpcId'),
+  }),
+  command(
+    'euca-modify-vpc-attribute',
+    ...[{ 'EnableDnsSupport.Value': true }, { 'EnableDnsHostnames.Value': false }].map((attribute): Step => ({
+      action: 'ModifyVpcAttribute',
+      send: (world) => ({ VpcId: world.thing('vpc'), ...attribute }),
+      ...returnsTrue,
+    })),
+  ),
+  command('euca-describe-vpc-attribute', {
+    action: 'DescribeVpcAttribute',
+    send: (world) => ({ VpcId: world.thing('vpc'), Attribute: 'enableDnsSupport' }),
+    walks: ['vpcId', 'enableDnsSupport.value'],
+  }),
+  command('euca-create-subnet', {
+    action: 'CreateSubnet',
+    send: (world) => ({
+      ...{ VpcId: world.thing('vpc'), CidrBlock: '10.0.1.0/24', AvailabilityZone: 'us-east-1a' },
+    }),
+    lists: ['tagSet'],
+    walks: ['subnetId', 'state', 'vpcId', 'cidrBlock', 'availableIpAddressCount', 'availabilityZone'].map(
+      (name) => `subnet.${name}`,
+    ),
+    keep: keep('ownSubnet', 'subnet.subnetId'),
+  }),
+  command('euca-modify-subnet-attribute', {
+    action: 'ModifySubnetAttribute',
+    send: (world) => ({ SubnetId: world.thing('ownSubnet'), 'MapPublicIpOnLaunch.Value': true }),
+    ...returnsTrue,
+  }),
+]
+
+/** What takes them away again. */
+export const lastNetworkCommands = [
+  command('euca-delete-subnet', {
+    action: 'DeleteSubnet',
+    send: (world) => ({ SubnetId: world.thing('ownSubnet') }),
+    ...returnsTrue,
+  }),
+  command('euca-delete-vpc', {
+    action: 'DeleteVpc',
+    send: (world) => ({ VpcId: world.thing('vpc') }),
+    ...returnsTrue,
+  }),
 ]

@@ -1,12 +1,13 @@
 import { formatIpv4, newId } from '@mallee/base'
 import type { CoverageWorld } from '../coverage/coverage-world.ts'
-import { address, associatedAddress } from '../coverage/network-things.ts'
+import { address, associatedAddress, furtherBlock } from '../coverage/network-things.ts'
 
 /** Of what VPCs are made of: how a caller names it, and what of a tenant's is named so. */
 const things = {
   allocation: async (world) => (await address(world)).allocationId,
   publicIp: async (world) => (await address(world)).publicIp,
   association: async (world) => (await associatedAddress(world)).associationId,
+  vpcCidrAssociation: furtherBlock,
 } as const satisfies Record<string, (world: CoverageWorld) => Promise<string>>
 
 export type NetworkKind = keyof typeof things
@@ -16,6 +17,7 @@ export const networkKinds: readonly (readonly [RegExp, NetworkKind])[] = [
   [/AllocationIds?$/, 'allocation'],
   [/PublicIps?$/, 'publicIp'],
   [/^DisassociateAddress AssociationId$/, 'association'],
+  [/^DisassociateVpcCidrBlock AssociationId$/, 'vpcCidrAssociation'],
 ]
 
 export const taggableNetworkKinds: readonly NetworkKind[] = ['allocation']
