@@ -20,26 +20,74 @@ import {
   disassociateSubnetCidrBlock,
   modifySubnetAttribute,
 } from './ec2/subnet-attributes.ts'
+import {
+  attachInternetGateway,
+  createInternetGateway,
+  deleteInternetGateway,
+  describeEgressOnlyInternetGateways,
+  describeInternetGateways,
+  detachInternetGateway,
+} from './ec2/internet-gateways.ts'
+import { createRouteTable, deleteRouteTable, describeRouteTables } from './ec2/route-tables.ts'
+import {
+  associateRouteTable,
+  disassociateRouteTable,
+  replaceRouteTableAssociation,
+} from './ec2/route-table-associations.ts'
+import { createRoute, deleteRoute, replaceRoute } from './ec2/routes.ts'
+import {
+  createNetworkAcl,
+  deleteNetworkAcl,
+  describeNetworkAcls,
+  replaceNetworkAclAssociation,
+} from './ec2/network-acls.ts'
+import {
+  createNetworkAclEntry,
+  deleteNetworkAclEntry,
+  replaceNetworkAclEntry,
+} from './ec2/network-acl-entries.ts'
+import { createNatGateway, deleteNatGateway, describeNatGateways } from './ec2/nat-gateways.ts'
 
 /** Of EC2's actions, those on what VPCs are made of. */
 export const networkActions = {
   AllocateAddress: allocateAddress,
   AssociateAddress: associateAddress,
+  AssociateRouteTable: associateRouteTable,
   AssociateSubnetCidrBlock: associateSubnetCidrBlock,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
+  AttachInternetGateway: attachInternetGateway,
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
+  CreateInternetGateway: createInternetGateway,
+  CreateNatGateway: createNatGateway,
+  CreateNetworkAcl: createNetworkAcl,
+  CreateNetworkAclEntry: createNetworkAclEntry,
+  CreateRoute: createRoute,
+  CreateRouteTable: createRouteTable,
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
+  DeleteInternetGateway: deleteInternetGateway,
+  DeleteNatGateway: deleteNatGateway,
+  DeleteNetworkAcl: deleteNetworkAcl,
+  DeleteNetworkAclEntry: deleteNetworkAclEntry,
+  DeleteRoute: deleteRoute,
+  DeleteRouteTable: deleteRouteTable,
   DeleteSubnet: deleteSubnet,
   DeleteVpc: deleteVpc,
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
+  DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
+  DescribeInternetGateways: describeInternetGateways,
   DescribeMovingAddresses: describeMovingAddresses,
+  DescribeNatGateways: describeNatGateways,
+  DescribeNetworkAcls: describeNetworkAcls,
+  DescribeRouteTables: describeRouteTables,
   DescribeSubnets: describeSubnets,
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcs: describeVpcs,
+  DetachInternetGateway: detachInternetGateway,
   DisassociateAddress: disassociateAddress,
+  DisassociateRouteTable: disassociateRouteTable,
   DisassociateSubnetCidrBlock: disassociateSubnetCidrBlock,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
   ModifyAddressAttribute: modifyAddressAttribute,
@@ -47,6 +95,10 @@ export const networkActions = {
   ModifyVpcAttribute: modifyVpcAttribute,
   MoveAddressToVpc: moveAddressToVpc,
   ReleaseAddress: releaseAddress,
+  ReplaceNetworkAclAssociation: replaceNetworkAclAssociation,
+  ReplaceNetworkAclEntry: replaceNetworkAclEntry,
+  ReplaceRoute: replaceRoute,
+  ReplaceRouteTableAssociation: replaceRouteTableAssociation,
   ResetAddressAttribute: resetAddressAttribute,
   RestoreAddressToClassic: restoreAddressToClassic,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }

@@ -1,5 +1,27 @@
 import type { BaseRequest } from './coverage-world.ts'
-import { address, associatedAddress, furtherBlock, subnet, vpc, withoutDefaults } from './network-things.ts'
+import {
+  aclEntry,
+  aclWith,
+  address,
+  associatedAddress,
+  everywhere,
+  furtherBlock,
+  icmpEntry,
+  internetGateway,
+  natGateway,
+  networkAcl,
+  openSubnet,
+  otherAcl,
+  otherTable,
+  routedTable,
+  routeTable,
+  subnet,
+  tableAndGateway,
+  tableAndSubnet,
+  tableAssociation,
+  vpc,
+  withoutDefaults,
+} from './network-things.ts'
 
 const bare: BaseRequest = { request: () => ({}) }
 const ofVpc: BaseRequest = { request: async (world) => ({ VpcId: await vpc(world) }) }
@@ -76,4 +98,58 @@ export const networkRequests: Readonly<Record<string, BaseRequest>> = {
   ModifyVpcAttribute: {
     request: async (world) => ({ VpcId: await vpc(world), 'EnableDnsHostnames.Value': true }),
   },
+  AssociateRouteTable: { request: tableAndSubnet },
+  AttachInternetGateway: {
+    request: async (world) => ({ InternetGatewayId: await internetGateway(world), VpcId: await vpc(world) }),
+  },
+  CreateInternetGateway: bare,
+  CreateNatGateway: {
+    request: async (world) => ({
+      SubnetId: await openSubnet(world),
+      AllocationId: (await address(world)).allocationId,
+    }),
+    others: [async (world) => ({ SubnetId: await subnet(world), ConnectivityType: 'private' })],
+  },
+  CreateNetworkAcl: ofVpc,
+  CreateNetworkAclEntry: {
+    request: async (world) => ({ NetworkAclId: await networkAcl(world), ...aclEntry }),
+    others: [async (world) => ({ NetworkAclId: await networkAcl(world), ...icmpEntry })],
+  },
+  CreateRoute: {
+    request: async (world) => ({ ...(await tableAndGateway(world)), ...everywhere }),
+  },
+  CreateRouteTable: ofVpc,
+  DeleteInternetGateway: {
+    request: async (world) => ({ InternetGatewayId: await internetGateway(world) }),
+  },
+  DeleteNatGateway: { request: async (world) => ({ NatGatewayId: await natGateway(world) }) },
+  DeleteNetworkAcl: { request: async (world) => ({ NetworkAclId: await networkAcl(world) }) },
+  DeleteNetworkAclEntry: {
+    request: async (world) => ({ ...(await aclWith(world, aclEntry)), RuleNumber: 100, Egress: false }),
+  },
+  DeleteRoute: {
+    request: async (world) => ({ RouteTableId: (await routedTable(world)).RouteTableId, ...everywhere }),
+  },
+  DeleteRouteTable: { request: async (world) => ({ RouteTableId: await routeTable(world) }) },
+  DescribeEgressOnlyInternetGateways: bare,
+  DescribeInternetGateways: bare,
+  DescribeNatGateways: bare,
+  DescribeNetworkAcls: bare,
+  DescribeRouteTables: bare,
+  DetachInternetGateway: {
+    request: async (world) => {
+      const vpcId = await vpc(world)
+      return { InternetGatewayId: await internetGateway(world, vpcId), VpcId: vpcId }
+    },
+  },
+  DisassociateRouteTable: {
+    request: async (world) => ({ AssociationId: await tableAssociation(world) }),
+  },
+  ReplaceNetworkAclAssociation: { request: otherAcl },
+  ReplaceNetworkAclEntry: {
+    request: async (world) => ({ ...(await aclWith(world, aclEntry)), ...aclEntry }),
+    others: [async (world) => ({ ...(await aclWith(world, icmpEntry)), ...icmpEntry })],
+  },
+  ReplaceRoute: { request: async (world) => ({ ...(await routedTable(world)), ...everywhere }) },
+  ReplaceRouteTableAssociation: { request: otherTable },
 }

@@ -1,3 +1,4 @@
+import { newId } from '@mallee/base'
 import type { CoverageWorld } from './coverage-world.ts'
 
 /** What requests about networks speak of: made anew each time, in VPCs that nothing else is in. */
@@ -42,4 +43,122 @@ export async function withoutDefaults(world: CoverageWorld, what: 'vpc' | 'subne
     await tx.db.updateTable('subnet').set(own).where('account_id', '=', accountId).execute()
     if (what === 'vpc') await tx.db.updateTable('vpc').set(own).where('account_id', '=', accountId).execute()
   })
+}
+
+export async function internetGateway(world: CoverageWorld, vpcId?: string): Promise<string> {
+  const { internetGatewayId } = (await world.call('CreateInternetGateway', {})).internetGateway
+  if (vpcId !== undefined)
+    await world.call('AttachInternetGateway', { InternetGatewayId: internetGatewayId, VpcId: vpcId })
+  return internetGatewayId
+}
+
+export async function routeTable(world: CoverageWorld, vpcId?: string): Promise<string> {
+  const made = await world.call('CreateRouteTable', { VpcId: vpcId ?? (await vpc(world)) })
+  return made.routeTable.routeTableId
+}
+
+/** A table and a subnet of one VPC. */
+export async function tableAndSubnet(world: CoverageWorld) {
+  const vpcId = await vpc(world)
+  return { RouteTableId: await routeTable(world, vpcId), SubnetId: await subnet(world, vpcId) }
+}
+
+export async function tableAssociation(world: CoverageWorld): Promise<string> {
+  return (await world.call('AssociateRouteTable', await tableAndSubnet(world))).associationId
+}
+
+/** An association, and another table of the same VPC. */
+export async function otherTable(world: CoverageWorld) {
+  const vpcId = await vpc(world)
+  const first = { RouteTableId: await routeTable(world, vpcId), SubnetId: await subnet(world, vpcId) }
+  const { associationId } = await world.call('AssociateRouteTable', first)
+  return { AssociationId: associationId as string, RouteTableId: await routeTable(world, vpcId) }
+}
+
+/** A table, and a gateway that its VPC has. */
+export async function tableAndGateway(world: CoverageWorld) {
+  const vpcId = await vpc(world)
+  return { RouteTableId: await routeTable(world, vpcId), GatewayId: await internetGateway(world, vpcId) }
+}
+
+export const everywhere = { DestinationCidrBlock: '0.0.0.0/0' }
+
+/** A table that has a route to everywhere. */
+export async function routedTable(world: CoverageWorld) {
+  const route = await tableAndGateway(world)
+  await world.call('CreateRoute', { ...route, ...everywhere })
+  return route
+}
+
+export async function networkAcl(world: CoverageWorld, vpcId?: string): Promise<string> {
+  const made = await world.call('CreateNetworkAcl', { VpcId: vpcId ?? (await vpc(world)) })
+  return made.networkAcl.networkAclId
+}
+
+export const aclEntry = {
+  ...{ RuleNumber: 100, Protocol: '6', RuleAction: 'allow', Egress: false, CidrBlock: '10.1.2.3/32' },
+  ...{ 'PortRange.From': 22, 'PortRange.To': 22 },
+}
+export const icmpEntry = {
+  ...{ RuleNumber: 90, Protocol: '1', RuleAction: 'allow', Egress: false, CidrBlock: '10.1.2.3/32' },
+  ...{ 'Icmp.Type': 8, 'Icmp.Code': -1 },
+}
+
+export async function aclWith(world: CoverageWorld, entry: typeof aclEntry | typeof icmpEntry) {
+  const own = { NetworkAclId: await networkAcl(world) }
+  await world.call('CreateNetworkAclEntry', { ...own, ...entry })
+  return own
+}
+
+/** The association of a new subnet with its VPC's default ACL, and another ACL of that VPC. */
+export async function otherAcl(world: CoverageWorld) {
+  const vpcId = await vpc(world)
+  const filter = { 'Filter.1.Name': 'association.subnet-id', 'Filter.1.Value.1': await subnet(world, vpcId) }
+  const [acl] = (await world.call('DescribeNetworkAcls', filter)).networkAclSet.item
+  return {
+    AssociationId: acl.associationSet.item[0].networkAclAssociationId as string,
+    NetworkAclId: await networkAcl(world, vpcId),
+  }
+}
+
+/** A subnet from which a public NAT gateway can lead. */
+export async function openSubnet(world: CoverageWorld): Promise<string> {
+  const vpcId = await vpc(world)
+  await internetGateway(world, vpcId)
+  return subnet(world, vpcId)
+}
+
+export async function natGateway(world: CoverageWorld): Promise<string> {
+  const asked = { SubnetId: await subnet(world), ConnectivityType: 'private' }
+  return (await world.call('CreateNatGateway', asked)).natGateway.natGatewayId
+}
+
+/** By rows, as long as no action makes one. */
+export async function prefixList(world: CoverageWorld): Promise<string> {
+  const id = newId('prefixList')
+  const { accountId } = world.cloud.admin
+  await world.cloud.cloud.record.transaction('action', (tx) =>
+    tx.db
+      .insertInto('prefix_list')
+      .values({ id, account_id: accountId, name: world.name(), max_entries: 1, version: 1, created_at: 1 })
+      .execute(),
+  )
+  return id
+}
+
+export async function peering(world: CoverageWorld): Promise<string> {
+  const id = newId('vpcPeeringConnection')
+  const { accountId } = world.cloud.admin
+  const sides = { requester_vpc_id: await vpc(world), accepter_vpc_id: await vpc(world) }
+  await world.cloud.cloud.record.transaction('action', (tx) =>
+    tx.db
+      .insertInto('vpc_peering')
+      .values({
+        ...{ id, account_id: accountId, ...sides, accepter_account_id: accountId, created_at: 1 },
+        ...{ status: 'active', message: 'Active', requester_dns: 0, accepter_dns: 0 },
+        ...{ expires_at: null, ended_at: null },
+      })
+      .execute(),
+  )
+  return id
 }

@@ -16,6 +16,7 @@ import { ClientWorld } from './client-world.ts'
 import { bundledImages, imageCommands, importVolumeCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
 import { lastNetworkCommands, networkCommands } from './network-commands.ts'
+import { routingCommands } from './routing-commands.ts'
 import { volumeCommands } from './volume-commands.ts'
 
 const performed = [
@@ -25,6 +26,7 @@ const performed = [
   ...adminCommands,
   ...laterCommands,
   ...networkCommands,
+  ...routingCommands,
   ...lastNetworkCommands,
   ...lastCommands,
 ]

@@ -1,13 +1,7 @@
 import { walk } from './client-answers.ts'
 import { command, type Step } from './command.ts'
-
-/** Remembers what stands at a path of the answer. */
-const keep =
-  (name: string, path: string): NonNullable<Step['keep']> =>
-  (world, answer) =>
-    void (world.things[name] = walk(answer, path)[0]!)
-
-const returnsTrue = { walks: ['return'], shows: () => ({ return: 'true' }) } as const
+import { keep, returnsTrue } from './kept-things.ts'
+import { lastRoutingCommands } from './routing-commands.ts'
 
 /** Of what VPCs are made of: in the order in which one thing needs another. */
 export const networkCommands = [
@@ -107,9 +101,25 @@ export const networkCommands = [
 
 /** What takes them away again. */
 export const lastNetworkCommands = [
+  ...lastRoutingCommands,
   command('euca-delete-subnet', {
     action: 'DeleteSubnet',
     send: (world) => ({ SubnetId: world.thing('ownSubnet') }),
+    ...returnsTrue,
+  }),
+  command('euca-delete-network-acl', {
+    action: 'DeleteNetworkAcl',
+    send: (world) => ({ NetworkAclId: world.thing('acl') }),
+    ...returnsTrue,
+  }),
+  command('euca-detach-internet-gateway', {
+    action: 'DetachInternetGateway',
+    send: (world) => ({ InternetGatewayId: world.thing('gateway'), VpcId: world.thing('vpc') }),
+    ...returnsTrue,
+  }),
+  command('euca-delete-internet-gateway', {
+    action: 'DeleteInternetGateway',
+    send: (world) => ({ InternetGatewayId: world.thing('gateway') }),
     ...returnsTrue,
   }),
   command('euca-delete-vpc', {

@@ -1,6 +1,18 @@
 import { formatIpv4, newId } from '@mallee/base'
 import type { CoverageWorld } from '../coverage/coverage-world.ts'
-import { address, associatedAddress, furtherBlock } from '../coverage/network-things.ts'
+import {
+  address,
+  associatedAddress,
+  furtherBlock,
+  internetGateway,
+  natGateway,
+  networkAcl,
+  otherAcl,
+  peering,
+  prefixList,
+  routeTable,
+  tableAssociation,
+} from '../coverage/network-things.ts'
 
 /** Of what VPCs are made of: how a caller names it, and what of a tenant's is named so. */
 const things = {
@@ -8,6 +20,14 @@ const things = {
   publicIp: async (world) => (await address(world)).publicIp,
   association: async (world) => (await associatedAddress(world)).associationId,
   vpcCidrAssociation: furtherBlock,
+  internetGateway: (world) => internetGateway(world),
+  routeTable: (world) => routeTable(world),
+  routeTableAssociation: tableAssociation,
+  networkAcl: (world) => networkAcl(world),
+  networkAclAssociation: async (world) => (await otherAcl(world)).AssociationId,
+  natGateway,
+  prefixList,
+  vpcPeeringConnection: peering,
 } as const satisfies Record<string, (world: CoverageWorld) => Promise<string>>
 
 export type NetworkKind = keyof typeof things
@@ -18,9 +38,19 @@ export const networkKinds: readonly (readonly [RegExp, NetworkKind])[] = [
   [/PublicIps?$/, 'publicIp'],
   [/^DisassociateAddress AssociationId$/, 'association'],
   [/^DisassociateVpcCidrBlock AssociationId$/, 'vpcCidrAssociation'],
+  [/RouteTable(?:Association)? AssociationId$/, 'routeTableAssociation'],
+  [/^ReplaceNetworkAclAssociation AssociationId$/, 'networkAclAssociation'],
+  [/(?:(?<!EgressOnly)InternetGatewayIds?|Route GatewayId)$/, 'internetGateway'],
+  [/RouteTableIds?$/, 'routeTable'],
+  [/NetworkAclIds?$/, 'networkAcl'],
+  [/NatGatewayIds?$/, 'natGateway'],
+  [/PrefixListId$/, 'prefixList'],
+  [/VpcPeeringConnectionIds?$/, 'vpcPeeringConnection'],
 ]
 
-export const taggableNetworkKinds: readonly NetworkKind[] = ['allocation']
+export const taggableNetworkKinds: readonly NetworkKind[] = [
+  ...(['allocation', 'internetGateway', 'routeTable', 'networkAcl', 'natGateway', 'prefixList'] as const),
+]
 
 export function isNetworkKind(kind: string): kind is NetworkKind {
   return Object.hasOwn(things, kind)

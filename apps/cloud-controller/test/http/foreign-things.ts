@@ -80,7 +80,7 @@ const givesName =
 export function namingMembers(): NamingMember[] {
   return [...ec2ActionByName].flatMap(([name, action]) =>
     memberPaths(ec2Model(), operationNamed(ec2Model(), name)?.in)
-      .filter(({ hasMembers, path }) => !hasMembers && !path.startsWith('Filters'))
+      .filter(({ hasMembers, path }) => !hasMembers && !/^Filters?(?:\.|$)/.test(path))
       .filter(({ path }) => honourOf(action, path) === 'honoured')
       .flatMap(({ path }) => {
         const [parameter] = parameterFor(name, path)

@@ -69,7 +69,7 @@ function fields(region: string): FilterFields<InterfaceView> {
     description: (entry) => [entry.description],
     'group-id': (entry) => entry.groups.map((group) => group.id),
     'group-name': (entry) => entry.groups.map((group) => group.name),
-    'interface-type': () => ['interface'],
+    'interface-type': (entry) => [entry.type],
     'ipv6-addresses.ipv6-address': () => [],
     'mac-address': (entry) => [entry.mac],
     'network-interface-id': (entry) => [entry.id],
@@ -77,12 +77,17 @@ function fields(region: string): FilterFields<InterfaceView> {
     'private-dns-name': (entry) => [privateDnsName(region, entry.private_ip)],
     'private-ip-address': (entry) => [formatIpv4(entry.private_ip)],
     'requester-id': () => [],
-    'requester-managed': () => [false],
+    'requester-managed': (entry) => [entry.requester_managed === 1],
     'source-dest-check': (entry) => [entry.source_dest_check === 1],
-    status: (entry) => [entry.instance_id === null ? 'available' : 'in-use'],
+    status: (entry) => [statusOf(entry)],
     'subnet-id': (entry) => [entry.subnet_id],
     'vpc-id': (entry) => [entry.vpc_id],
   }
+}
+
+/** What a service keeps is in use as long as it is there. */
+function statusOf(entry: InterfaceView): 'available' | 'in-use' {
+  return entry.instance_id === null && entry.requester_managed === 0 ? 'available' : 'in-use'
 }
 
 function attachTime(entry: InterfaceView): Date {
@@ -97,7 +102,8 @@ function interfaceView(entry: InterfaceView, region: string, tags: { Key: string
     AvailabilityZone: entry.availability_zone,
     Description: entry.description,
     Groups: entry.groups.map((group) => ({ GroupId: group.id, GroupName: group.name })),
-    InterfaceType: 'interface' as const,
+    // As EC2 spells it on the wire; its model has `natGateway`.
+    InterfaceType: entry.type as 'interface',
     Ipv6Addresses: [],
     MacAddress: entry.mac,
     OwnerId: entry.account_id,
@@ -106,9 +112,9 @@ function interfaceView(entry: InterfaceView, region: string, tags: { Key: string
     PrivateIpAddresses: [
       { Primary: true, PrivateDnsName: dns, PrivateIpAddress: formatIpv4(entry.private_ip), ...association },
     ],
-    RequesterManaged: false,
+    RequesterManaged: entry.requester_managed === 1,
     SourceDestCheck: entry.source_dest_check === 1,
-    Status: entry.instance_id === null ? ('available' as const) : ('in-use' as const),
+    Status: statusOf(entry),
     SubnetId: entry.subnet_id,
     TagSet: tags,
     VpcId: entry.vpc_id,
