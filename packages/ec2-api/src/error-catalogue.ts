@@ -266,4 +266,8 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
     status: 400,
     meaning: 'The VPC has as many peering connections as it may.',
   },
+  'InvalidVpcPeeringConnectionState.DnsHostnamesDisabled': {
+    status: 400,
+    meaning: 'The VPC gives no DNS names that could be resolved.',
+  },
 }

@@ -127,3 +127,10 @@ export function vpcPeeringConnectionsPerVpcLimitExceeded(vpcId: string): AwsErro
     `The maximum number of VPC peering connections has been reached for ${vpcId}.`,
   )
 }
+
+export function peeringDnsHostnamesDisabled(vpcId: string): AwsError {
+  return new AwsError(
+    'InvalidVpcPeeringConnectionState.DnsHostnamesDisabled',
+    `To enable DNS hostname resolution for the VPC peering connection, DNS hostname support must be enabled for ${vpcId}.`,
+  )
+}

@@ -159,6 +159,7 @@ export {
   networkAclEntryAlreadyExists,
   networkAclEntryLimitExceeded,
   networkAclLimitExceeded,
+  peeringDnsHostnamesDisabled,
   routeAlreadyExists,
   routeLimitExceeded,
   routeTableLimitExceeded,

@@ -47,17 +47,33 @@ import {
   replaceNetworkAclEntry,
 } from './ec2/network-acl-entries.ts'
 import { createNatGateway, deleteNatGateway, describeNatGateways } from './ec2/nat-gateways.ts'
+import {
+  associateDhcpOptions,
+  createDhcpOptions,
+  deleteDhcpOptions,
+  describeDhcpOptions,
+} from './ec2/dhcp-options.ts'
+import { createVpcPeeringConnection, describeVpcPeeringConnections } from './ec2/vpc-peering.ts'
+import {
+  acceptVpcPeeringConnection,
+  deleteVpcPeeringConnection,
+  modifyVpcPeeringConnectionOptions,
+  rejectVpcPeeringConnection,
+} from './ec2/answer-vpc-peering.ts'
 
 /** Of EC2's actions, those on what VPCs are made of. */
 export const networkActions = {
+  AcceptVpcPeeringConnection: acceptVpcPeeringConnection,
   AllocateAddress: allocateAddress,
   AssociateAddress: associateAddress,
+  AssociateDhcpOptions: associateDhcpOptions,
   AssociateRouteTable: associateRouteTable,
   AssociateSubnetCidrBlock: associateSubnetCidrBlock,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
+  CreateDhcpOptions: createDhcpOptions,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
   CreateNetworkAcl: createNetworkAcl,
@@ -66,6 +82,8 @@ export const networkActions = {
   CreateRouteTable: createRouteTable,
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
+  CreateVpcPeeringConnection: createVpcPeeringConnection,
+  DeleteDhcpOptions: deleteDhcpOptions,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
   DeleteNetworkAcl: deleteNetworkAcl,
@@ -74,8 +92,10 @@ export const networkActions = {
   DeleteRouteTable: deleteRouteTable,
   DeleteSubnet: deleteSubnet,
   DeleteVpc: deleteVpc,
+  DeleteVpcPeeringConnection: deleteVpcPeeringConnection,
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
+  DescribeDhcpOptions: describeDhcpOptions,
   DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
   DescribeInternetGateways: describeInternetGateways,
   DescribeMovingAddresses: describeMovingAddresses,
@@ -84,6 +104,7 @@ export const networkActions = {
   DescribeRouteTables: describeRouteTables,
   DescribeSubnets: describeSubnets,
   DescribeVpcAttribute: describeVpcAttribute,
+  DescribeVpcPeeringConnections: describeVpcPeeringConnections,
   DescribeVpcs: describeVpcs,
   DetachInternetGateway: detachInternetGateway,
   DisassociateAddress: disassociateAddress,
@@ -93,7 +114,9 @@ export const networkActions = {
   ModifyAddressAttribute: modifyAddressAttribute,
   ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
+  ModifyVpcPeeringConnectionOptions: modifyVpcPeeringConnectionOptions,
   MoveAddressToVpc: moveAddressToVpc,
+  RejectVpcPeeringConnection: rejectVpcPeeringConnection,
   ReleaseAddress: releaseAddress,
   ReplaceNetworkAclAssociation: replaceNetworkAclAssociation,
   ReplaceNetworkAclEntry: replaceNetworkAclEntry,

@@ -4,6 +4,8 @@ import {
   aclWith,
   address,
   associatedAddress,
+  dhcpOptions,
+  domainName,
   everywhere,
   furtherBlock,
   icmpEntry,
@@ -13,14 +15,16 @@ import {
   openSubnet,
   otherAcl,
   otherTable,
+  peering,
+  pendingPeering,
   routedTable,
   routeTable,
   subnet,
   tableAndGateway,
   tableAndSubnet,
   tableAssociation,
+  twoVpcs,
   vpc,
-  withoutDefaults,
 } from './network-things.ts'
 
 const bare: BaseRequest = { request: () => ({}) }
@@ -64,18 +68,12 @@ export const networkRequests: Readonly<Record<string, BaseRequest>> = {
   AssociateVpcCidrBlock: {
     request: async (world) => ({ VpcId: await vpc(world), CidrBlock: '10.7.0.0/16' }),
   },
+  // Whoever takes the defaults away takes them from every other request: subnets.test.ts and vpcs.test.ts make them anew.
   CreateDefaultSubnet: {
-    request: async (world) => {
-      await withoutDefaults(world, 'subnet')
-      return { AvailabilityZone: 'us-east-1a' }
-    },
+    request: () => ({ AvailabilityZone: 'us-east-1a' }),
+    refusedAs: 'DefaultSubnetAlreadyExistsInAvailabilityZone',
   },
-  CreateDefaultVpc: {
-    request: async (world) => {
-      await withoutDefaults(world, 'vpc')
-      return {}
-    },
-  },
+  CreateDefaultVpc: { ...bare, refusedAs: 'DefaultVpcAlreadyExists' },
   CreateSubnet: { request: async (world) => ({ VpcId: await vpc(world), CidrBlock: '10.0.1.0/24' }) },
   CreateVpc: { request: () => ({ CidrBlock: '10.0.0.0/16' }) },
   DeleteSubnet: ofSubnet,
@@ -152,4 +150,27 @@ export const networkRequests: Readonly<Record<string, BaseRequest>> = {
   },
   ReplaceRoute: { request: async (world) => ({ ...(await routedTable(world)), ...everywhere }) },
   ReplaceRouteTableAssociation: { request: otherTable },
+  AcceptVpcPeeringConnection: {
+    request: async (world) => ({ VpcPeeringConnectionId: await pendingPeering(world) }),
+  },
+  AssociateDhcpOptions: {
+    request: async (world) => ({ DhcpOptionsId: await dhcpOptions(world), VpcId: await vpc(world) }),
+  },
+  CreateDhcpOptions: { request: () => domainName },
+  CreateVpcPeeringConnection: { request: twoVpcs },
+  DeleteDhcpOptions: { request: async (world) => ({ DhcpOptionsId: await dhcpOptions(world) }) },
+  DeleteVpcPeeringConnection: {
+    request: async (world) => ({ VpcPeeringConnectionId: await peering(world) }),
+  },
+  DescribeDhcpOptions: bare,
+  DescribeVpcPeeringConnections: bare,
+  ModifyVpcPeeringConnectionOptions: {
+    request: async (world) => ({
+      VpcPeeringConnectionId: await peering(world),
+      'AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc': true,
+    }),
+  },
+  RejectVpcPeeringConnection: {
+    request: async (world) => ({ VpcPeeringConnectionId: await pendingPeering(world) }),
+  },
 }

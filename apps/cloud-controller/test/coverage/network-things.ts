@@ -35,16 +35,6 @@ export async function furtherBlock(world: CoverageWorld): Promise<string> {
   return made.cidrBlockAssociation.associationId
 }
 
-/** The default VPC without what is in it, so that it, or its subnets, can be made anew. */
-export async function withoutDefaults(world: CoverageWorld, what: 'vpc' | 'subnet'): Promise<void> {
-  const { accountId } = world.cloud.admin
-  await world.cloud.cloud.record.transaction('action', async (tx) => {
-    const own = { is_default: 0 } as const
-    await tx.db.updateTable('subnet').set(own).where('account_id', '=', accountId).execute()
-    if (what === 'vpc') await tx.db.updateTable('vpc').set(own).where('account_id', '=', accountId).execute()
-  })
-}
-
 export async function internetGateway(world: CoverageWorld, vpcId?: string): Promise<string> {
   const { internetGatewayId } = (await world.call('CreateInternetGateway', {})).internetGateway
   if (vpcId !== undefined)
@@ -146,19 +136,32 @@ export async function prefixList(world: CoverageWorld): Promise<string> {
   return id
 }
 
+/** Of two VPCs of one account, not accepted yet. */
+export async function pendingPeering(world: CoverageWorld): Promise<string> {
+  const made = await world.call('CreateVpcPeeringConnection', await twoVpcs(world))
+  return made.vpcPeeringConnection.vpcPeeringConnectionId
+}
+
+export async function twoVpcs(world: CoverageWorld) {
+  const { vpc: second } = await world.call('CreateVpc', { CidrBlock: '10.8.0.0/16' })
+  return { VpcId: await vpc(world), PeerVpcId: second.vpcId as string }
+}
+
+/** Both VPCs of which give DNS names. */
 export async function peering(world: CoverageWorld): Promise<string> {
-  const id = newId('vpcPeeringConnection')
-  const { accountId } = world.cloud.admin
-  const sides = { requester_vpc_id: await vpc(world), accepter_vpc_id: await vpc(world) }
-  await world.cloud.cloud.record.transaction('action', (tx) =>
-    tx.db
-      .insertInto('vpc_peering')
-      .values({
-        ...{ id, account_id: accountId, ...sides, accepter_account_id: accountId, created_at: 1 },
-        ...{ status: 'active', message: 'Active', requester_dns: 0, accepter_dns: 0 },
-        ...{ expires_at: null, ended_at: null },
-      })
-      .execute(),
-  )
-  return id
+  const sides = await twoVpcs(world)
+  for (const VpcId of Object.values(sides))
+    await world.call('ModifyVpcAttribute', { VpcId, 'EnableDnsHostnames.Value': true })
+  const { vpcPeeringConnection: made } = await world.call('CreateVpcPeeringConnection', sides)
+  await world.call('AcceptVpcPeeringConnection', { VpcPeeringConnectionId: made.vpcPeeringConnectionId })
+  return made.vpcPeeringConnectionId
+}
+
+export const domainName = {
+  'DhcpConfiguration.1.Key': 'domain-name',
+  'DhcpConfiguration.1.Value.1': 'example.com',
+}
+
+export async function dhcpOptions(world: CoverageWorld): Promise<string> {
+  return (await world.call('CreateDhcpOptions', domainName)).dhcpOptions.dhcpOptionsId
 }

@@ -11,16 +11,10 @@ const cidr = '10.0.0.0/16'
 /** What these send, and that the cloud has no such action yet: by name. */
 const requests: readonly (readonly [name: string, action: string, parameters: Parameters])[] = [
   [
-    'euca-accept-vpc-peering-connection',
-    'AcceptVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
-  ],
-  [
     'euca-assign-private-ip-addresses',
     'AssignPrivateIpAddresses',
     { NetworkInterfaceId: eni, SecondaryPrivateIpAddressCount: 1 },
   ],
-  ['euca-associate-dhcp-options', 'AssociateDhcpOptions', { DhcpOptionsId: 'default', VpcId: vpc }],
   [
     'euca-attach-network-interface',
     'AttachNetworkInterface',
@@ -33,19 +27,9 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     { Type: 'ipsec.1', IpAddress: '192.0.2.1', BgpAsn: 65000 },
   ],
   [
-    'euca-create-dhcp-options',
-    'CreateDhcpOptions',
-    { 'DhcpConfiguration.1.Key': 'domain-name', 'DhcpConfiguration.1.Value.1': 'example.com' },
-  ],
-  [
     'euca-create-network-interface',
     'CreateNetworkInterface',
     { SubnetId: subnet, Description: 'x', 'SecurityGroupId.1': 'sg-01234567' },
-  ],
-  [
-    'euca-create-vpc-peering-connection',
-    'CreateVpcPeeringConnection',
-    { VpcId: vpc, PeerVpcId: 'vpc-89abcdef' },
   ],
   [
     'euca-create-vpn-connection',
@@ -64,13 +48,7 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ],
   ['euca-create-vpn-gateway', 'CreateVpnGateway', { Type: 'ipsec.1' }],
   ['euca-delete-customer-gateway', 'DeleteCustomerGateway', { CustomerGatewayId: 'cgw-01234567' }],
-  ['euca-delete-dhcp-options', 'DeleteDhcpOptions', { DhcpOptionsId: 'dopt-01234567' }],
   ['euca-delete-network-interface', 'DeleteNetworkInterface', { NetworkInterfaceId: eni }],
-  [
-    'euca-delete-vpc-peering-connection',
-    'DeleteVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
-  ],
   ['euca-delete-vpn-connection', 'DeleteVpnConnection', { VpnConnectionId: 'vpn-01234567' }],
   [
     'euca-delete-vpn-connection-route',
@@ -79,13 +57,11 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ],
   ['euca-delete-vpn-gateway', 'DeleteVpnGateway', { VpnGatewayId: gateway }],
   ['euca-describe-customer-gateways', 'DescribeCustomerGateways', {}],
-  ['euca-describe-dhcp-options', 'DescribeDhcpOptions', {}],
   [
     'euca-describe-network-interface-attribute',
     'DescribeNetworkInterfaceAttribute',
     { NetworkInterfaceId: eni, Attribute: 'description' },
   ],
-  ['euca-describe-vpc-peering-connections', 'DescribeVpcPeeringConnections', {}],
   ['euca-describe-vpn-connections', 'DescribeVpnConnections', {}],
   ['euca-describe-vpn-gateways', 'DescribeVpnGateways', {}],
   [
@@ -108,11 +84,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
     'euca-modify-network-interface-attribute',
     'ModifyNetworkInterfaceAttribute',
     { NetworkInterfaceId: eni, 'SourceDestCheck.Value': false },
-  ],
-  [
-    'euca-reject-vpc-peering-connection',
-    'RejectVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
   ],
   [
     'euca-reset-network-interface-attribute',

@@ -60,6 +60,10 @@ const names: Readonly<Record<string, string>> = {
   DescribeNetworkAcls: `association.association-id association.network-acl-id association.subnet-id default
     entry.cidr entry.egress entry.icmp.code entry.icmp.type entry.port-range.from entry.port-range.to entry.protocol
     entry.rule-action entry.rule-number network-acl-id vpc-id ${tags}`,
+  DescribeDhcpOptions: `dhcp-options-id key value ${tags}`,
+  DescribeVpcPeeringConnections: `accepter-vpc-info.cidr-block accepter-vpc-info.owner-id accepter-vpc-info.vpc-id
+    expiration-time requester-vpc-info.cidr-block requester-vpc-info.owner-id requester-vpc-info.vpc-id status-code
+    status-message vpc-peering-connection-id ${tags}`,
   DescribeNatGateways: 'nat-gateway-id state subnet-id vpc-id',
   DescribeSubnets: `availability-zone available-ip-address-count cidr-block default-for-az state subnet-id vpc-id
     ${tags}`,

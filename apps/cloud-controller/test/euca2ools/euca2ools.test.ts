@@ -16,6 +16,7 @@ import { ClientWorld } from './client-world.ts'
 import { bundledImages, imageCommands, importVolumeCommands } from './image-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
 import { lastNetworkCommands, networkCommands } from './network-commands.ts'
+import { peeringCommands } from './peering-commands.ts'
 import { routingCommands } from './routing-commands.ts'
 import { volumeCommands } from './volume-commands.ts'
 
@@ -27,6 +28,7 @@ const performed = [
   ...laterCommands,
   ...networkCommands,
   ...routingCommands,
+  ...peeringCommands,
   ...lastNetworkCommands,
   ...lastCommands,
 ]

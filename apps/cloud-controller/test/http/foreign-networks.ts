@@ -3,12 +3,13 @@ import type { CoverageWorld } from '../coverage/coverage-world.ts'
 import {
   address,
   associatedAddress,
+  dhcpOptions,
   furtherBlock,
   internetGateway,
   natGateway,
   networkAcl,
   otherAcl,
-  peering,
+  pendingPeering,
   prefixList,
   routeTable,
   tableAssociation,
@@ -27,7 +28,8 @@ const things = {
   networkAclAssociation: async (world) => (await otherAcl(world)).AssociationId,
   natGateway,
   prefixList,
-  vpcPeeringConnection: peering,
+  vpcPeeringConnection: pendingPeering,
+  dhcpOptions,
 } as const satisfies Record<string, (world: CoverageWorld) => Promise<string>>
 
 export type NetworkKind = keyof typeof things
@@ -46,10 +48,12 @@ export const networkKinds: readonly (readonly [RegExp, NetworkKind])[] = [
   [/NatGatewayIds?$/, 'natGateway'],
   [/PrefixListId$/, 'prefixList'],
   [/VpcPeeringConnectionIds?$/, 'vpcPeeringConnection'],
+  [/DhcpOptionsIds?$/, 'dhcpOptions'],
 ]
 
 export const taggableNetworkKinds: readonly NetworkKind[] = [
   ...(['allocation', 'internetGateway', 'routeTable', 'networkAcl', 'natGateway', 'prefixList'] as const),
+  ...(['dhcpOptions', 'vpcPeeringConnection'] as const),
 ]
 
 export function isNetworkKind(kind: string): kind is NetworkKind {

@@ -15,6 +15,7 @@ import {
   restrictedVpcRange,
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
+import { openPeeringsOf } from '../../store/peering-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { VpcTable } from '../../store/tables.ts'
@@ -36,7 +37,7 @@ export const associateVpcCidrBlock = defineEc2Action('AssociateVpcCidrBlock', {
     return ctx.transaction(async (tx) => {
       const vpc = await requireOwned(ctx, tx.db, 'vpc', input.VpcId)
       const present = await vpcBlocks(tx.db, vpc.id)
-      await checkBeside(tx.db, vpc, present, block)
+      await checkBeside(tx.db, vpc, { present, block, nowMs: ctx.nowMs })
       const most = await quotaOf(tx.db, ctx.caller.accountId, 'vpc-cidrs')
       if (present.length >= most) throw cidrLimitExceeded(vpc.id, most)
       const id = await insertVpcCidr(tx, {
@@ -54,8 +55,7 @@ export const associateVpcCidrBlock = defineEc2Action('AssociateVpcCidrBlock', {
 async function checkBeside(
   db: Reader,
   vpc: VpcTable,
-  present: readonly Ipv4Block[],
-  block: Ipv4Block,
+  { present, block, nowMs }: { present: readonly Ipv4Block[]; block: Ipv4Block; nowMs: number },
 ): Promise<void> {
   const cidr = formatCidr(block)
   if (present.some((own) => blocksOverlap(own, block)))
@@ -80,19 +80,11 @@ async function checkBeside(
       cidr,
       `is the same as or larger than the destination ${routed.destination} of a route in ${routed.route_table_id}.`,
     )
-  for (const peer of await peersOf(db, vpc.id))
+  for (const row of await openPeeringsOf(db, vpc.id, nowMs)) {
+    const peer = row.requester_vpc_id === vpc.id ? row.accepter_vpc_id : row.requester_vpc_id
     if ((await vpcBlocks(db, peer)).some((own) => blocksOverlap(own, block)))
       throw restrictedVpcRange(cidr, `conflicts with a CIDR of ${peer}, which ${vpc.id} is peered with.`)
-}
-
-async function peersOf(db: Reader, vpcId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('vpc_peering')
-    .select(['requester_vpc_id', 'accepter_vpc_id'])
-    .where((eb) => eb.or([eb('requester_vpc_id', '=', vpcId), eb('accepter_vpc_id', '=', vpcId)]))
-    .where('status', 'in', ['active', 'pending-acceptance'])
-    .execute()
-  return rows.map((row) => (row.requester_vpc_id === vpcId ? row.accepter_vpc_id : row.requester_vpc_id))
+  }
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateVpcCidrBlock.html */
