@@ -5,8 +5,9 @@ import { createAuthority, type KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from './identity/keyring.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
-import { createAccount, openZones } from './store/account-store.ts'
+import { createAccount } from './store/account-store.ts'
 import { ensureBundlingKey } from './store/bundling-key-store.ts'
+import { openZones } from './store/default-network.ts'
 import { defaultInstanceTypes } from './store/default-instance-types.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
@@ -28,14 +29,13 @@ export async function bootstrap(deps: {
       .select('id')
       .where('name', '=', adminAccountName)
       .executeTakeFirst()
-    if (admin) {
-      const { availabilityZones: zones } = deps.settings
-      return openZones(tx, { zones, random: systemRandom, nowMs: deps.clock.now() })
-    }
+    const { availabilityZones: zones } = deps.settings
+    await openZones(tx, { zones, random: systemRandom, nowMs: deps.clock.now() })
+    if (admin) return
     await createAccount(tx, deps.wakes, {
       name: adminAccountName,
       email: null,
-      zones: deps.settings.availabilityZones,
+      zones,
       keyring: deps.keyring,
       random: systemRandom,
       nowMs: deps.clock.now(),

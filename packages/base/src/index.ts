@@ -11,6 +11,8 @@ export {
   formatCidr,
   blockSize,
   blockContains,
+  blocksOverlap,
+  blockWithin,
   type Ipv4Block,
 } from './ipv4.ts'
 export { silentLog, type Log } from './log.ts'

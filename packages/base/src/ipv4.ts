@@ -46,3 +46,12 @@ export function blockSize(block: Ipv4Block): number {
 export function blockContains(block: Ipv4Block, address: number): boolean {
   return address >= block.base && address < block.base + blockSize(block)
 }
+
+export function blocksOverlap(one: Ipv4Block, other: Ipv4Block): boolean {
+  return blockContains(one, other.base) || blockContains(other, one.base)
+}
+
+/** Whether the whole of one is in another. */
+export function blockWithin(outer: Ipv4Block, inner: Ipv4Block): boolean {
+  return inner.prefixLength >= outer.prefixLength && blockContains(outer, inner.base)
+}

@@ -14,12 +14,6 @@ export function invalidAttachmentIdMalformed(id: string): AwsError {
   return malformedId('InvalidAttachmentID.Malformed', id, 'eni-attach-')
 }
 
-export function networkInterfaceLimitExceeded(
-  message = 'The maximum number of network interfaces has been reached.',
-): AwsError {
-  return new AwsError('NetworkInterfaceLimitExceeded', message)
-}
-
 export function privateIpAddressLimitExceeded(
   message = 'The maximum number of private IP addresses for a network interface has been reached.',
 ): AwsError {

@@ -4,6 +4,7 @@ import {
   attachmentLifecycle,
   imageLifecycle,
   instanceLifecycle,
+  natGatewayLifecycle,
   snapshotLifecycle,
   volumeLifecycle,
   type Lifecycle,
@@ -11,7 +12,7 @@ import {
 
 const all: Lifecycle<string, string>[] = [
   ...[instanceLifecycle, imageLifecycle, agentLifecycle],
-  ...[volumeLifecycle, attachmentLifecycle, snapshotLifecycle],
+  ...[volumeLifecycle, attachmentLifecycle, snapshotLifecycle, natGatewayLifecycle],
 ]
 
 describe.each(all.map((lifecycle) => [lifecycle.name, lifecycle] as const))('%s', (_name, lifecycle) => {

@@ -1,5 +1,6 @@
 import type { Ec2TypedAction } from '@mallee/ec2-api'
 import type { AnyAction, Ec2Action } from './define-action.ts'
+import { networkActions } from './network-actions.ts'
 import {
   disableEbsEncryptionByDefault,
   enableEbsEncryptionByDefault,
@@ -58,17 +59,6 @@ import {
   deletePlacementGroup,
   describePlacementGroups,
 } from './ec2/placement-groups.ts'
-import { describeAddresses } from './ec2/describe-addresses.ts'
-import { attachNetworkInterface, detachNetworkInterface } from './ec2/attach-network-interface.ts'
-import { describeNetworkInterfaces } from './ec2/describe-network-interfaces.ts'
-import {
-  describeNetworkInterfaceAttribute,
-  modifyNetworkInterfaceAttribute,
-  resetNetworkInterfaceAttribute,
-} from './ec2/network-interface-attributes.ts'
-import { createNetworkInterface, deleteNetworkInterface } from './ec2/network-interfaces.ts'
-import { assignPrivateIpAddresses, unassignPrivateIpAddresses } from './ec2/private-addresses.ts'
-import { describeSubnets, describeVpcs } from './ec2/describe-vpcs-and-subnets.ts'
 import { rebootInstances } from './ec2/reboot-instances.ts'
 import {
   confirmProductInstance,
@@ -118,8 +108,7 @@ import { createVolume, deleteVolume, describeVolumes } from './ec2/volumes.ts'
 
 /** Every EC2 action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 export const ec2Actions = {
-  AssignPrivateIpAddresses: assignPrivateIpAddresses,
-  AttachNetworkInterface: attachNetworkInterface,
+  ...networkActions,
   AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
@@ -135,7 +124,6 @@ export const ec2Actions = {
   CreateKeyPair: createKeyPair,
   CreateLaunchTemplate: createLaunchTemplate,
   CreateLaunchTemplateVersion: createLaunchTemplateVersion,
-  CreateNetworkInterface: createNetworkInterface,
   CreatePlacementGroup: createPlacementGroup,
   CreateSecurityGroup: createSecurityGroup,
   CreateSnapshot: createSnapshot,
@@ -145,7 +133,6 @@ export const ec2Actions = {
   DeleteKeyPair: deleteKeyPair,
   DeleteLaunchTemplate: deleteLaunchTemplate,
   DeleteLaunchTemplateVersions: deleteLaunchTemplateVersions,
-  DeleteNetworkInterface: deleteNetworkInterface,
   DeletePlacementGroup: deletePlacementGroup,
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteSnapshot: deleteSnapshot,
@@ -153,7 +140,6 @@ export const ec2Actions = {
   DeleteVolume: deleteVolume,
   DeregisterImage: deregisterImage,
   DescribeAccountAttributes: describeAccountAttributes,
-  DescribeAddresses: describeAddresses,
   DescribeAggregateIdFormat: describeAggregateIdFormat,
   DescribeAvailabilityZones: describeAvailabilityZones,
   DescribeBundleTasks: describeBundleTasks,
@@ -176,8 +162,6 @@ export const ec2Actions = {
   DescribeKeyPairs: describeKeyPairs,
   DescribeLaunchTemplateVersions: describeLaunchTemplateVersions,
   DescribeLaunchTemplates: describeLaunchTemplates,
-  DescribeNetworkInterfaceAttribute: describeNetworkInterfaceAttribute,
-  DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribePlacementGroups: describePlacementGroups,
   DescribePrincipalIdFormat: describePrincipalIdFormat,
   DescribeRegions: describeRegions,
@@ -185,14 +169,11 @@ export const ec2Actions = {
   DescribeSecurityGroups: describeSecurityGroups,
   DescribeSnapshotAttribute: describeSnapshotAttribute,
   DescribeSnapshots: describeSnapshots,
-  DescribeSubnets: describeSubnets,
   DescribeTags: describeTags,
   DescribeVolumeAttribute: describeVolumeAttribute,
   DescribeVolumeStatus: describeVolumeStatus,
   DescribeVolumes: describeVolumes,
   DescribeVolumesModifications: describeVolumesModifications,
-  DescribeVpcs: describeVpcs,
-  DetachNetworkInterface: detachNetworkInterface,
   DetachVolume: detachVolume,
   DisableImage: disableImage,
   DisableImageDeprecation: disableImageDeprecation,
@@ -222,7 +203,6 @@ export const ec2Actions = {
   ModifyInstancePlacement: modifyInstancePlacement,
   ModifyLaunchTemplate: modifyLaunchTemplate,
   ModifySnapshotAttribute: modifySnapshotAttribute,
-  ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
   MonitorInstances: monitorInstances,
@@ -231,7 +211,6 @@ export const ec2Actions = {
   ReportInstanceStatus: reportInstanceStatus,
   ResetImageAttribute: resetImageAttribute,
   ResetInstanceAttribute: resetInstanceAttribute,
-  ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
   ResetSnapshotAttribute: resetSnapshotAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
@@ -239,7 +218,6 @@ export const ec2Actions = {
   StartInstances: startInstances,
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
-  UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
   UnmonitorInstances: unmonitorInstances,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { MalleeError, formatIpv4, newToken, parseCidr, type Random } from '@mallee/base'
+import { MalleeError, newToken, type Random } from '@mallee/base'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Wakes } from '../wakes.ts'
+import { insertDefaultNetwork } from './default-network.ts'
 import { defaultQuotas } from './quota-store.ts'
 import type { Reader, Tx } from './record.ts'
-import type { AccessKeyTable, AccountTable, UserTable, VpcTable } from './tables.ts'
-import { insertSubnet, insertVpc, openToInternet } from './vpc-store.ts'
+import type { AccessKeyTable, AccountTable, UserTable } from './tables.ts'
 
 export interface NewAccount {
   readonly accountId: string
@@ -13,10 +13,6 @@ export interface NewAccount {
   readonly accessKeyId: string
   readonly secretAccessKey: string
 }
-
-/** The CIDR of every account's default VPC, as on AWS; a /20 of it for each zone. */
-export const defaultVpcCidr = '172.31.0.0/16'
-const subnetSize = 2 ** 12
 
 /** An account with its admin user and first key, its default VPC, subnets and group, and its quotas: all or nothing. */
 export async function createAccount(
@@ -99,61 +95,6 @@ async function insertAccessKey(
     .execute()
   tx.afterCommit(() => wakes.keys())
   return { accessKeyId, secretAccessKey }
-}
-
-async function insertDefaultNetwork(
-  tx: Tx,
-  options: { accountId: string; zones: readonly string[]; random: Random; nowMs: number },
-): Promise<void> {
-  const vpc = await insertVpc(tx, { ...options, cidr: defaultVpcCidr, isDefault: true })
-  await openToInternet(tx, { ...options, vpc })
-  await insertDefaultSubnets(tx, { ...options, vpc })
-}
-
-/** One default subnet for each zone that has none; its place in the VPC is the zone's place in the list. */
-async function insertDefaultSubnets(
-  tx: Tx,
-  options: {
-    vpc: Pick<VpcTable, 'id' | 'account_id'>
-    zones: readonly string[]
-    random: Random
-    nowMs: number
-  },
-): Promise<void> {
-  const present = await tx.db
-    .selectFrom('subnet')
-    .select('availability_zone')
-    .where('vpc_id', '=', options.vpc.id)
-    .where('is_default', '=', 1)
-    .execute()
-  for (const [index, zone] of options.zones.entries()) {
-    if (present.some((subnet) => subnet.availability_zone === zone)) continue
-    await insertSubnet(tx, {
-      ...options,
-      availabilityZone: zone,
-      cidr: defaultSubnetCidr(index),
-      isDefault: true,
-    })
-  }
-}
-
-/** The block of the default subnet of the zone at that place of the list. */
-export function defaultSubnetCidr(zoneIndex: number): string {
-  return `${formatIpv4(parseCidr(defaultVpcCidr)!.base + zoneIndex * subnetSize)}/20`
-}
-
-/** A zone that was added to the cloud gets its default subnet in every account that still has its default VPC. */
-export async function openZones(
-  tx: Tx,
-  options: { zones: readonly string[]; random: Random; nowMs: number },
-): Promise<void> {
-  const vpcs = await tx.db
-    .selectFrom('vpc')
-    .select(['id', 'account_id'])
-    .where('is_default', '=', 1)
-    .where('cidr', '=', defaultVpcCidr)
-    .execute()
-  for (const vpc of vpcs) await insertDefaultSubnets(tx, { ...options, vpc })
 }
 
 export interface KeyOwner {

@@ -112,6 +112,22 @@ export async function addPrivateAddresses(
     .execute()
 }
 
+/** Addresses of the pool that nobody has; fewer than asked where it is empty. */
+export async function freePublicAddresses(db: Reader, pool: string, count: number): Promise<number[]> {
+  const highest = await db
+    .selectFrom('address')
+    .select((eb) => eb.fn.max('public_ip').as('address'))
+    .executeTakeFirst()
+  return takeFree(parseCidr(pool)!, count, highest?.address ?? null, async () =>
+    (await db.selectFrom('address').select('public_ip').execute()).map((row) => row.public_ip),
+  )
+}
+
+/** Whether an address may be given away at all: the first ones are the link between the machine and its node. */
+export function isUsable(block: Ipv4Block, address: number): boolean {
+  return address >= block.base + reservedAtStart && address < block.base + blockSize(block) - 1
+}
+
 /**
  * Lends public addresses of the pool. Fewer than asked where the pool is empty: an instance
  * without a public address still runs, as Eucalyptus had it.
@@ -126,15 +142,7 @@ export async function claimPublicAddresses(
     nowMs: number
   },
 ): Promise<AddressTable[]> {
-  const block = parseCidr(options.pool)!
-  const highest = await tx.db
-    .selectFrom('address')
-    .select((eb) => eb.fn.max('public_ip').as('address'))
-    .executeTakeFirst()
-  // The first addresses are the link between the machine and its node.
-  const free = await takeFree(block, options.interfaces.length, highest?.address ?? null, async () =>
-    (await tx.db.selectFrom('address').select('public_ip').execute()).map((row) => row.public_ip),
-  )
+  const free = await freePublicAddresses(tx.db, options.pool, options.interfaces.length)
   const rows: AddressTable[] = free.map((address, index) => ({
     public_ip: address,
     account_id: options.accountId,

@@ -1,3 +1,4 @@
+import type { NatGatewayState } from '@mallee/lifecycles'
 import type { Bit } from './tables.ts'
 
 /** The tables of what leads packets between networks, and of what is said about them. */
@@ -92,7 +93,7 @@ export interface NatGatewayTable {
   association_id: string | null
   /** The node whose router carries it; null until there is one. */
   node_id: string | null
-  state: 'pending' | 'available' | 'failed' | 'deleting' | 'deleted'
+  state: NatGatewayState
   failure_code: string | null
   failure_message: string | null
   created_at: number

@@ -1,5 +1,6 @@
 import { importedDisk, ssh, type BaseRequest } from './coverage-world.ts'
 import { interfaceRequests } from './interface-requests.ts'
+import { networkRequests } from './network-requests.ts'
 import { volumeRequests } from './volume-requests.ts'
 
 const bundleStorage = {
@@ -35,6 +36,7 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
+  ...networkRequests,
   ...volumeRequests,
   ...interfaceRequests,
   AuthorizeSecurityGroupEgress: {
@@ -65,7 +67,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   DeleteSecurityGroup: { request: async (world) => ({ GroupId: await world.group() }), others: [nothing] },
   DeleteTags: { request: async (world) => ({ 'ResourceId.1': await world.tagged(), 'Tag.1.Key': 'colour' }) },
   DescribeAccountAttributes: bare,
-  DescribeAddresses: bare,
   DescribeAvailabilityZones: bare,
   DescribeElasticGpus: bare,
   DescribeImages: bare,
@@ -81,9 +82,7 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   DescribeRegions: bare,
   DescribeSecurityGroupRules: bare,
   DescribeSecurityGroups: bare,
-  DescribeSubnets: bare,
   DescribeTags: bare,
-  DescribeVpcs: bare,
   GetConsoleOutput: ofInstance,
   GetConsoleScreenshot: ofInstance,
   GetInstanceUefiData: { ...ofInstance, refusedAs: 'UnsupportedOperation' },

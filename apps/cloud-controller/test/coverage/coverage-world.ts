@@ -76,8 +76,11 @@ export class CoverageWorld {
     return id
   }
 
+  /** The one that instances are launched into. */
   async subnet(): Promise<string> {
-    return (await this.call('DescribeSubnets', {})).subnetSet.item[0].subnetId
+    const ofZone = { 'Filter.1.Name': 'default-for-az', 'Filter.1.Value.1': 'true' }
+    const here = { 'Filter.2.Name': 'availability-zone', 'Filter.2.Value.1': 'us-east-1a' }
+    return (await this.call('DescribeSubnets', { ...ofZone, ...here })).subnetSet.item[0].subnetId
   }
 
   /** One that nothing has yet. */

@@ -26,7 +26,11 @@ let world: CoverageWorld
 let stopAnswering: () => void
 
 beforeAll(async () => {
-  cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 60 }, undefined, watch)
+  cloud = await CloudUnderTest.start(
+    { requestLimits: 'none', pollSeconds: 60, publicPool: '198.18.0.0/16' },
+    undefined,
+    watch,
+  )
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
   await cloud.cloud.record.transaction('action', async (tx) => {
     await tx.db.updateTable('quota').set({ value: 100_000 }).execute()
@@ -97,7 +101,7 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
     const plain = await call(name, await base.request(world))
     expect(plain.code, plain.message).toBe(base.refusedAs)
     const inputs = memberPaths(ec2Model(), operationNamed(ec2Model(), name)?.in)
-    const leaves = inputs.filter(({ hasMembers, path }) => !hasMembers && !path.startsWith('Filters'))
+    const leaves = inputs.filter(({ hasMembers, path }) => !hasMembers && !/^Filters?\./.test(path))
     for (const { path } of leaves) {
       if (doorMembers.test(path) || Object.hasOwn(action.only ?? {}, path)) continue
       const [parameter, value] = parameterFor(name, path)
@@ -135,13 +139,14 @@ test.each(actions.map(([name, action]) => ({ name, action })))(
       }
       expect(found, `${name} drops tags of ${type}`).toContain(element)
     }
-    const hasFilters = inputs.some(({ path }) => path === 'Filters')
-    if (!hasFilters || honourOf(action, 'Filters') !== 'honoured') return
+    // One action has them under the name of one.
+    const list = ['Filters', 'Filter'].find((wanted) => inputs.some(({ path }) => path === wanted))
+    if (list === undefined || honourOf(action, list) !== 'honoured') return
     const filtered = async (filter: string) =>
       call(name, {
         ...(await base.request(world)),
-        [parameterFor(name, 'Filters.Name')[0]]: filter.replace('KEY', 'colour'),
-        [parameterFor(name, 'Filters.Values')[0]]: 'nothing-has-this',
+        [parameterFor(name, `${list}.Name`)[0]]: filter.replace('KEY', 'colour'),
+        [parameterFor(name, `${list}.Values`)[0]]: 'nothing-has-this',
       })
     for (const filter of action.filters ?? []) {
       const answer = await filtered(filter)

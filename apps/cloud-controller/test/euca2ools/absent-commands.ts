@@ -4,83 +4,17 @@ import { command } from './command.ts'
 const eni = 'eni-01234567'
 const vpc = 'vpc-01234567'
 const subnet = 'subnet-01234567'
-const acl = 'acl-01234567'
 const table = 'rtb-01234567'
 const gateway = 'vgw-01234567'
 const cidr = '10.0.0.0/16'
-const entry = { NetworkAclId: acl, RuleNumber: 100, Egress: false }
-const wholeEntry = {
-  ...entry,
-  Protocol: 6,
-  'PortRange.From': 22,
-  'PortRange.To': 22,
-  CidrBlock: cidr,
-  RuleAction: 'allow',
-}
-const route = { RouteTableId: table, DestinationCidrBlock: cidr }
 
 /** What these send, and that the cloud has no such action yet: by name. */
 const requests: readonly (readonly [name: string, action: string, parameters: Parameters])[] = [
-  [
-    'euca-accept-vpc-peering-connection',
-    'AcceptVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
-  ],
-  ['euca-allocate-address', 'AllocateAddress', { Domain: 'vpc' }],
-  [
-    'euca-assign-private-ip-addresses',
-    'AssignPrivateIpAddresses',
-    { NetworkInterfaceId: eni, SecondaryPrivateIpAddressCount: 1 },
-  ],
-  ['euca-associate-address', 'AssociateAddress', { InstanceId: 'i-01234567', PublicIp: '198.18.0.9' }],
-  ['euca-associate-dhcp-options', 'AssociateDhcpOptions', { DhcpOptionsId: 'default', VpcId: vpc }],
-  ['euca-associate-route-table', 'AssociateRouteTable', { RouteTableId: table, SubnetId: subnet }],
-  [
-    'euca-attach-internet-gateway',
-    'AttachInternetGateway',
-    { InternetGatewayId: 'igw-01234567', VpcId: vpc },
-  ],
-  [
-    'euca-attach-network-interface',
-    'AttachNetworkInterface',
-    { NetworkInterfaceId: eni, InstanceId: 'i-01234567', DeviceIndex: 1 },
-  ],
   ['euca-attach-vpn-gateway', 'AttachVpnGateway', { VpnGatewayId: gateway, VpcId: vpc }],
   [
     'euca-create-customer-gateway',
     'CreateCustomerGateway',
     { Type: 'ipsec.1', IpAddress: '192.0.2.1', BgpAsn: 65000 },
-  ],
-  [
-    'euca-create-dhcp-options',
-    'CreateDhcpOptions',
-    { 'DhcpConfiguration.1.Key': 'domain-name', 'DhcpConfiguration.1.Value.1': 'example.com' },
-  ],
-  ['euca-create-internet-gateway', 'CreateInternetGateway', {}],
-  [
-    'euca-create-nat-gateway',
-    'CreateNatGateway',
-    { AllocationId: 'eipalloc-01234567', SubnetId: subnet, ClientToken: 'x' },
-  ],
-  ['euca-create-network-acl', 'CreateNetworkAcl', { VpcId: vpc }],
-  ['euca-create-network-acl-entry', 'CreateNetworkAclEntry', wholeEntry],
-  [
-    'euca-create-network-interface',
-    'CreateNetworkInterface',
-    { SubnetId: subnet, Description: 'x', 'SecurityGroupId.1': 'sg-01234567' },
-  ],
-  ['euca-create-route', 'CreateRoute', { ...route, GatewayId: 'igw-01234567' }],
-  ['euca-create-route-table', 'CreateRouteTable', { VpcId: vpc }],
-  [
-    'euca-create-subnet',
-    'CreateSubnet',
-    { VpcId: vpc, CidrBlock: '10.0.1.0/24', AvailabilityZone: 'us-east-1a' },
-  ],
-  ['euca-create-vpc', 'CreateVpc', { CidrBlock: cidr, InstanceTenancy: 'default' }],
-  [
-    'euca-create-vpc-peering-connection',
-    'CreateVpcPeeringConnection',
-    { VpcId: vpc, PeerVpcId: 'vpc-89abcdef' },
   ],
   [
     'euca-create-vpn-connection',
@@ -99,21 +33,6 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ],
   ['euca-create-vpn-gateway', 'CreateVpnGateway', { Type: 'ipsec.1' }],
   ['euca-delete-customer-gateway', 'DeleteCustomerGateway', { CustomerGatewayId: 'cgw-01234567' }],
-  ['euca-delete-dhcp-options', 'DeleteDhcpOptions', { DhcpOptionsId: 'dopt-01234567' }],
-  ['euca-delete-internet-gateway', 'DeleteInternetGateway', { InternetGatewayId: 'igw-01234567' }],
-  ['euca-delete-nat-gateway', 'DeleteNatGateway', { NatGatewayId: 'nat-01234567' }],
-  ['euca-delete-network-acl', 'DeleteNetworkAcl', { NetworkAclId: acl }],
-  ['euca-delete-network-acl-entry', 'DeleteNetworkAclEntry', entry],
-  ['euca-delete-network-interface', 'DeleteNetworkInterface', { NetworkInterfaceId: eni }],
-  ['euca-delete-route', 'DeleteRoute', route],
-  ['euca-delete-route-table', 'DeleteRouteTable', { RouteTableId: table }],
-  ['euca-delete-subnet', 'DeleteSubnet', { SubnetId: subnet }],
-  ['euca-delete-vpc', 'DeleteVpc', { VpcId: vpc }],
-  [
-    'euca-delete-vpc-peering-connection',
-    'DeleteVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
-  ],
   ['euca-delete-vpn-connection', 'DeleteVpnConnection', { VpnConnectionId: 'vpn-01234567' }],
   [
     'euca-delete-vpn-connection-route',
@@ -122,81 +41,18 @@ const requests: readonly (readonly [name: string, action: string, parameters: Pa
   ],
   ['euca-delete-vpn-gateway', 'DeleteVpnGateway', { VpnGatewayId: gateway }],
   ['euca-describe-customer-gateways', 'DescribeCustomerGateways', {}],
-  ['euca-describe-dhcp-options', 'DescribeDhcpOptions', {}],
-  ['euca-describe-internet-gateways', 'DescribeInternetGateways', {}],
-  ['euca-describe-nat-gateways', 'DescribeNatGateways', {}],
-  ['euca-describe-network-acls', 'DescribeNetworkAcls', {}],
-  [
-    'euca-describe-network-interface-attribute',
-    'DescribeNetworkInterfaceAttribute',
-    { NetworkInterfaceId: eni, Attribute: 'description' },
-  ],
-  ['euca-describe-route-tables', 'DescribeRouteTables', {}],
-  ['euca-describe-vpc-attribute', 'DescribeVpcAttribute', { VpcId: vpc, Attribute: 'enableDnsSupport' }],
-  ['euca-describe-vpc-peering-connections', 'DescribeVpcPeeringConnections', {}],
   ['euca-describe-vpn-connections', 'DescribeVpnConnections', {}],
   ['euca-describe-vpn-gateways', 'DescribeVpnGateways', {}],
-  [
-    'euca-detach-internet-gateway',
-    'DetachInternetGateway',
-    { InternetGatewayId: 'igw-01234567', VpcId: vpc },
-  ],
-  [
-    'euca-detach-network-interface',
-    'DetachNetworkInterface',
-    { AttachmentId: 'eni-attach-01234567', Force: true },
-  ],
   ['euca-detach-vpn-gateway', 'DetachVpnGateway', { VpnGatewayId: gateway, VpcId: vpc }],
   [
     'euca-disable-vgw-route-propagation',
     'DisableVgwRoutePropagation',
     { RouteTableId: table, GatewayId: gateway },
   ],
-  ['euca-disassociate-address', 'DisassociateAddress', { PublicIp: '198.18.0.9' }],
-  ['euca-disassociate-route-table', 'DisassociateRouteTable', { AssociationId: 'rtbassoc-01234567' }],
   [
     'euca-enable-vgw-route-propagation',
     'EnableVgwRoutePropagation',
     { RouteTableId: table, GatewayId: gateway },
-  ],
-  [
-    'euca-modify-network-interface-attribute',
-    'ModifyNetworkInterfaceAttribute',
-    { NetworkInterfaceId: eni, 'SourceDestCheck.Value': false },
-  ],
-  [
-    'euca-modify-subnet-attribute',
-    'ModifySubnetAttribute',
-    { SubnetId: subnet, 'MapPublicIpOnLaunch.Value': true },
-  ],
-  ['euca-modify-vpc-attribute', 'ModifyVpcAttribute', { VpcId: vpc, 'EnableDnsSupport.Value': true }],
-  [
-    'euca-reject-vpc-peering-connection',
-    'RejectVpcPeeringConnection',
-    { VpcPeeringConnectionId: 'pcx-01234567' },
-  ],
-  ['euca-release-address', 'ReleaseAddress', { PublicIp: '198.18.0.9' }],
-  [
-    'euca-replace-network-acl-association',
-    'ReplaceNetworkAclAssociation',
-    { AssociationId: 'aclassoc-01234567', NetworkAclId: acl },
-  ],
-  ['euca-replace-network-acl-entry', 'ReplaceNetworkAclEntry', wholeEntry],
-  ['euca-replace-route', 'ReplaceRoute', { ...route, InstanceId: 'i-01234567' }],
-  [
-    'euca-replace-route-table-association',
-    'ReplaceRouteTableAssociation',
-    { AssociationId: 'rtbassoc-01234567', RouteTableId: table },
-  ],
-  [
-    'euca-reset-network-interface-attribute',
-    'ResetNetworkInterfaceAttribute',
-    { NetworkInterfaceId: eni, SourceDestCheck: 'true' },
-  ],
-  [
-    'euca-unassign-private-ip-addresses',
-    'UnassignPrivateIpAddresses',
-    { NetworkInterfaceId: eni, 'PrivateIpAddress.1': '172.31.0.99' },
   ],
 ]
 

@@ -53,6 +53,18 @@ const names: Readonly<Record<string, string>> = {
   DescribeSnapshots: `description owner-alias owner-id progress snapshot-id start-time status volume-id volume-size
     ${tags}`,
   DescribeVpcs: `cidr state dhcp-options-id ${tags}`,
+  DescribeInternetGateways: `attachment.state attachment.vpc-id internet-gateway-id ${tags}`,
+  DescribeRouteTables: `association.route-table-association-id association.route-table-id association.subnet-id
+    association.main route-table-id route.destination-cidr-block route.gateway-id route.vpc-peering-connection-id
+    route.origin route.state vpc-id ${tags}`,
+  DescribeNetworkAcls: `association.association-id association.network-acl-id association.subnet-id default
+    entry.cidr entry.egress entry.icmp.code entry.icmp.type entry.port-range.from entry.port-range.to entry.protocol
+    entry.rule-action entry.rule-number network-acl-id vpc-id ${tags}`,
+  DescribeDhcpOptions: `dhcp-options-id key value ${tags}`,
+  DescribeVpcPeeringConnections: `accepter-vpc-info.cidr-block accepter-vpc-info.owner-id accepter-vpc-info.vpc-id
+    expiration-time requester-vpc-info.cidr-block requester-vpc-info.owner-id requester-vpc-info.vpc-id status-code
+    status-message vpc-peering-connection-id ${tags}`,
+  DescribeNatGateways: 'nat-gateway-id state subnet-id vpc-id',
   DescribeSubnets: `availability-zone available-ip-address-count cidr-block default-for-az state subnet-id vpc-id
     ${tags}`,
 }

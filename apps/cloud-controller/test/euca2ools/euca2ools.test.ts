@@ -14,7 +14,11 @@ import { readAnswer, readError, walk } from './client-answers.ts'
 import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
 import { bundledImages, imageCommands, importVolumeCommands } from './image-commands.ts'
+import { interfaceCommands } from './interface-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
+import { lastNetworkCommands, networkCommands } from './network-commands.ts'
+import { peeringCommands } from './peering-commands.ts'
+import { routingCommands } from './routing-commands.ts'
 import { volumeCommands } from './volume-commands.ts'
 
 const performed = [
@@ -23,6 +27,11 @@ const performed = [
   ...imageCommands,
   ...adminCommands,
   ...laterCommands,
+  ...interfaceCommands,
+  ...networkCommands,
+  ...routingCommands,
+  ...peeringCommands,
+  ...lastNetworkCommands,
   ...lastCommands,
 ]
 

@@ -122,20 +122,29 @@ const launches: Step[] = [
     walks: inReservation(instancePaths),
     keep: keepInstance('third'),
   },
-  refusedRun(
-    {
+  {
+    action: 'RunInstances',
+    // --private-ip-address
+    send: run({
+      ...{ KeyName: 'key', ClientToken: 'four' },
       'NetworkInterface.1.DeviceIndex': '0',
       'NetworkInterface.1.PrivateIpAddresses.1.PrivateIpAddress': '172.31.0.99',
       'NetworkInterface.1.PrivateIpAddresses.1.Primary': 'true',
-    },
-    'UnsupportedOperation',
-    'PrivateIpAddress',
-  ),
-  refusedRun(
-    { 'NetworkInterface.1.DeviceIndex': '0', 'NetworkInterface.1.SecondaryPrivateIpAddressCount': '2' },
-    'UnsupportedOperation',
-    'SecondaryPrivateIpAddressCount',
-  ),
+    }),
+    lists: reservationLists,
+    walks: inReservation(instancePaths),
+  },
+  {
+    action: 'RunInstances',
+    // --secondary-private-ip-address-count
+    send: run({
+      ...{ KeyName: 'key', ClientToken: 'five' },
+      'NetworkInterface.1.DeviceIndex': '0',
+      'NetworkInterface.1.SecondaryPrivateIpAddressCount': '2',
+    }),
+    lists: reservationLists,
+    walks: inReservation(instancePaths),
+  },
   refusedRun({ KernelId: 'eki-01234567' }, 'InvalidAMIID.NotFound', 'eki-01234567'),
   refusedRun({ RamdiskId: 'eri-01234567' }, 'InvalidAMIID.NotFound', 'eri-01234567'),
   refusedRun(

@@ -7,6 +7,14 @@ import { honourOf } from '../../src/http/honoured-members.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
 import { CoverageWorld } from '../coverage/coverage-world.ts'
 import { parameterFor } from '../coverage/synthesise.ts'
+import {
+  guessedNetworkThing,
+  isNetworkKind,
+  networkKinds,
+  networkThing,
+  taggableNetworkKinds,
+  type NetworkKind,
+} from './foreign-networks.ts'
 
 export type Kind =
   | 'instance'
@@ -27,9 +35,11 @@ export type Kind =
   | 'networkInterface'
   | 'volume'
   | 'snapshot'
+  | NetworkKind
 
 /** What a member names, by how it ends; the first that fits. */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
+  ...networkKinds,
   [/^DescribePlacementGroups GroupIds|Placement\S* .*GroupId$/, 'placementGroup'],
   [/Placement\.GroupId$/, 'placementGroup'],
   [
@@ -70,7 +80,7 @@ const givesName =
 export function namingMembers(): NamingMember[] {
   return [...ec2ActionByName].flatMap(([name, action]) =>
     memberPaths(ec2Model(), operationNamed(ec2Model(), name)?.in)
-      .filter(({ hasMembers, path }) => !hasMembers && !path.startsWith('Filters'))
+      .filter(({ hasMembers, path }) => !hasMembers && !/^Filters?(?:\.|$)/.test(path))
       .filter(({ path }) => honourOf(action, path) === 'honoured')
       .flatMap(({ path }) => {
         const [parameter] = parameterFor(name, path)
@@ -96,6 +106,7 @@ const taggable: readonly Kind[] = [
   'networkInterface',
   'volume',
   'snapshot',
+  ...taggableNetworkKinds,
 ]
 
 /** An account that uses the cloud, with names that nobody else uses. */
@@ -147,7 +158,7 @@ export class Tenant extends CoverageWorld {
       case 'securityGroup':
         return this.group()
       default:
-        return this.described(kind)
+        return isNetworkKind(kind) ? networkThing(this, kind) : this.described(kind)
     }
   }
 
@@ -160,7 +171,7 @@ export class Tenant extends CoverageWorld {
   }
 
   /** Of kinds that come with others, or whose other name is asked for. */
-  private async described(kind: Kind): Promise<string> {
+  private async described(kind: Exclude<Kind, NetworkKind>): Promise<string> {
     switch (kind) {
       case 'keyPair': {
         const name = await this.keyPair()
@@ -209,6 +220,6 @@ export function guessed(kind: Kind): string {
     case 'launchTemplateName':
       return `guessed-${newId('instance').slice(2)}`
     default:
-      return newId(kind)
+      return isNetworkKind(kind) ? guessedNetworkThing(kind) : newId(kind)
   }
 }

@@ -50,6 +50,10 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
   [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
   [/^BlockDeviceMapping/, /^ImageLocation$/],
+  [/^PublicIp$/, /^A(?:lloca|ssocia)tionId$/],
+  [/^NetworkInterfaceId$/, /^InstanceId$/],
+  [/^(?:NatGateway|NetworkInterface|Instance|VpcPeeringConnection)Id$/, /^GatewayId$/],
+  [/^DestinationPrefixListId$/, /^DestinationCidrBlock$/],
 ]
 
 /** A request of the caller's own in which this member may name a thing. */
@@ -108,7 +112,7 @@ test('there is a member for every way to name a thing', () => {
 
 /** Where a thing of the caller's own is answered like one of nobody, or only after asking a node that is not there. */
 const aloneToo =
-  /^(?:Revoke\S+ SecurityGroupRuleId\.1|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|CreateSnapshots \S+ExcludeDataVolumeId\.1|Get(?:Console|Password)\S+ \S+)$/
+  /^(?:Revoke\S+ SecurityGroupRuleId\.1|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|CreateSnapshots \S+ExcludeDataVolumeId\.1|Get(?:Console|Password)\S+ \S+|DeleteRoute DestinationPrefixListId)$/
 
 describe.each([
   ['admin', 'tenant'],

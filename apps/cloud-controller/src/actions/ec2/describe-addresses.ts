@@ -47,7 +47,7 @@ export const describeAddresses = defineEc2Action('DescribeAddresses', {
         idOf: (row) => row.allocation_id!,
         keyOf: (row) => String(row.public_ip).padStart(10, '0'),
         fields: fields(ctx.settings.region),
-        view: addressView,
+        view: (row, tags) => addressView(row, ctx.settings.region, tags),
       })
       return { Addresses: views }
     })
@@ -69,7 +69,7 @@ async function chooseRows(
       'address.interface_id',
       'address.account_id',
     ])
-    .select(['network_interface.instance_id', 'network_interface.private_ip'])
+    .select(['network_interface.instance_id', 'address.private_ip'])
     .$if(scope !== null, (query) => query.where('address.account_id', '=', scope!))
     .where('address.allocation_id', 'is not', null)
     .orderBy('address.public_ip')
@@ -88,11 +88,13 @@ async function chooseRows(
   )
 }
 
-function addressView(row: AddressRow, tags: { Key: string; Value: string }[]) {
+function addressView(row: AddressRow, region: string, tags: { Key: string; Value: string }[]) {
   return {
     PublicIp: formatIpv4(row.public_ip),
     AllocationId: row.allocation_id!,
     Domain: 'vpc' as const,
+    PublicIpv4Pool: 'amazon',
+    NetworkBorderGroup: region,
     Tags: tags,
     ...(row.association_id === null ? {} : { AssociationId: row.association_id }),
     ...(row.interface_id === null

@@ -87,13 +87,14 @@ function fields(region: string): FilterFields<InterfaceView> {
   }
 }
 
+/** What a service keeps is in use as long as it is there. */
+function statusOf(entry: InterfaceView): 'available' | 'in-use' {
+  return entry.instance_id === null && entry.requester_managed === 0 ? 'available' : 'in-use'
+}
+
 function attachTime(entry: InterfaceView): Date {
   return new Date(entry.attached_at ?? entry.created_at)
 }
-
-/** What a NAT gateway has is in use as long as it is there. */
-const statusOf = (entry: InterfaceView) =>
-  entry.instance_id === null && entry.requester_managed === 0 ? ('available' as const) : ('in-use' as const)
 
 export function interfaceView(entry: InterfaceView, region: string, tags: { Key: string; Value: string }[]) {
   return {

@@ -2,7 +2,7 @@ import type { Ec2 } from '@mallee/ec2-api'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
-import { zoneId } from './zones-and-regions.ts'
+import { zoneId } from '../../views/zone-id.ts'
 
 interface Offering {
   readonly type: string

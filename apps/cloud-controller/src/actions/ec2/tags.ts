@@ -21,9 +21,17 @@ type Taggable =
   | 'placement_group'
   | 'volume'
   | 'snapshot'
+  | 'internet_gateway'
+  | 'route_table'
+  | 'network_acl'
+  | 'nat_gateway'
+  | 'dhcp_options'
+  | 'vpc_peering'
+  | 'prefix_list'
+  | 'flow_log'
 
 /** What can be tagged: the table that holds it, and the resource type that EC2 calls it. */
-const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: string }>> = {
+const taggable: Partial<Record<IdKind, { table: (Taggable & keyof Tables) | 'address'; type: string }>> = {
   instance: { table: 'instance', type: 'instance' },
   image: { table: 'image', type: 'image' },
   kernel: { table: 'image', type: 'image' },
@@ -38,6 +46,15 @@ const taggable: Partial<Record<IdKind, { table: Taggable & keyof Tables; type: s
   placementGroup: { table: 'placement_group', type: 'placement-group' },
   volume: { table: 'volume', type: 'volume' },
   snapshot: { table: 'snapshot', type: 'snapshot' },
+  allocation: { table: 'address', type: 'elastic-ip' },
+  internetGateway: { table: 'internet_gateway', type: 'internet-gateway' },
+  routeTable: { table: 'route_table', type: 'route-table' },
+  networkAcl: { table: 'network_acl', type: 'network-acl' },
+  natGateway: { table: 'nat_gateway', type: 'natgateway' },
+  dhcpOptions: { table: 'dhcp_options', type: 'dhcp-options' },
+  vpcPeeringConnection: { table: 'vpc_peering', type: 'vpc-peering-connection' },
+  prefixList: { table: 'prefix_list', type: 'prefix-list' },
+  flowLog: { table: 'flow_log', type: 'vpc-flow-log' },
 }
 
 /** The type of each resource; one that is not the caller's is as if it did not exist. */
@@ -49,16 +66,34 @@ async function resolve(ctx: ActionContext, db: Reader, ids: readonly string[]): 
     )
     const found = kind && taggable[kind]
     if (!found) throw invalidIdForTags(id)
-    const row = await db
-      .selectFrom(found.table)
-      .select('id')
-      .where('id', '=', id)
-      .where('account_id', '=', ctx.caller.accountId)
-      .executeTakeFirst()
-    if (!row) throw invalidIdForTags(id)
+    if (!(await isOwn(ctx, db, found.table, id))) throw invalidIdForTags(id)
     types.set(id, found.type)
   }
   return types
+}
+
+async function isOwn(
+  ctx: ActionContext,
+  db: Reader,
+  table: Taggable | 'address',
+  id: string,
+): Promise<boolean> {
+  const { accountId } = ctx.caller
+  const row =
+    table === 'address'
+      ? await db
+          .selectFrom('address')
+          .select('public_ip')
+          .where('allocation_id', '=', id)
+          .where('account_id', '=', accountId)
+          .executeTakeFirst()
+      : await db
+          .selectFrom(table)
+          .select('id')
+          .where('id', '=', id)
+          .where('account_id', '=', accountId)
+          .executeTakeFirst()
+  return row !== undefined
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */

@@ -2,6 +2,7 @@ import { invalidRegionNotFound, invalidZoneNotFound } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { zoneRoom } from '../../store/zone-room.ts'
+import { zoneId } from '../../views/zone-id.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { applyFilters, filterNames, type FilterFields } from '../filters.ts'
 
@@ -109,12 +110,6 @@ function zoneFields(region: string): FilterFields<{ name: string; id: string }> 
     'parent-zoneName': () => [],
     state: () => ['available'],
   }
-}
-
-/** `use1-az1` for the first zone of us-east-1: AWS's short form of the region, and a number. */
-export function zoneId(region: string, index: number): string {
-  const [area = '', side = '', number = ''] = region.split('-')
-  return `${area}${side.charAt(0)}${number}-az${index + 1}`
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html */
