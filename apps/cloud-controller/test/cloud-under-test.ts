@@ -231,6 +231,8 @@ export class CloudUnderTest {
       payload: { sequence, revision: 0, fingerprint, observations, undeclared: [] },
     })
     if (response.statusCode !== 200) throw new Error(response.body)
+    // Its loop would see a while later that an agent speaks again which had fallen silent.
+    this.cloud.reconcilers['agents']?.wake(agentId)
     return response.json() as { accepted: boolean }
   }
 

@@ -24,19 +24,7 @@ export async function domainItem(
     .selectAll()
     .where('id', '=', instance.image_id)
     .executeTakeFirstOrThrow()
-  const interfaces = (await readInterfaces(db, { instanceIds: [instance.id] }))
-    .filter((entry) => entry.attachment_state !== 'detaching')
-    .toSorted((a, b) => (a.device_index ?? 0) - (b.device_index ?? 0))
-  const subnets = await db
-    .selectFrom('subnet')
-    .select(['id', 'cidr'])
-    .where(
-      'id',
-      'in',
-      interfaces.map((entry) => entry.subnet_id),
-    )
-    .execute()
-  const cidrOf = new Map(subnets.map((subnet) => [subnet.id, subnet.cidr]))
+  const { interfaces, cidrOf } = await interfacesOf(db, instance)
   const vpc = await db
     .selectFrom('vpc')
     .selectAll()
@@ -84,6 +72,19 @@ export async function domainItem(
     ...(await placementGroupOf(db, instance)),
     ...(await volumesOf(db, instance)),
   }
+}
+
+/** Those that it is to have, in their places, and the blocks of their subnets. */
+async function interfacesOf(
+  db: Reader,
+  instance: InstanceTable,
+): Promise<{ interfaces: InterfaceView[]; cidrOf: ReadonlyMap<string, string> }> {
+  const interfaces = (await readInterfaces(db, { instanceIds: [instance.id] }))
+    .filter((entry) => entry.attachment_state !== 'detaching')
+    .toSorted((a, b) => (a.device_index ?? 0) - (b.device_index ?? 0))
+  const ids = ['', ...interfaces.map((entry) => entry.subnet_id)]
+  const subnets = await db.selectFrom('subnet').select(['id', 'cidr']).where('id', 'in', ids).execute()
+  return { interfaces, cidrOf: new Map(subnets.map((subnet) => [subnet.id, subnet.cidr])) }
 }
 
 /** Left out where unknown, so that rows from before that was known make the very items they made. */

@@ -6,6 +6,7 @@ import { wakeVpc } from '../store/network-reach.ts'
 import type { Tx } from '../store/record.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import type { NatGatewayTable } from '../store/routing-tables.ts'
+import { moveNatGateways } from '../store/transition.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
 /** How long a gateway that was deleted, or could not be made, is still described, as on AWS. */
@@ -71,11 +72,7 @@ async function place(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): 
     .toSorted((a, b) => (load.get(a.id) ?? 0) - (load.get(b.id) ?? 0) || (a.id < b.id ? -1 : 1))
   const [node] = able
   if (!node) return { settled: true } // the next scan looks again
-  await tx.db
-    .updateTable('nat_gateway')
-    .set({ node_id: node.id, state: 'pending' })
-    .where('id', '=', gateway.id)
-    .execute()
+  await moveNatGateways(tx, [gateway.id], { node_id: node.id, state: 'pending' })
   tx.afterCommit(() => ctx.wakes.network(node.id))
   await wakeVpc(tx, ctx.wakes, gateway.vpc_id)
   return { settled: true }
@@ -85,11 +82,12 @@ async function place(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): 
 async function end(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): Promise<PassResult> {
   await wakeVpc(tx, ctx.wakes, gateway.vpc_id)
   if (gateway.interface_id !== null) await deleteInterfaces(tx, [gateway.interface_id])
-  await tx.db
-    .updateTable('nat_gateway')
-    .set({ state: 'deleted', interface_id: null, node_id: null, deleted_at: ctx.clock.now() })
-    .where('id', '=', gateway.id)
-    .execute()
+  await moveNatGateways(tx, [gateway.id], {
+    state: 'deleted',
+    interface_id: null,
+    node_id: null,
+    deleted_at: ctx.clock.now(),
+  })
   return { settled: true }
 }
 

@@ -9,7 +9,7 @@ import {
   type VpcItem,
 } from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
-import { transitionImage } from './transition.ts'
+import { moveNatGateways, transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
 import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
@@ -120,7 +120,7 @@ async function recordVpc(
   )
   const ready = pending.filter((gateway) => carried.has(gateway.id)).map((gateway) => gateway.id)
   if (ready.length === 0) return true
-  await tx.db.updateTable('nat_gateway').set({ state: 'available' }).where('id', 'in', ready).execute()
+  await moveNatGateways(tx, ready, { state: 'available' })
   await wakeVpc(tx, wakes, observation.id)
   return true
 }

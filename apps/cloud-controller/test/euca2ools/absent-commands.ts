@@ -1,9 +1,7 @@
 import type { Parameters } from './client-requests.ts'
 import { command } from './command.ts'
 
-const eni = 'eni-01234567'
 const vpc = 'vpc-01234567'
-const subnet = 'subnet-01234567'
 const table = 'rtb-01234567'
 const gateway = 'vgw-01234567'
 const cidr = '10.0.0.0/16'

@@ -1,6 +1,6 @@
 import { walk } from './client-answers.ts'
 import { command, type Step } from './command.ts'
-import { returnsTrue } from './kept-things.ts'
+import { keep, returnsTrue } from './kept-things.ts'
 
 const interfacePaths = [
   ...['networkInterfaceId', 'subnetId', 'vpcId', 'availabilityZone', 'description', 'ownerId'],
@@ -69,14 +69,14 @@ export const interfaceCommands = [
       InstanceId: world.thing('instance'),
       DeviceIndex: 1,
     }),
-    // Its node has not said that it runs; network-interfaces.test.ts has one that has.
-    refused: ['IncorrectInstanceState', 'running'],
+    walks: ['attachmentId'],
+    keep: keep('eniAttachment', 'attachmentId'),
   }),
   command('euca-detach-network-interface', {
     action: 'DetachNetworkInterface',
     // -f
-    send: () => ({ AttachmentId: 'eni-attach-01234567', Force: true }),
-    refused: ['InvalidAttachmentID.NotFound', 'eni-attach-01234567'],
+    send: (world) => ({ AttachmentId: world.thing('eniAttachment'), Force: true }),
+    ...returnsTrue,
   }),
   command('euca-delete-network-interface', {
     action: 'DeleteNetworkInterface',

@@ -17,7 +17,7 @@ import { attachmentsOfInstance } from '../../store/volume-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
 import { changeStopped, textOf } from './change-stopped-instance.ts'
-import { resolveGroups } from './resolve-launch-network.ts'
+import { resolveGroups } from './resolve-groups.ts'
 import { deviceNamed } from './volume-devices.ts'
 
 type Input = Ec2Input<'ModifyInstanceAttribute'>

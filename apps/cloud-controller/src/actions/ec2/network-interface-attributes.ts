@@ -7,7 +7,7 @@ import { requireAttached } from './attach-network-interface.ts'
 import { interfaceView } from './describe-network-interfaces.ts'
 import { descriptionOf } from './network-interfaces.ts'
 import { requireInterface, requireOwnInterface } from './require-interfaces.ts'
-import { resolveGroups } from './resolve-launch-network.ts'
+import { resolveGroups } from './resolve-groups.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaceAttribute.html */
 export const describeNetworkInterfaceAttribute = defineEc2Action('DescribeNetworkInterfaceAttribute', {

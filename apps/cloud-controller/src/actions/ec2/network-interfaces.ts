@@ -22,7 +22,7 @@ import { tagRows } from '../tag-specifications.ts'
 import { interfaceView } from './describe-network-interfaces.ts'
 import { chooseAddresses } from './private-addresses.ts'
 import { requireOwnInterface } from './require-interfaces.ts'
-import { resolveGroups } from './resolve-launch-network.ts'
+import { resolveGroups } from './resolve-groups.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html */
 export const createNetworkInterface = defineEc2Action('CreateNetworkInterface', {

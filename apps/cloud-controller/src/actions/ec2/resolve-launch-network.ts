@@ -1,19 +1,17 @@
 import {
   invalidAvailabilityZone,
-  invalidGroupNotFound,
   invalidParameterCombination,
   invalidParameterValue,
   invalidSubnetIdNotFound,
   missingDefaultSubnet,
-  securityGroupsPerInterfaceLimitExceeded,
   vpcIdNotSpecified,
   type Ec2Input,
 } from '@mallee/ec2-api'
-import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 import { resolveCards, type LaunchCard } from './launch-interfaces.ts'
+import { resolveGroups } from './resolve-groups.ts'
 
 type Input = Ec2Input<'RunInstances'>
 
@@ -119,33 +117,4 @@ function specifiedInterfaces(input: Input) {
     )
   }
   return cards
-}
-
-export async function resolveGroups(
-  ctx: ActionContext,
-  db: Reader,
-  wanted: { vpcId: string; ids: readonly string[]; names: readonly string[] },
-): Promise<string[]> {
-  const groups = await db
-    .selectFrom('security_group')
-    .selectAll()
-    .where('account_id', '=', ctx.caller.accountId)
-    .where('vpc_id', '=', wanted.vpcId)
-    .execute()
-  const byId = wanted.ids.map(
-    (id) => groups.find((group) => group.id === id) ?? refuse(invalidGroupNotFound(id)),
-  )
-  const byName = wanted.names.map(
-    (name) => groups.find((group) => group.name === name) ?? refuse(invalidGroupNotFound(name, wanted.vpcId)),
-  )
-  const found = [...new Set([...byId, ...byName].map((group) => group.id))]
-  if (found.length > (await quotaOf(db, ctx.caller.accountId, 'groups-per-interface')))
-    throw securityGroupsPerInterfaceLimitExceeded()
-  return found.length > 0
-    ? found
-    : groups.filter((group) => group.name === 'default').map((group) => group.id)
-}
-
-function refuse(error: Error): never {
-  throw error
 }
