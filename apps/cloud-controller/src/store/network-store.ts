@@ -1,4 +1,16 @@
-import { MalleeError, blockSize, newId, parseCidr, type Ipv4Block, type Random } from '@mallee/base'
+import {
+  MalleeError,
+  blockContains,
+  blockSize,
+  formatIpv4,
+  newId,
+  parseCidr,
+  parseIpv4,
+  type Ipv4Block,
+  type Random,
+} from '@mallee/base'
+import { invalidIpAddressInUse, invalidParameterValue } from '@mallee/ec2-api'
+import { promisedAddresses } from './instance-import-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { AddressTable, NetworkInterfaceTable, SubnetTable } from './tables.ts'
 
@@ -12,9 +24,11 @@ export async function freeAddresses(db: Reader, subnet: SubnetTable, count: numb
   const highest = await own()
     .select((eb) => eb.fn.max('private_ip').as('address'))
     .executeTakeFirst()
-  const free = await takeFree(block, count, highest?.address ?? null, async () =>
-    (await own().select('private_ip').execute()).map((row) => row.private_ip),
-  )
+  const promised = await promisedAddresses(db, subnet.id)
+  const free = await takeFree(block, count, Math.max(highest?.address ?? 0, ...promised), async () => [
+    ...(await own().select('private_ip').execute()).map((row) => row.private_ip),
+    ...promised,
+  ])
   if (free.length < count) {
     throw new MalleeError({
       code: 'InsufficientFreeAddressesInSubnet',
@@ -22,6 +36,30 @@ export async function freeAddresses(db: Reader, subnet: SubnetTable, count: numb
     })
   }
   return free
+}
+
+/**
+ * An address that a caller chose for an instance of his. Throws InvalidParameterValue for one that is not of the subnet,
+ * InvalidIPAddress.InUse for one that somebody has, or was promised.
+ */
+export async function requireFreeAddress(db: Reader, subnet: SubnetTable, text: string): Promise<number> {
+  const address = parseIpv4(text)
+  const block = parseCidr(subnet.cidr)!
+  const wrong = (why: string) => invalidParameterValue(`The address ${text.slice(0, 60)} ${why}.`)
+  if (address === null) throw wrong('is not valid')
+  if (!blockContains(block, address)) throw wrong("does not fall within the subnet's address range")
+  const place = address - block.base
+  if (place < reservedAtStart || place === blockSize(block) - 1)
+    throw wrong("is in the subnet's reserved address range")
+  const taken = await db
+    .selectFrom('network_interface')
+    .select('id')
+    .where('subnet_id', '=', subnet.id)
+    .where('private_ip', '=', address)
+    .executeTakeFirst()
+  if (taken || (await promisedAddresses(db, subnet.id)).includes(address))
+    throw invalidIpAddressInUse(formatIpv4(address))
+  return address
 }
 
 /**

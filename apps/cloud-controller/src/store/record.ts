@@ -14,6 +14,7 @@ import { volumes } from './migrations/0010-volumes.ts'
 import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
 import { encryption } from './migrations/0012-encryption.ts'
 import { diskImports } from './migrations/0013-disk-imports.ts'
+import { instanceImports } from './migrations/0014-instance-imports.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -35,6 +36,7 @@ export const migrations = [
   directSnapshots,
   encryption,
   diskImports,
+  instanceImports,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
 import type { DiskImportTable } from './disk-import-store.ts'
+import type { InstanceImportTable } from './instance-import-store.ts'
 import type {
   BundleTaskTable,
   BundlingKeyTable,
@@ -431,6 +432,7 @@ export interface Tables {
   bundling_key: BundlingKeyTable
   import_task: ImportTaskTable
   disk_import: DiskImportTable
+  instance_import: InstanceImportTable
   bundle_task: BundleTaskTable
   manifest: ManifestTable
   instance_type: InstanceTypeTable

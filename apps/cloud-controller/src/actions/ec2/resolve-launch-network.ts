@@ -15,7 +15,10 @@ import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 
-type Input = Ec2Input<'RunInstances'>
+type Input = Pick<
+  Ec2Input<'RunInstances'>,
+  'SubnetId' | 'SecurityGroupIds' | 'SecurityGroups' | 'Placement' | 'NetworkInterfaces' | 'AddressingType'
+>
 
 export interface LaunchNetwork {
   /** Null where any zone will do. */
