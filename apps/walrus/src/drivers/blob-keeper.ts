@@ -72,7 +72,7 @@ export class BlobKeeper {
   async create(): Promise<BlobWriter> {
     const writer = await this.writer()
     return {
-      write: (chunk) => writer.write(chunk),
+      write: (chunk, given) => writer.write(chunk, given),
       finish: async () => {
         const blob = await writer.finish()
         this.onBytes.written(blob?.sizeBytes ?? 0)

@@ -33,13 +33,16 @@ export class SmallFirstWriter implements BlobWriter {
     this.options = options
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    if (this.writer) return this.writer.write(chunk)
-    this.kept.push(chunk)
-    this.keptBytes += chunk.length
-    if (this.keptBytes <= this.options.mostBytes) return
+  async write(chunk: Buffer, given = false): Promise<void> {
+    if (this.writer) return this.writer.write(chunk, given)
+    if (this.keptBytes + chunk.length <= this.options.mostBytes) {
+      this.kept.push(chunk)
+      this.keptBytes += chunk.length
+      return
+    }
     this.writer = await this.options.create()
     for (const piece of this.kept.splice(0)) await this.writer.write(piece)
+    await this.writer.write(chunk, given)
   }
 
   async finish(): Promise<Blob | null> {

@@ -28,6 +28,8 @@ export interface BodyBytes {
   trailerNames(): readonly string[]
   /** Complete when the bytes have ended. */
   trailer(name: string): string | undefined
+  /** Whether a chunk is its reader's alone. */
+  readonly givesAway?: boolean
   /** Nothing counts as received before they have ended without an error. */
   bytes(): AsyncGenerator<Buffer, void, void>
 }
@@ -37,6 +39,7 @@ export interface BodyBytes {
  * `100 Continue` told to send. What the signature promised of the bytes is checked as they pass.
  */
 export class RequestBody implements BodyBytes {
+  readonly givesAway = true
   private readonly message: IncomingMessage
   private readonly payload: SignedPayload
   private readonly sendContinue: () => void

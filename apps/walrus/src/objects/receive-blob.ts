@@ -20,6 +20,8 @@ export interface Received {
 export interface ByteSource {
   lengthBytes(): number
   bytes(): AsyncIterable<Buffer>
+  /** Whether whoever gets a chunk has it for himself. */
+  readonly givesAway?: boolean
   trailer(name: string): string | undefined
 }
 
@@ -55,7 +57,7 @@ export async function receiveBlob(options: {
       const alsoFull = running?.update(chunk)
       if (alsoFull) await alsoFull
       sizeBytes += chunk.length
-      await writer.write(chunk)
+      await writer.write(chunk, source.givesAway)
     }
     const digest = await md5.digest()
     if (md5Promised && !digest.equals(md5Promised)) throw s3Error('BadDigest')
