@@ -43,7 +43,8 @@ export async function openSqliteStore<DB>(options: {
   const writer = kyselyOn(writerHandle)
   const reader = kyselyOn(openHandle(options.file))
   reader.direct('pragma query_only = 1', [])
-  return new SqliteStore(writer, reader.db, options.onCommit ?? (() => {}))
+  const alone = options.shared !== true
+  return new SqliteStore(writer, reader.db, { alone, onCommit: options.onCommit ?? (() => {}) })
 }
 
 /** SQLite gives its side files the mode of the record, which is its owner's alone. */
@@ -83,16 +84,23 @@ class SqliteStore<DB> implements StateStore<DB> {
   private running: Promise<void> | null = null
   private closed = false
   private readonly onCommit: CommitObserver
+  private readonly alone: boolean
+  private commits = 0
 
   constructor(
     writer: { readonly db: Kysely<DB>; readonly direct: DirectRows },
     reader: Kysely<DB>,
-    onCommit: CommitObserver,
+    { alone, onCommit }: { readonly alone: boolean; readonly onCommit: CommitObserver },
   ) {
     this.writer = writer.db
     this.direct = writer.direct
     this.reader = reader
     this.onCommit = onCommit
+    this.alone = alone
+  }
+
+  get revision(): number | undefined {
+    return this.alone ? this.commits : undefined
   }
 
   read<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T> {
@@ -143,6 +151,7 @@ class SqliteStore<DB> implements StateStore<DB> {
       await this.begin()
       for (const entry of batch) answers.push(await this.runOne(entry, wakes, aborts))
       const startedMs = performance.now()
+      this.commits += 1 // also where it fails: nobody knows what of it was done
       this.direct('commit', [])
       this.onCommit({ seconds: (performance.now() - startedMs) / 1000, transactions: batch.length })
     } catch (error) {
