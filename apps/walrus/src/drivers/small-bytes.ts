@@ -17,6 +17,19 @@ export const smallIds = { from: prefix, to: 'small.' } as const
 const newSmallId = (nowMs: number, random: Random): string =>
   `${prefix}${nowMs.toString(16).padStart(12, '0')}${newToken('', 20, random).toLowerCase()}`
 
+/** Null where there are no bytes. */
+export function smallBlob(bytes: Buffer, clock: Clock, random: Random): Blob | null {
+  if (bytes.length === 0) return null
+  const sums = new BlockSums()
+  sums.add(bytes)
+  return {
+    id: newSmallId(clock.now(), random),
+    sizeBytes: bytes.length,
+    blockCrcs: sums.finish(),
+    bytes,
+  }
+}
+
 /** Keeps what is written while it is little; hands it all to the driver as soon as it is more. */
 export class SmallFirstWriter implements BlobWriter {
   private readonly options: {
@@ -47,17 +60,7 @@ export class SmallFirstWriter implements BlobWriter {
 
   async finish(): Promise<Blob | null> {
     if (this.writer) return this.writer.finish()
-    if (this.keptBytes === 0) return null
-    const bytes = Buffer.concat(this.kept)
-    const sums = new BlockSums()
-    sums.add(bytes)
-    const { clock, random } = this.options
-    return {
-      id: newSmallId(clock.now(), random),
-      sizeBytes: bytes.length,
-      blockCrcs: sums.finish(),
-      bytes,
-    }
+    return smallBlob(Buffer.concat(this.kept), this.options.clock, this.options.random)
   }
 
   async discard(): Promise<void> {
