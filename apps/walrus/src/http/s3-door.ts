@@ -120,12 +120,14 @@ export class S3Door {
     const address = parseS3Address(raw.headers.host, raw.rawPath)
     const query = new Map(parseForm(raw.rawQuery))
     visit.key = address.key
-    const ofNode = await readForNode(raw, address, query, this.deps.nodeReads)
+    // Most requests are neither's, and are not kept waiting to hear it.
+    const ofNode = readForNode(raw, address, query, this.deps.nodeReads)
     if (ofNode) {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'
       return ofNode
     }
-    const ofStorage = await authenticateStorage(raw, address, this.deps)
+    const admitting = authenticateStorage(raw, address, this.deps)
+    const ofStorage = admitting && (await admitting)
     const { bucket } = address
     // Looked for before anything is judged: its access log and its CORS rules are about refusals too.
     if (bucket !== undefined) visit.bucket = await this.buckets.find(bucket, (db) => findBucket(db, bucket))
