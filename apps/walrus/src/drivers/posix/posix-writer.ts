@@ -5,7 +5,7 @@ import { BlockSums } from '../block-sums.ts'
 import { giveBack } from '../give-back.ts'
 
 /** Bytes gathered before they are handed to the kernel in one call. */
-const gatherBytes = 1024 * 1024
+const gatherBytes = 256 * 1024
 /** What is written is brought to the disk from here on, so that the last fsync finds little left to do. */
 const syncEveryBytes = 8 * 1024 * 1024
 
