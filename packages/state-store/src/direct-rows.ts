@@ -21,8 +21,8 @@ export function rememberDirect(
 ): DirectRows {
   const run: DirectRows = (text, parameters) => {
     const statement = handle.prepare(text)
-    if (statement.reader) return statement.all(...parameters)
-    statement.run(...parameters)
+    if (statement.reader) return statement.all(parameters)
+    statement.run(parameters)
     return []
   }
   known.set(db, run)
