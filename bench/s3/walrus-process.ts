@@ -53,7 +53,7 @@ export class WalrusProcess {
     const profiling = this.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profile}`]
     const words = [
       '--disable-warning=ExperimentalWarning',
-      '--max-semi-space-size=2', // as `mallee up` starts it
+      '--max-semi-space-size=8', // as `mallee up` starts it
       ...profiling,
       '--import',
       path.join(import.meta.dirname, 'loop-probe.ts'),

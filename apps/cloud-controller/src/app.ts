@@ -39,6 +39,7 @@ import { agentsReconciler } from './reconcilers/agents.ts'
 import { attachmentsReconciler } from './reconcilers/attachments.ts'
 import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { diskImportsReconciler } from './reconcilers/disk-imports.ts'
+import { instanceImportsReconciler } from './reconcilers/instance-imports.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
@@ -153,6 +154,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     keys: () => queues['keys']?.wake(),
     bundle: (id) => queues['bundles']?.wake(id),
     diskImport: (id) => queues['disk-imports']?.wake(id),
+    instanceImport: (id) => queues['instance-imports']?.wake(id),
     manifest: (id) => queues['manifests']?.wake(id),
     volume: (id) => queues['volumes']?.wake(id),
     attachment: (id) => queues['attachments']?.wake(id),
@@ -252,6 +254,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     manifestsReconciler(context),
     bundlesReconciler(context),
     diskImportsReconciler(context),
+    instanceImportsReconciler(context),
     keysReconciler(context),
     agentsReconciler(context),
     terminatedReconciler(context),

@@ -15,6 +15,8 @@ export interface Wakes {
   manifest(id: string): void
   /** A disk in a bucket that becomes a snapshot or a volume. */
   diskImport(taskId: string): void
+  /** Disks that become the volumes of an instance. */
+  instanceImport(taskId: string): void
   volume(volumeId: string): void
   /** A volume's attachment to an instance. */
   attachment(attachmentId: string): void

@@ -111,7 +111,8 @@ export class QueryDecoder {
     if (shape.kind === 'list') return this.#list(shape, node, path, traits)
     if (shape.kind === 'map') return this.#map(shape, node, path, traits)
     if ('members' in shape) return this.#structValue(name, shape, node, path)
-    const single = this.#ec2 ? onlyFirst(node) : node
+    const first = this.#ec2 ? onlyFirst(node) : node
+    const single = this.#ec2 && shape.kind === 'boolean' ? enabled(first) : first
     if (single.children) this.#unknownChildren(single, new Map(), path)
     if (single.value === undefined) throw this.#errors.missing(path)
     return decodeScalar(name, shape, single.value, path, {
@@ -181,11 +182,22 @@ function onlyFirst(node: FormNode): FormNode {
   return alone ? first : node
 }
 
-/** `EbsOptimized=true` where EC2's model has `EbsOptimized.Value`: euca2ools writes an attribute of an instance so. */
+/** `Monitoring.Enabled=true` where EC2's model has `Monitoring`: it had the former once, and older tools write it so. */
+function enabled(node: FormNode): FormNode {
+  const said = node.children?.get('Enabled')
+  const alone = said && node.value === undefined && node.children?.size === 1 && !said.children
+  return alone ? said : node
+}
+
+/**
+ * `EbsOptimized=true` where EC2's model has `EbsOptimized.Value`, and `UserData=…` where it has `UserData.Data`: euca2ools
+ * writes an attribute of an instance, and what an imported one is told, so.
+ */
 function withValue({ members }: StructShape, node: FormNode): FormNode {
   const isPlain = node.value !== undefined && node.value !== '' && !node.children
-  const holdsValue = members['Value'] !== undefined && Object.keys(members).length === 1
-  return isPlain && holdsValue ? { children: new Map([['Value', { value: node.value! }]]) } : node
+  const [only, ...others] = Object.keys(members)
+  const holdsValue = (only === 'Value' || only === 'Data') && others.length === 0
+  return isPlain && holdsValue ? { children: new Map([[only, { value: node.value! }]]) } : node
 }
 
 const wrapper = (item: string): Members => new Map([[item, { key: item, model: ['string'] }]])

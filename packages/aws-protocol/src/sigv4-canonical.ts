@@ -151,10 +151,37 @@ const hmacBlockBytes = 64
  * as all the rest.
  */
 export function hmacSha256(key: string | Uint8Array, data: string): Buffer {
-  const given = typeof key === 'string' ? Buffer.from(key) : key
-  const short = given.length > hmacBlockBytes ? hash('sha256', given, 'buffer') : given
-  const inner = Buffer.concat([padded(short, 0x36), Buffer.from(data)])
-  return hash('sha256', Buffer.concat([padded(short, 0x5c), hash('sha256', inner, 'buffer')]), 'buffer')
+  const { inner, outer } = padsOf(key)
+  const length = Buffer.byteLength(data)
+  const first = Buffer.allocUnsafe(hmacBlockBytes + length)
+  inner.copy(first)
+  first.write(data, hmacBlockBytes)
+  const second = Buffer.allocUnsafe(hmacBlockBytes + sha256Bytes)
+  outer.copy(second)
+  hash('sha256', first, 'buffer').copy(second, hmacBlockBytes)
+  return hash('sha256', second, 'buffer')
+}
+
+interface Pads {
+  readonly inner: Buffer
+  readonly outer: Buffer
+}
+
+const sha256Bytes = 32
+
+/** Of signing keys, which are used again and again, and which nobody changes. */
+const knownPads = new WeakMap<Uint8Array, Pads>()
+
+function padsOf(key: string | Uint8Array): Pads {
+  if (typeof key === 'string') return newPads(Buffer.from(key))
+  let pads = knownPads.get(key)
+  if (!pads) knownPads.set(key, (pads = newPads(key)))
+  return pads
+}
+
+function newPads(key: Uint8Array): Pads {
+  const short = key.length > hmacBlockBytes ? hash('sha256', key, 'buffer') : key
+  return { inner: padded(short, 0x36), outer: padded(short, 0x5c) }
 }
 
 function padded(key: Uint8Array, pad: number): Buffer {

@@ -128,7 +128,9 @@ function headerDate(headers: HeaderValues, bad: Bad): [string, Date] {
   const amz = headerText(headers, 'x-amz-date')
   const plain = headerText(headers, 'date')
   const text = amz ?? plain ?? ''
-  const date = parseAmzDate(text) ?? (amz === undefined ? httpDate(text) : undefined)
+  const exact = parseAmzDate(text)
+  if (exact) return [text, exact]
+  const date = amz === undefined ? httpDate(text) : undefined
   if (!date) throw bad('A valid X-Amz-Date or Date header is needed.')
   return [formatAmzDate(date), date]
 }
@@ -148,8 +150,18 @@ function expirySeconds(text: string | undefined, dialect: SignatureDialect, bad:
   return seconds
 }
 
+/** Requests of one moment come together. */
+let last = { text: '', atMs: 0 }
+
 /** `20260131T235959Z`; undefined for anything else, days that do not exist included. */
 export function parseAmzDate(text: string): Date | undefined {
+  if (text === last.text) return new Date(last.atMs)
+  const date = dateOf(text)
+  if (date) last = { text, atMs: date.getTime() }
+  return date
+}
+
+function dateOf(text: string): Date | undefined {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text)
   if (!parts) return undefined
   const [, year, month, day, hour, minute, second] = parts
@@ -158,5 +170,7 @@ export function parseAmzDate(text: string): Date | undefined {
 }
 
 export function formatAmzDate(date: Date): string {
-  return date.toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const text = date.toISOString()
+  const day = `${text.slice(0, 4)}${text.slice(5, 7)}${text.slice(8, 10)}`
+  return `${day}T${text.slice(11, 13)}${text.slice(14, 16)}${text.slice(17, 19)}Z`
 }

@@ -127,17 +127,17 @@ function checkSignedHeaders(
   claimed: ClaimedSignature,
   dialect: SignatureDialect,
 ): void {
-  const signed = new Set(claimed.signedHeaders)
-  const dateHeader = headers['x-amz-date'] === undefined ? 'date' : 'x-amz-date'
-  const needed = claimed.kind === 'header' ? ['host', dateHeader, 'x-amz-security-token'] : ['host']
-  const amz =
-    dialect === 's3' || dialect === 'restJson'
-      ? Object.keys(headers).filter((name) => name.startsWith('x-amz-'))
-      : []
-  for (const name of new Set([...needed, ...amz])) {
-    if (signed.has(name) || (name !== 'host' && headers[name] === undefined)) continue
-    throw new SignatureError(dialect, 'unsignedHeaders', `(${name})`)
+  const { signedHeaders: signed } = claimed
+  const need = (name: string) => {
+    if (!signed.includes(name)) throw new SignatureError(dialect, 'unsignedHeaders', `(${name})`)
   }
+  need('host')
+  if (claimed.kind === 'header') {
+    for (const name of [headers['x-amz-date'] === undefined ? 'date' : 'x-amz-date', 'x-amz-security-token'])
+      if (headers[name] !== undefined) need(name)
+  }
+  if (dialect !== 's3' && dialect !== 'restJson') return
+  for (const name in headers) if (name.startsWith('x-amz-') && headers[name] !== undefined) need(name)
 }
 
 function expiryOf(claimed: ClaimedSignature): Date | undefined {

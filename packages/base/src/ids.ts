@@ -38,6 +38,7 @@ export const idPrefixes = {
   importTask: 'import-ami',
   importSnapshotTask: 'import-snap',
   conversionTask: 'import-vol',
+  instanceConversionTask: 'import-i',
   agent: 'agent',
 } as const
 export type IdKind = keyof typeof idPrefixes

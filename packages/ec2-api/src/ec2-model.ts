@@ -30,6 +30,7 @@ export const ec2OpenEnums: ReadonlySet<string> = new Set([
   'InstanceType',
   'AccountAttributeName',
   'DiskImageFormat',
+  'PlatformValues',
 ])
 
 /** A decoder that refuses unknown parameters, as EC2 does. */

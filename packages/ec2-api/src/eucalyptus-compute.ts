@@ -3,6 +3,7 @@
  * `/services/…`; under `/` the action of that name is AWS's), their change by the cloud's admin, and members that it
  * added to AWS's requests.
  */
+import type { ImportInstanceLaunchSpecification } from '../models/ec2-types.ts'
 import {
   QueryDecoder,
   QueryEncoder,
@@ -134,6 +135,14 @@ export interface EucalyptusMembers {
     /** Where it is not given, the image is called as its object is: clients before euca2ools 3 did not need it. */
     Name?: string | undefined
   }
+  ImportInstance: {
+    LaunchSpecification?:
+      | (ImportInstanceLaunchSpecification & {
+          /** As at a launch. */
+          KeyName?: string | undefined
+        })
+      | undefined
+  }
   ModifyInstanceAttribute: {
     /** What euca2ools calls `GroupId.n` here. */
     SecurityGroupIds?: string[] | undefined
@@ -147,6 +156,7 @@ export function withEucalyptusMembers(ec2: ServiceModel): ServiceModel {
       ...ec2.shapes,
       ...withMember(ec2, 'RunInstancesRequest', { AddressingType: ['string'] }),
       ...withMember(ec2, 'RegisterImageRequest', { Name: ['string'] }),
+      ...withMember(ec2, 'ImportInstanceLaunchSpecification', { KeyName: ['string'] }),
       ...withMember(ec2, 'ModifyInstanceAttributeRequest', {
         SecurityGroupIds: ['GroupIdStringList', 'SecurityGroupId'],
       }),

@@ -20,7 +20,8 @@ export interface S3Response {
 /** What the model says of an output, once it was asked for. */
 interface Plan {
   readonly shape: StructShape
-  readonly bound: readonly (readonly [string, MemberModel])[]
+  /** Members that are not in the body. */
+  readonly bound: ReadonlyMap<string, MemberModel>
   readonly payload: readonly [string, MemberModel] | undefined
   readonly hasBody: boolean
 }
@@ -47,9 +48,10 @@ export class S3Encoder {
     if (found.out === undefined) return { status, headers: {}, body: undefined }
     const plan = this.#planOf(found.out)
     const response: S3Response = { status, headers: {}, body: undefined }
-    for (const [key, member] of plan.bound) {
+    for (const key in output) {
       const value = (output as Values)[key]
-      if (value !== undefined && value !== null) this.#bind(member, value, response)
+      const member = value === undefined || value === null ? undefined : plan.bound.get(key)
+      if (member) this.#bind(member, value, response)
     }
     const body = this.#body(found.out, plan, output as Values)
     if (body !== undefined) {
@@ -66,7 +68,7 @@ export class S3Encoder {
     const members = Object.entries(shape.members)
     const plan: Plan = {
       shape,
-      bound: members.filter(([, [, , traits]]) => isBound(traits)),
+      bound: new Map(members.filter(([, [, , traits]]) => isBound(traits))),
       payload: members.find(([, [, , traits]]) => traits?.payload),
       hasBody: members.some(([, [, , traits]]) => !isBound(traits)),
     }
@@ -82,10 +84,13 @@ export class S3Encoder {
       }
     }
     if (traits?.header === undefined) return
+    response.headers[traits.header] = headerSafe(this.#headerValue(shapeName, value))
+  }
+
+  #headerValue(shapeName: string, value: unknown): string {
     const shape = shapeNamed(this.#model, shapeName)
-    const item = shape.kind === 'list' ? shape.of : shapeName
-    const texts = (Array.isArray(value) ? value : [value]).map((part) => this.#headerText(item, part))
-    response.headers[traits.header] = headerSafe(texts.join(', '))
+    if (shape.kind !== 'list') return this.#headerText(shapeName, value)
+    return (value as unknown[]).map((part) => this.#headerText(shape.of, part)).join(', ')
   }
 
   #headerText(shapeName: string, value: unknown): string {
@@ -138,6 +143,7 @@ function location(output: Values, namespace: string): { text: string; type: stri
 
 /** What cannot stand in a header is replaced: a value must not add headers of its own, nor be one that Node refuses. */
 function headerSafe(text: string): string {
+  if (/^[\t\u0020-\u007E\u0080-\u00FF]*$/.test(text)) return text
   // eslint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000A-\u001F\u007F]/g, ' ').replaceAll(/[^\u0000-\u00FF]/gu, '?')
 }

@@ -16,7 +16,11 @@ test('secrets never reach the log, at the top or inside', () => {
     'x',
   )
   log.child({ token: 'DDDD' }).warn({ a: { b: { userData: 'EEEE' } } }, 'y')
+  log.error({ err: Object.assign(new Error('said'), { password: 'FFFF' }), key: { key: 'GGGG' } }, 'z')
+  log.child({ a: { secret: 'HHHH' } }).info({ list: [{ token: 'IIII' }] })
   const written = lines.join('')
-  expect(lines.length).toBe(2)
-  for (const secret of ['AAAA', 'BBBB', 'CCCC', 'DDDD', 'EEEE']) expect(written).not.toContain(secret)
+  expect(lines.length).toBe(4)
+  for (const secret of ['AAAA', 'BBBB', 'CCCC', 'DDDD', 'EEEE', 'FFFF', 'GGGG', 'HHHH', 'IIII'])
+    expect(written).not.toContain(secret)
+  expect(written).toContain('"message":"said"')
 })

@@ -1,5 +1,6 @@
 export { openSqliteStore } from './sqlite-store.ts'
 export { openPostgresStore } from './postgres-store.ts'
+export { directRows } from './direct-rows.ts'
 export { assertOutsideTransaction } from './inside-transaction.ts'
 export {
   type CommitObserver,

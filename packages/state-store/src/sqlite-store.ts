@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { assert } from '@mallee/base'
 import { cachedStatements } from './cached-statements.ts'
+import { rememberDirect, type DirectRows } from './direct-rows.ts'
 import { namingFullDisk } from './full-disk.ts'
 import { assertNotNested, runInsideTransaction } from './inside-transaction.ts'
 import { migrate } from './migrate.ts'
@@ -34,12 +35,16 @@ export async function openSqliteStore<DB>(options: {
   await migrate(migrator, options.migrations)
   await sql`commit`.execute(migrator)
   if (options.shared) writerHandle.pragma('busy_timeout = 0')
-  const kyselyOn = (handle: Database.Database) =>
-    new Kysely<DB>({ dialect: new SqliteDialect({ database: cachedStatements(handle) }) })
+  const kyselyOn = (handle: Database.Database) => {
+    const database = cachedStatements(handle)
+    const db = new Kysely<DB>({ dialect: new SqliteDialect({ database }) })
+    return { db, direct: rememberDirect(db, database) }
+  }
   const writer = kyselyOn(writerHandle)
   const reader = kyselyOn(openHandle(options.file))
-  await sql`pragma query_only = 1`.execute(reader)
-  return new SqliteStore(writer, reader, options.onCommit ?? (() => {}))
+  reader.direct('pragma query_only = 1', [])
+  const alone = options.shared !== true
+  return new SqliteStore(writer, reader.db, { alone, onCommit: options.onCommit ?? (() => {}) })
 }
 
 /** SQLite gives its side files the mode of the record, which is its owner's alone. */
@@ -73,16 +78,29 @@ const askAgainMs = 1
 class SqliteStore<DB> implements StateStore<DB> {
   readonly engine = 'sqlite'
   private readonly writer: Kysely<DB>
+  private readonly direct: DirectRows
   private readonly reader: Kysely<DB>
   private waiting: Waiting[] = []
   private running: Promise<void> | null = null
   private closed = false
   private readonly onCommit: CommitObserver
+  private readonly alone: boolean
+  private commits = 0
 
-  constructor(writer: Kysely<DB>, reader: Kysely<DB>, onCommit: CommitObserver) {
-    this.writer = writer
+  constructor(
+    writer: { readonly db: Kysely<DB>; readonly direct: DirectRows },
+    reader: Kysely<DB>,
+    { alone, onCommit }: { readonly alone: boolean; readonly onCommit: CommitObserver },
+  ) {
+    this.writer = writer.db
+    this.direct = writer.direct
     this.reader = reader
     this.onCommit = onCommit
+    this.alone = alone
+  }
+
+  get revision(): number | undefined {
+    return this.alone ? this.commits : undefined
   }
 
   read<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T> {
@@ -133,10 +151,11 @@ class SqliteStore<DB> implements StateStore<DB> {
       await this.begin()
       for (const entry of batch) answers.push(await this.runOne(entry, wakes, aborts))
       const startedMs = performance.now()
-      await sql`commit`.execute(this.writer)
+      this.commits += 1 // also where it fails: nobody knows what of it was done
+      this.direct('commit', [])
       this.onCommit({ seconds: (performance.now() - startedMs) / 1000, transactions: batch.length })
     } catch (error) {
-      await sql`rollback`.execute(this.writer).catch(() => {})
+      this.undo()
       for (const abort of aborts) abort()
       for (const entry of batch) entry.reject(namingFullDisk(error))
       return
@@ -145,11 +164,20 @@ class SqliteStore<DB> implements StateStore<DB> {
     for (const wake of wakes) wake()
   }
 
+  /** SQLite may have undone it already. */
+  private undo(): void {
+    try {
+      this.direct('rollback', [])
+    } catch {
+      return
+    }
+  }
+
   /** SQLite's own waiting for another process would hold up everything; where it does not wait, this does. */
   private async begin(): Promise<void> {
     for (const untilMs = performance.now() + busyMs; ;) {
       try {
-        await sql`begin immediate`.execute(this.writer)
+        this.direct('begin immediate', [])
         return
       } catch (error) {
         const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true
@@ -161,7 +189,7 @@ class SqliteStore<DB> implements StateStore<DB> {
 
   private async runOne(entry: Waiting, wakes: (() => void)[], aborts: (() => void)[]): Promise<() => void> {
     const mine: (() => void)[] = []
-    await sql`savepoint one`.execute(this.writer)
+    this.direct('savepoint one', [])
     try {
       const tx = {
         kind: entry.kind,
@@ -170,15 +198,17 @@ class SqliteStore<DB> implements StateStore<DB> {
         afterAbort: (callback: () => void) => aborts.push(callback),
       }
       const value = await runInsideTransaction(entry.kind, () => entry.work(tx))
-      await sql`release one`.execute(this.writer)
+      this.direct('release one', [])
       wakes.push(...mine)
       return () => entry.resolve(value)
     } catch (error) {
       // Without room SQLite undoes the whole transaction by itself; then there is no savepoint, and this is the reason.
-      await sql`rollback to one`.execute(this.writer).catch(() => {
+      try {
+        this.direct('rollback to one', [])
+      } catch {
         throw error
-      })
-      await sql`release one`.execute(this.writer)
+      }
+      this.direct('release one', [])
       return () => entry.reject(namingFullDisk(error))
     }
   }

@@ -21,6 +21,11 @@ export interface StoreTransaction<DB> {
 
 export interface StateStore<DB> {
   readonly engine: 'sqlite' | 'postgres'
+  /**
+   * Grows with every commit, in the turn in which it is made: what was read since it last grew still holds. Undefined where
+   * others write the same.
+   */
+  readonly revision?: number | undefined
   /** A read that does not wait for writers; sees only what is committed. */
   read<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T>
   /** Runs the function once and durably, or not at all; on PostgreSQL it is run again on a serialization failure. */

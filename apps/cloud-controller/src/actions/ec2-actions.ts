@@ -26,7 +26,9 @@ import { cancelExportTask, describeExportTasks, describeFpgaImages } from './ec2
 import { bundleInstance, cancelBundleTask, describeBundleTasks } from './ec2/bundle-instance.ts'
 import { importImage } from './ec2/import-image.ts'
 import { describeImportSnapshotTasks, importSnapshot } from './ec2/import-snapshot.ts'
-import { cancelConversionTask, describeConversionTasks, importVolume } from './ec2/import-volume.ts'
+import { cancelConversionTask, describeConversionTasks } from './ec2/conversion-tasks.ts'
+import { importInstance } from './ec2/import-instance.ts'
+import { importVolume } from './ec2/import-volume.ts'
 import { cancelImportTask, describeImportImageTasks } from './ec2/import-tasks.ts'
 import { deregisterImage, registerImage } from './ec2/register-image.ts'
 import { describeInstanceStatus } from './ec2/instance-status.ts'
@@ -193,6 +195,7 @@ export const ec2Actions = {
   GetPasswordData: getPasswordData,
   ImportImage: importImage,
   ImportSnapshot: importSnapshot,
+  ImportInstance: importInstance,
   ImportVolume: importVolume,
   ImportKeyPair: importKeyPair,
   ModifyIdFormat: modifyIdFormat,

@@ -42,6 +42,8 @@ function ofInstance(
   const { live, items, ctx } = known
   if (instanceLifecycle.isTerminal(instance.state)) return []
   if (ctx.nowMs - instance.launched_at < ctx.graceMs) return []
+  // Nothing of it is left on a node: it will be on another.
+  if (instance.state === 'stopped' && instance.node_id === null) return []
   const is = `is ${instance.state}`
   const node = instance.node_id === null ? undefined : live.get(instance.node_id)
   if (!node) {

@@ -36,6 +36,8 @@ export function diskImportsReconciler(ctx: ReconcilerContext): Reconciler {
     reconcile: (id) =>
       ctx.record.transaction('reconcile', async (tx) => {
         const task = await getDiskImport(tx.db, id)
+        const whole = task?.instance_import_id
+        if (whole) tx.afterCommit(() => ctx.wakes.instanceImport(whole))
         if (task?.phase === 'ending') return end(ctx, tx, task)
         if (task?.phase === 'converting') return convert(ctx, tx, task)
         if (task?.phase === 'gathering') return gather(ctx, tx, task)

@@ -4,12 +4,15 @@ import type { Wakes } from '../wakes.ts'
 import type { Reader, Tx } from './record.ts'
 import type { AgentTable, Bit } from './tables.ts'
 
-/** An ImportSnapshot or an ImportVolume. The snapshot that it fills, and the volume made of that, are there from the start. */
+/**
+ * A disk of ImportSnapshot, ImportVolume or ImportInstance. The snapshot that it fills, and the volume made of that, are
+ * there from the start.
+ */
 export interface DiskImportTable {
   id: string
   account_id: string
   snapshot_id: string
-  /** Of ImportVolume. */
+  /** Of ImportVolume and ImportInstance. */
   volume_id: string | null
   availability_zone: string | null
   format: DiskImportItem['format']
@@ -42,6 +45,9 @@ export interface DiskImportTable {
   disk_bytes: number | null
   blocks: number | null
   progress: number | null
+  /** The ImportInstance that it is a disk of, and which of them, from 0. */
+  instance_import_id: string | null
+  disk_index: number | null
 }
 
 /** So long a disk may take to arrive, as AWS has it. */
@@ -54,7 +60,7 @@ export function getDiskImport(db: Reader, id: string): Promise<DiskImportTable |
   return db.selectFrom('disk_import').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
-/** Of one account, or of all where it is null; all where no ids are given. */
+/** Of one account, or of all where it is null; all where no ids are given. Those of ImportInstance are its own. */
 export function listDiskImports(
   db: Reader,
   accountId: string | null,
@@ -64,6 +70,7 @@ export function listDiskImports(
     .selectFrom('disk_import')
     .selectAll()
     .where('volume_id', of.kind === 'volume' ? 'is not' : 'is', null)
+    .where('instance_import_id', 'is', null)
     .$if(accountId !== null, (query) => query.where('account_id', '=', accountId!))
     .$if(of.ids.length > 0, (query) => query.where('id', 'in', of.ids))
     .execute()

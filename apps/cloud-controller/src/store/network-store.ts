@@ -1,4 +1,14 @@
-import { MalleeError, blockSize, newId, parseCidr, type Ipv4Block, type Random } from '@mallee/base'
+import {
+  MalleeError,
+  blockSize,
+  formatIpv4,
+  newId,
+  parseCidr,
+  type Ipv4Block,
+  type Random,
+} from '@mallee/base'
+import { invalidIpAddressInUse } from '@mallee/ec2-api'
+import { promisedAddresses } from './instance-import-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { AddressTable, Bit, NetworkInterfaceTable, SubnetTable } from './tables.ts'
 
@@ -12,9 +22,11 @@ export async function freeAddresses(db: Reader, subnet: SubnetTable, count: numb
   const highest = await own()
     .select((eb) => eb.fn.max('private_ip').as('address'))
     .executeTakeFirst()
-  const free = await takeFree(block, count, highest?.address ?? null, async () =>
-    (await own().select('private_ip').execute()).map((row) => row.private_ip),
-  )
+  const promised = await promisedAddresses(db, subnet.id)
+  const free = await takeFree(block, count, Math.max(highest?.address ?? 0, ...promised), async () => [
+    ...(await own().select('private_ip').execute()).map((row) => row.private_ip),
+    ...promised,
+  ])
   if (free.length < count) {
     throw new MalleeError({
       code: 'InsufficientFreeAddressesInSubnet',
@@ -22,6 +34,20 @@ export async function freeAddresses(db: Reader, subnet: SubnetTable, count: numb
     })
   }
   return free
+}
+
+/** Refuses addresses of a subnet that somebody has, or was promised; the key of the claim is what really decides. */
+export async function requireFree(db: Reader, subnetId: string, addresses: readonly number[]): Promise<void> {
+  if (addresses.length === 0) return
+  const taken = await db
+    .selectFrom('network_interface_address')
+    .select('private_ip')
+    .where('subnet_id', '=', subnetId)
+    .where('private_ip', 'in', addresses)
+    .executeTakeFirst()
+  if (taken) throw invalidIpAddressInUse(formatIpv4(taken.private_ip))
+  const promised = (await promisedAddresses(db, subnetId)).find((address) => addresses.includes(address))
+  if (promised !== undefined) throw invalidIpAddressInUse(formatIpv4(promised))
 }
 
 /**

@@ -14,6 +14,7 @@ import { volumes } from './migrations/0010-volumes.ts'
 import { directSnapshots } from './migrations/0011-direct-snapshots.ts'
 import { encryption } from './migrations/0012-encryption.ts'
 import { diskImports } from './migrations/0013-disk-imports.ts'
+import { instanceImports } from './migrations/0014-instance-imports.ts'
 import { networks } from './migrations/0015-networks.ts'
 import type { Tables } from './tables.ts'
 
@@ -36,6 +37,7 @@ export const migrations = [
   directSnapshots,
   encryption,
   diskImports,
+  instanceImports,
   networks,
 ]
 

@@ -151,3 +151,19 @@ export interface FlowLogTable {
   error: string | null
   created_at: number
 }
+
+export interface RoutingTables {
+  dhcp_options: DhcpOptionsTable
+  internet_gateway: InternetGatewayTable
+  route_table: RouteTableTable
+  route_table_association: RouteTableAssociationTable
+  route: RouteRowTable
+  network_acl: NetworkAclTable
+  network_acl_entry: NetworkAclEntryTable
+  network_acl_association: NetworkAclAssociationTable
+  nat_gateway: NatGatewayTable
+  vpc_peering: VpcPeeringTable
+  prefix_list: PrefixListTable
+  prefix_list_entry: PrefixListEntryTable
+  flow_log: FlowLogTable
+}

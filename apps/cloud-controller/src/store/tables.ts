@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
 import type { DiskImportTable } from './disk-import-store.ts'
+import type { InstanceImportTable } from './instance-import-store.ts'
 import type {
   BundleTaskTable,
   BundlingKeyTable,
@@ -21,21 +22,7 @@ import type {
   VpcCidrTable,
   VpcTable,
 } from './network-tables.ts'
-import type {
-  DhcpOptionsTable,
-  FlowLogTable,
-  InternetGatewayTable,
-  NatGatewayTable,
-  NetworkAclAssociationTable,
-  NetworkAclEntryTable,
-  NetworkAclTable,
-  PrefixListEntryTable,
-  PrefixListTable,
-  RouteRowTable,
-  RouteTableAssociationTable,
-  RouteTableTable,
-  VpcPeeringTable,
-} from './routing-tables.ts'
+import type { RoutingTables } from './routing-tables.ts'
 import type {
   ImageBlockDeviceTable,
   SnapshotPermissionTable,
@@ -417,7 +404,7 @@ type Defaulted<Row, Columns extends keyof Row> = Omit<Row, Columns> & {
   [Column in Columns]: Generated<Row[Column]>
 }
 
-export interface Tables {
+export interface Tables extends RoutingTables {
   setting: SettingTable
   account: AccountTable
   user: UserTable
@@ -434,19 +421,6 @@ export interface Tables {
   network_interface_address: NetworkInterfaceAddressTable
   network_interface_group: NetworkInterfaceGroupTable
   address: AddressTable
-  dhcp_options: DhcpOptionsTable
-  internet_gateway: InternetGatewayTable
-  route_table: RouteTableTable
-  route_table_association: RouteTableAssociationTable
-  route: RouteRowTable
-  network_acl: NetworkAclTable
-  network_acl_entry: NetworkAclEntryTable
-  network_acl_association: NetworkAclAssociationTable
-  nat_gateway: NatGatewayTable
-  vpc_peering: VpcPeeringTable
-  prefix_list: PrefixListTable
-  prefix_list_entry: PrefixListEntryTable
-  flow_log: FlowLogTable
   key_pair: KeyPairTable
   image: Defaulted<
     ImageTable,
@@ -463,6 +437,7 @@ export interface Tables {
   bundling_key: BundlingKeyTable
   import_task: ImportTaskTable
   disk_import: DiskImportTable
+  instance_import: InstanceImportTable
   bundle_task: BundleTaskTable
   manifest: ManifestTable
   instance_type: InstanceTypeTable

@@ -1,10 +1,11 @@
-import { assert } from '@mallee/base'
+import { assert, newId, type Random } from '@mallee/base'
 import {
   attachmentLifecycle,
   volumeLifecycle,
   type AttachmentEvent,
   type VolumeEvent,
 } from '@mallee/lifecycles'
+import type { Wakes } from '../wakes.ts'
 import { recordTransition } from './event-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type {
@@ -76,6 +77,37 @@ function liveExports(db: Reader, instanceId: string): Promise<VolumeExportTable[
     .where('volume_attachment.instance_id', '=', instanceId)
     .where('volume_export.withdrawn', '=', 0)
     .execute()
+}
+
+/** The row of a volume that an instance is to have; its reconciler does the rest. */
+export async function insertAttachment(
+  tx: Tx,
+  ctx: { readonly random: Random; readonly nowMs: number; readonly wakes: Wakes },
+  wish: {
+    readonly volume: VolumeTable
+    readonly instanceId: string
+    readonly device: string
+    readonly isRoot: boolean
+    readonly deleteOnTermination: boolean
+  },
+): Promise<VolumeAttachmentTable> {
+  const row: VolumeAttachmentTable = {
+    id: newId('volumeAttachment', ctx.random),
+    account_id: wish.volume.account_id,
+    volume_id: wish.volume.id,
+    instance_id: wish.instanceId,
+    device: wish.device,
+    is_root: wish.isRoot ? 1 : 0,
+    delete_on_termination: wish.deleteOnTermination ? 1 : 0,
+    state: 'attaching',
+    forced: 0,
+    attached_at: ctx.nowMs,
+    exports: 0,
+    message: null,
+  }
+  await tx.db.insertInto('volume_attachment').values(row).execute()
+  tx.afterCommit(() => ctx.wakes.attachment(row.id))
+  return row
 }
 
 interface TransitionOptions {

@@ -31,6 +31,13 @@ const volumeInParts = {
   'Image.ImportManifestUrl': 'http://127.0.0.1:8773/disks/manifest.xml',
   'Volume.Size': 1,
 }
+const instanceInParts = {
+  Platform: 'Linux',
+  'DiskImage.1.Image.Format': 'RAW',
+  'DiskImage.1.Image.Bytes': 1024,
+  'DiskImage.1.Image.ImportManifestUrl': 'http://127.0.0.1:8773/disks/manifest.xml',
+  'DiskImage.1.Volume.Size': 1,
+}
 const ofInstance: BaseRequest = { request: async (world) => ({ InstanceId: await world.instance() }) }
 const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': await world.instance() }) }
 
@@ -95,6 +102,16 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     request: () => snapshotDisk,
     others: [() => ({ 'DiskContainer.Format': 'raw', 'DiskContainer.Url': 's3://disks/disk.raw' })],
   },
+  ImportInstance: {
+    request: () => instanceInParts,
+    others: [
+      async (world) => ({
+        ...instanceInParts,
+        'LaunchSpecification.GroupName.1': 'default',
+        'LaunchSpecification.KeyName': await world.keyPair(),
+      }),
+    ],
+  },
   ImportVolume: { request: () => volumeInParts },
   ImportKeyPair: { request: (world) => ({ KeyName: world.name(), PublicKeyMaterial: publicKey }) },
   ModifyInstanceAttribute: {
@@ -129,6 +146,12 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
     request: async (world) => ({
       ConversionTaskId: (await world.call('ImportVolume', volumeInParts)).conversionTask.conversionTaskId,
     }),
+    others: [
+      async (world) => ({
+        ConversionTaskId: (await world.call('ImportInstance', instanceInParts)).conversionTask
+          .conversionTaskId,
+      }),
+    ],
   },
   CancelExportTask: {
     request: () => ({ ExportTaskId: 'export-i-12345678' }),

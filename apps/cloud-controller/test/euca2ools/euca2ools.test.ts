@@ -13,7 +13,7 @@ import { adminCommands } from './admin-commands.ts'
 import { readAnswer, readError, walk } from './client-answers.ts'
 import { clientFilters } from './client-filters.ts'
 import { ClientWorld } from './client-world.ts'
-import { bundledImages, imageCommands, importVolumeCommands } from './image-commands.ts'
+import { bundledImages, imageCommands, importCommands } from './image-commands.ts'
 import { interfaceCommands } from './interface-commands.ts'
 import { lastCommands, launchCommands } from './launch-commands.ts'
 import { lastNetworkCommands, networkCommands } from './network-commands.ts'
@@ -78,7 +78,7 @@ describe('on a cloud with something of everything', () => {
 })
 
 describe('on a cloud with volumes', () => {
-  for (const { name, steps } of [...volumeCommands, ...importVolumeCommands])
+  for (const { name, steps } of [...volumeCommands, ...importCommands])
     test(name, async () => {
       await storage.settle() // which is how it is heard of again
       for (const step of steps) {

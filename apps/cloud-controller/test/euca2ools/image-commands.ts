@@ -48,16 +48,16 @@ const listedTask: Step = {
   refused: ['InvalidConversionTaskId', 'import-vol-01234567'],
 }
 /** What is printed of one. */
-const conversionPaths = [
-  ...['conversionTaskId', 'expirationTime', 'state', 'statusMessage?'],
-  ...[
-    'availabilityZone',
-    'bytesConverted',
-    'volume.size',
-    'image.format',
-    'image.size',
-    'image.importManifestUrl',
-  ].map((path) => `importVolume.${path}`),
+const taskPaths = ['conversionTaskId', 'expirationTime', 'state', 'statusMessage?']
+const diskPaths = [
+  ...['availabilityZone', 'bytesConverted', 'volume.size'],
+  ...['image.format', 'image.size', 'image.importManifestUrl'],
+]
+const conversionPaths = [...taskPaths, ...diskPaths.map((path) => `importVolume.${path}`)]
+const instancePaths = [
+  ...taskPaths,
+  'importInstance.instanceId',
+  ...[...diskPaths, 'status', 'statusMessage?'].map((path) => `importInstance.volumes[].${path}`),
 ]
 const disk = {
   Format: 'raw',
@@ -218,22 +218,65 @@ export const imageCommands = [
   }),
   command('euca-delete-disk-image', listedTask),
   command('euca-resume-import', listedTask),
-  command('euca-import-instance', {
-    action: 'ImportInstance',
-    send: () => ({
-      Platform: 'Linux',
-      'LaunchSpecification.Architecture': 'x86_64',
-      'LaunchSpecification.InstanceType': 'm1.small',
-      'LaunchSpecification.Placement.AvailabilityZone': 'us-east-1a',
-      ...under('DiskImage.1.Image', disk),
-      'DiskImage.1.Volume.Size': '1',
-    }),
-    refused: ['UnsupportedOperation', 'ImportInstance'],
-  }),
 ]
 
 /** Of a cloud that has volumes. */
-export const importVolumeCommands = [
+export const importCommands = [
+  command(
+    'euca-import-instance',
+    {
+      action: 'ImportInstance',
+      send: () => ({
+        Platform: 'Linux',
+        ...under('LaunchSpecification', {
+          ...{ Architecture: 'x86_64', InstanceType: 'm1.small', 'Placement.AvailabilityZone': 'us-east-1a' },
+          ...{ 'GroupName.1': 'default', KeyName: 'key', 'UserData.Data': 'aGVsbG8=' },
+          ...{ 'Monitoring.Enabled': 'true', InstanceInitiatedShutdownBehavior: 'stop' },
+        }),
+        Description: 'words',
+        ...under('DiskImage.1.Image', disk),
+        'DiskImage.1.Volume.Size': '1',
+      }),
+      lists: ['conversionTasks', 'volumes'],
+      walks: instancePaths.map((path) => `conversionTask.${path}`),
+      keep: (world, answer) => {
+        world.things['instance-import'] = walk(answer, 'conversionTask.conversionTaskId')[0]!
+      },
+    },
+    {
+      action: 'DescribeConversionTasks',
+      send: (world) => ({ 'ConversionTaskId.1': world.thing('instance-import') }),
+      lists: ['conversionTasks', 'volumes'],
+      walks: instancePaths.map((path) => `conversionTasks[].${path}`),
+    },
+    {
+      action: 'CancelConversionTask',
+      send: (world) => ({ ConversionTaskId: world.thing('instance-import') }),
+      walks: ['return'],
+    },
+    {
+      action: 'ImportInstance',
+      send: () => ({
+        Platform: 'Linux',
+        ...under('LaunchSpecification', {
+          ...{ Architecture: 'x86_64', InstanceType: 'm1.small', UserData: 'aGVsbG8=' },
+          PrivateIpAddress: '10.9.8.7',
+        }),
+        ...under('DiskImage.1.Image', { ...disk, Format: 'VHD' }),
+        'DiskImage.1.Volume.Size': '1',
+      }),
+      refused: ['InvalidParameterValue', 'range'],
+    },
+    {
+      action: 'ImportInstance',
+      send: () => ({
+        Platform: 'Windows',
+        ...under('DiskImage.1.Image', disk),
+        'DiskImage.1.Volume.Size': '1',
+      }),
+      refused: ['UnsupportedOperation', 'Platform'],
+    },
+  ),
   command('euca-import-volume', {
     action: 'ImportVolume',
     send: () => ({ AvailabilityZone: 'us-east-1a', ...under('Image', disk), 'Volume.Size': '1' }),

@@ -52,6 +52,19 @@ test('a cloud with a running guest has no findings, and its agents were asked', 
   expect(result.asked).toEqual(['one'])
 })
 
+test('an instance that is stopped is on no node, and nobody misses it there', async () => {
+  const id = await launch()
+  await cloud.cloud.record.transaction('report', (tx) =>
+    tx.db
+      .updateTable('instance')
+      .set({ root_device_type: 'ebs', state: 'stopped', desired: 'stopped', node_id: null })
+      .where('id', '=', id)
+      .execute(),
+  )
+  const { findings } = await fsck()
+  expect(findings.filter(({ code }) => code.startsWith('I1.'))).toEqual([])
+})
+
 test('orphans on a node are found and removed, but a guest that runs only at an administrator’s word', async () => {
   node.has('domain', 'i-00000000000000001', { state: 'shutoff' })
   node.has('domain', 'i-00000000000000002', { state: 'running' })

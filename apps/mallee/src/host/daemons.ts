@@ -1,6 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os'
 import path from 'node:path'
-import { nodeWords } from './node-words.ts'
+import { busyWords, nodeWords } from './node-words.ts'
 import { insideNode, libvirtSocket } from './node-host.ts'
 import type { Layout } from '../layout.ts'
 
@@ -19,7 +19,7 @@ export function daemonSpecs(layout: Layout): DaemonSpec[] {
   return [
     libvirtd(layout),
     ours(layout, 'cloud-controller', 'apps/cloud-controller'),
-    ours(layout, 'walrus', 'apps/walrus'),
+    ours(layout, 'walrus', 'apps/walrus', [], busyWords),
     ours(layout, 'storage-controller', 'apps/storage-controller'),
     ours(layout, 'node-controller', 'apps/node-controller', ['nsenter', `--net=/run/netns/${layout.netns}`]),
     ours(layout, 'front-door', 'packages/front-door'),
@@ -34,15 +34,20 @@ function oneProcess(layout: Layout): DaemonSpec {
   return { name: 'mallee', graceMs: 12_000, command: () => Promise.resolve([...within, ...words]) }
 }
 
-/** One of our own programs, with its configuration file; `within` are the words that put it into a namespace. */
+/**
+ * One of our own programs, with its configuration file; `within` are the words that put it into a namespace, `more` are
+ * Node.js's.
+ */
 export function ours(
   at: { readonly root: string; readonly stateDir: string },
   name: string,
   workspace: string,
   within: readonly string[] = [],
+  more: readonly string[] = [],
 ): DaemonSpec {
   const script = path.join(at.root, workspace, 'src/main.ts')
-  const command = [...within, ...nodeWords, script, path.join(at.stateDir, 'config', `${name}.json`)]
+  const config = path.join(at.stateDir, 'config', `${name}.json`)
+  const command = [...within, ...nodeWords, ...more, script, config]
   return { name, graceMs: 12_000, command: () => Promise.resolve(command) }
 }
 

@@ -70,6 +70,9 @@ export const testPackages: readonly string[] = [
   'rclone',
   'restic',
   's3fs',
+  // A disk that boots by itself is imported.
+  'grub-common',
+  'grub-pc-bin',
   'postgresql',
   'git',
   'procps',

@@ -48,7 +48,8 @@ async function read(context: BucketContext, input: ReadInput, withBytes: boolean
     const { row } = object
     const key = keyForReading(row.sse, input)
     const described = describe(object, input, bucket)
-    const more = described.status === 304 ? {} : await shownTo(context, row, input.VersionId)
+    const plain = row.tags === null && row.lock_mode === null && row.legal_hold === 0
+    const more = plain || described.status === 304 ? {} : await shownTo(context, row, input.VersionId)
     const answer = { ...described, output: { ...described.output, ...more } }
     if (!withBytes || answer.status === 304) return answer
     const { start, end } = answer.range

@@ -14,8 +14,11 @@ export interface Blob {
 export const blockBytes = 1024 * 1024
 
 export interface BlobWriter {
-  /** Takes the bytes; resolves when more may come. The buffer may not be changed afterwards. */
-  write(chunk: Buffer): Promise<void>
+  /**
+   * Takes the bytes; resolves when more may come. The buffer may not be changed afterwards. `given`: nobody else will look
+   * at it again, and its memory may be given back when it is written.
+   */
+  write(chunk: Buffer, given?: boolean): Promise<void>
   /** Durable under its id when it resolves; null where nothing was written. */
   finish(): Promise<Blob | null>
   /** Leaves nothing behind; after `finish` it does nothing. */

@@ -1,7 +1,7 @@
 import { errorMessage, systemClock, systemRandom, type Clock, type Log } from '@mallee/base'
 import type { Blob, BlobDriver, BlobWriter, ReadHow, Space } from './blob-driver.ts'
 import { tagOf } from './blob-id.ts'
-import { isSmall, smallBytesOf, SmallFirstWriter } from './small-bytes.ts'
+import { isSmall, smallBlob, smallBytesOf, SmallFirstWriter } from './small-bytes.ts'
 
 /** How old a figure of the free space may be, and from where on: less could be gone in that time. */
 const spaceMs = 250
@@ -72,7 +72,7 @@ export class BlobKeeper {
   async create(): Promise<BlobWriter> {
     const writer = await this.writer()
     return {
-      write: (chunk) => writer.write(chunk),
+      write: (chunk, given) => writer.write(chunk, given),
       finish: async () => {
         const blob = await writer.finish()
         this.onBytes.written(blob?.sizeBytes ?? 0)
@@ -80,6 +80,17 @@ export class BlobKeeper {
       },
       discard: () => writer.discard(),
     }
+  }
+
+  /** Whether so few bytes are kept in the index. */
+  isFew(sizeBytes: number): boolean {
+    return sizeBytes <= this.smallBytes
+  }
+
+  /** Few bytes that are there all at once; null where there are none. The row that is made of it makes them durable. */
+  keepFew(bytes: Buffer): Blob | null {
+    this.onBytes.written(bytes.length)
+    return smallBlob(bytes, this.clock, systemRandom)
   }
 
   private writer(): BlobWriter | Promise<BlobWriter> {

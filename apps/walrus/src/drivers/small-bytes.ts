@@ -17,6 +17,19 @@ export const smallIds = { from: prefix, to: 'small.' } as const
 const newSmallId = (nowMs: number, random: Random): string =>
   `${prefix}${nowMs.toString(16).padStart(12, '0')}${newToken('', 20, random).toLowerCase()}`
 
+/** Null where there are no bytes. */
+export function smallBlob(bytes: Buffer, clock: Clock, random: Random): Blob | null {
+  if (bytes.length === 0) return null
+  const sums = new BlockSums()
+  sums.add(bytes)
+  return {
+    id: newSmallId(clock.now(), random),
+    sizeBytes: bytes.length,
+    blockCrcs: sums.finish(),
+    bytes,
+  }
+}
+
 /** Keeps what is written while it is little; hands it all to the driver as soon as it is more. */
 export class SmallFirstWriter implements BlobWriter {
   private readonly options: {
@@ -33,28 +46,21 @@ export class SmallFirstWriter implements BlobWriter {
     this.options = options
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    if (this.writer) return this.writer.write(chunk)
-    this.kept.push(chunk)
-    this.keptBytes += chunk.length
-    if (this.keptBytes <= this.options.mostBytes) return
+  async write(chunk: Buffer, given = false): Promise<void> {
+    if (this.writer) return this.writer.write(chunk, given)
+    if (this.keptBytes + chunk.length <= this.options.mostBytes) {
+      this.kept.push(chunk)
+      this.keptBytes += chunk.length
+      return
+    }
     this.writer = await this.options.create()
     for (const piece of this.kept.splice(0)) await this.writer.write(piece)
+    await this.writer.write(chunk, given)
   }
 
   async finish(): Promise<Blob | null> {
     if (this.writer) return this.writer.finish()
-    if (this.keptBytes === 0) return null
-    const bytes = Buffer.concat(this.kept)
-    const sums = new BlockSums()
-    sums.add(bytes)
-    const { clock, random } = this.options
-    return {
-      id: newSmallId(clock.now(), random),
-      sizeBytes: bytes.length,
-      blockCrcs: sums.finish(),
-      bytes,
-    }
+    return smallBlob(Buffer.concat(this.kept), this.options.clock, this.options.random)
   }
 
   async discard(): Promise<void> {

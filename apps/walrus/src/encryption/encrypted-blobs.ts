@@ -37,7 +37,8 @@ export async function createBlob(
 }
 
 export interface StoredBlobWriter {
-  write(chunk: Buffer): Promise<void>
+  /** `given` as of a `BlobWriter`. */
+  write(chunk: Buffer, given?: boolean): Promise<void>
   finish(): Promise<StoredBlob | null>
   discard(): Promise<void>
 }
@@ -49,8 +50,8 @@ class PlainWriter implements StoredBlobWriter {
     this.writer = writer
   }
 
-  write(chunk: Buffer): Promise<void> {
-    return this.writer.write(chunk)
+  write(chunk: Buffer, given?: boolean): Promise<void> {
+    return this.writer.write(chunk, given)
   }
 
   async finish(): Promise<StoredBlob | null> {
@@ -107,7 +108,7 @@ class EncryptingWriter implements StoredBlobWriter {
     this.tags.push(cipher.getAuthTag())
     this.gathered = []
     this.gatheredBytes = 0
-    for (const piece of pieces) if (piece.length > 0) await this.writer.write(piece)
+    for (const piece of pieces) if (piece.length > 0) await this.writer.write(piece, true)
   }
 }
 

@@ -18,17 +18,20 @@ export interface NodeReads extends ObjectSource {
  * What a node agent may do: read, with its certificate and no signature, the objects that images are made of, and
  * nothing else (DECISIONS 16). Null where the request is no node's.
  */
-export async function readForNode(
+export function readForNode(
   raw: RawRequest,
   address: S3Address,
   query: ReadonlyMap<string, string>,
   deps: NodeReads,
-): Promise<S3Answer | null> {
+): Promise<S3Answer> | null {
   if (raw.headers.authorization !== undefined || query.size > 0) return null
   const socket = raw.message.socket as TLSSocket
   if (!socket.authorized || agentNameOf(socket.getPeerCertificate().subjectaltname)?.kind !== 'node')
     return null
-  const { bucket, key } = address
+  return read(raw, address, deps)
+}
+
+async function read(raw: RawRequest, { bucket, key }: S3Address, deps: NodeReads): Promise<S3Answer> {
   const items = deps.images().filter((item) => item.body.bucket === bucket && item.body.key === key)
   if ((raw.method !== 'GET' && raw.method !== 'HEAD') || !bucket || !key || items.length === 0)
     throw s3Error('AccessDenied')

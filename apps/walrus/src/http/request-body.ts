@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import {
@@ -28,6 +28,10 @@ export interface BodyBytes {
   trailerNames(): readonly string[]
   /** Complete when the bytes have ended. */
   trailer(name: string): string | undefined
+  /** The same at once, for few; throws as `bytes`. */
+  whole?(): Promise<Buffer>
+  /** Whether a chunk is its reader's alone. */
+  readonly givesAway?: boolean
   /** Nothing counts as received before they have ended without an error. */
   bytes(): AsyncGenerator<Buffer, void, void>
 }
@@ -37,6 +41,7 @@ export interface BodyBytes {
  * `100 Continue` told to send. What the signature promised of the bytes is checked as they pass.
  */
 export class RequestBody implements BodyBytes {
+  readonly givesAway = true
   private readonly message: IncomingMessage
   private readonly payload: SignedPayload
   private readonly sendContinue: () => void
@@ -89,11 +94,22 @@ export class RequestBody implements BodyBytes {
       if (hash && (await hash.digest()).toString('hex') !== promised)
         throw new SignatureError('s3', 'payloadMismatch')
     } catch (error) {
-      // A connection that breaks is the client's doing; whoever is left to read an answer is told so.
-      const ours = error instanceof AwsError || error instanceof MalleeError
-      throw ours ? error : s3Error('IncompleteBody', { cause: error })
+      throw faultOf(error)
     } finally {
       hash?.discard()
+    }
+  }
+
+  /** All of them at once, where they are few: without what a stream costs. */
+  async whole(): Promise<Buffer> {
+    this.sendContinue()
+    try {
+      const bytes = await gathered(this.source(), this.lengthBytes())
+      if (this.payload.kind === 'sha256' && hash('sha256', bytes) !== this.payload.sha256)
+        throw new SignatureError('s3', 'payloadMismatch')
+      return bytes
+    } catch (error) {
+      throw faultOf(error)
     }
   }
 
@@ -141,6 +157,33 @@ export class RequestBody implements BodyBytes {
     })
     return pipeKeeping(this.message, this.decoder)
   }
+}
+
+/** A connection that breaks is the client's doing; whoever is left to read an answer is told so. */
+function faultOf(error: unknown): unknown {
+  const ours = error instanceof AwsError || error instanceof MalleeError
+  return ours ? error : s3Error('IncompleteBody', { cause: error })
+}
+
+/** Exactly so many bytes, and then the end. What comes beyond them is not kept. */
+function gathered(source: Readable, count: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let received = 0
+    const done = (error: unknown) => {
+      source.off('data', onData).off('end', onEnd).off('error', done).off('close', onClose)
+      if (error) reject(error as Error)
+      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+    }
+    const onData = (chunk: Buffer) => {
+      received += chunk.length
+      if (received > count) return done(s3Error('IncompleteBody'))
+      chunks.push(chunk)
+    }
+    const onEnd = () => done(received === count ? null : s3Error('IncompleteBody'))
+    const onClose = () => done(new Error('the connection ended in the middle of the body'))
+    source.on('data', onData).on('end', onEnd).on('error', done).on('close', onClose)
+  })
 }
 
 /**

@@ -24,9 +24,12 @@ import { stopwatch } from '@mallee/service-kit'
 import { authenticate, type Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
 import { findBucket } from '../index/bucket-rows.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
+import { SinceCommit } from '../index/since-commit.ts'
 import { readForNode } from './node-reads.ts'
 import { authenticateForm } from './post-form.ts'
 import { headersOfForm, inputOfForm, postObject } from './post-object.ts'
+import { isPlainRead } from './plain-read.ts'
 import { preflight } from './preflight.ts'
 import { rawRequest, withQueryHeaders, type RawRequest } from './raw-request.ts'
 import { bytesOfFile, receiveForm } from './receive-form.ts'
@@ -48,9 +51,11 @@ export class S3Door {
   private readonly decoder = new S3Decoder(s3Model(), { openEnums: s3OpenEnums })
   private readonly encoder = new S3Encoder(s3Model())
   private readonly signingKeys = new SigningKeyCache({})
+  private readonly buckets: SinceCommit<Bucket | null>
 
   constructor(deps: S3DoorDependencies) {
     this.deps = deps
+    this.buckets = new SinceCommit(deps.index, mostBuckets)
   }
 
   async serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -115,15 +120,17 @@ export class S3Door {
     const address = parseS3Address(raw.headers.host, raw.rawPath)
     const query = new Map(parseForm(raw.rawQuery))
     visit.key = address.key
-    const ofNode = await readForNode(raw, address, query, this.deps.nodeReads)
+    // Most requests are neither's, and are not kept waiting to hear it.
+    const ofNode = readForNode(raw, address, query, this.deps.nodeReads)
     if (ofNode) {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'
       return ofNode
     }
-    const ofStorage = await authenticateStorage(raw, address, this.deps)
+    const admitting = authenticateStorage(raw, address, this.deps)
+    const ofStorage = admitting && (await admitting)
     const { bucket } = address
     // Looked for before anything is judged: its access log and its CORS rules are about refusals too.
-    if (bucket !== undefined) visit.bucket = await this.deps.index.read((db) => findBucket(db, bucket))
+    if (bucket !== undefined) visit.bucket = await this.buckets.find(bucket, (db) => findBucket(db, bucket))
     if (raw.method === 'OPTIONS') return { output: {}, ...preflight(raw, visit.bucket) }
     if (isWebsiteHost(raw.headers.host)) return this.website(visit, address)
     if (isForm(raw, address)) return this.postForm(visit, address, reply)
@@ -137,9 +144,13 @@ export class S3Door {
   ): Promise<S3Answer> {
     const { address, query, reply } = request
     const authenticated = visit.authenticated as Authenticated
-    if (authenticated.signed?.type === 'REST-QUERY-STRING') visit.raw = withQueryHeaders(visit.raw)
+    const isPlain = isPlainRead(visit.raw, address, query)
+    if (!isPlain && authenticated.signed?.type === 'REST-QUERY-STRING')
+      visit.raw = withQueryHeaders(visit.raw)
     const { raw } = visit
-    visit.operation = this.router.route({ method: raw.method, address, query, headers: raw.headers })
+    visit.operation = isPlain
+      ? 'GetObject'
+      : this.router.route({ method: raw.method, address, query, headers: raw.headers })
     const action = s3Actions.get(visit.operation)
     const { payload, caller } = authenticated
     // Who did not sign and asks for nothing by name is shown the door, as S3 does.
@@ -154,7 +165,9 @@ export class S3Door {
         visit.continued = true
       },
     })
-    const input = await this.decode(visit.operation, { address, query, raw, body })
+    const input = isPlain
+      ? { Bucket: address.bucket, Key: address.key }
+      : await this.decode(visit.operation, { address, query, raw, body })
     refuseUnknown(action, input)
     const context = contextOf(this.deps, visit, body)
     await authorizeRequest(context, visit.operation, input, action.onBucket ? visit.bucket : null)
@@ -228,6 +241,9 @@ export class S3Door {
     return this.decoder.decode({ operation, address, query, headers: raw.headers, body: document })
   }
 }
+
+/** Whose rows are kept between two commits. */
+const mostBuckets = 1000
 
 const noBody: BodyBytes = {
   lengthBytes: () => 0,

@@ -33,6 +33,8 @@ function hasBody({ headers }: RawRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
+const noBytes = Buffer.alloc(0)
+
 export function sendAnswer(
   reply: FastifyReply,
   options: { requestId: string; answer: S3Answer; response: S3Response; isHead: boolean },
@@ -46,6 +48,8 @@ export function sendAnswer(
   if (answer.bytes) return sendBytes(reply, status, answer.bytes)
   if (answer.text !== undefined && !options.isHead) return reply.send(Buffer.from(answer.text))
   if (status === 304) reply.removeHeader('content-type').removeHeader('content-length')
+  if (response.body === undefined && status === 200 && !options.isHead)
+    return sendBytes(reply.header('content-length', '0'), status, noBytes)
   if (response.body === undefined || options.isHead) return reply.send()
   return reply.send(Buffer.from(response.body))
 }

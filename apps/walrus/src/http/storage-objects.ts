@@ -40,15 +40,23 @@ const settings = {
  * A storage controller by its certificate and without a signature (DECISIONS 16): it may read, write, list and remove in
  * that one bucket and do nothing else. Null where the request is none of its.
  */
-export async function authenticateStorage(
+export function authenticateStorage(
   raw: RawRequest,
-  { bucket, key }: S3Address,
-  { index, clock }: { readonly index: Index; readonly clock: Clock },
-): Promise<Authenticated | null> {
+  address: S3Address,
+  deps: { readonly index: Index; readonly clock: Clock },
+): Promise<Authenticated> | null {
   if (raw.headers.authorization !== undefined) return null
   const socket = raw.message.socket as TLSSocket
   if (!socket.authorized || agentNameOf(socket.getPeerCertificate().subjectaltname)?.kind !== 'storage')
     return null
+  return admit(raw, address, deps)
+}
+
+async function admit(
+  raw: RawRequest,
+  { bucket, key }: S3Address,
+  { index, clock }: { readonly index: Index; readonly clock: Clock },
+): Promise<Authenticated> {
   if (bucket !== snapshotBucket || !allowed.has(raw.method) || !isPlain(raw, key))
     throw s3Error('AccessDenied')
   await ensureBucket(index, clock)

@@ -1,4 +1,5 @@
 import { CompiledQuery } from 'kysely'
+import { directRows } from '@mallee/state-store'
 import type { IndexTables, Reader } from './tables.ts'
 
 /**
@@ -10,6 +11,8 @@ export async function rowsOf<Row>(
   text: string,
   parameters: readonly unknown[],
 ): Promise<readonly Row[]> {
+  const direct = directRows(db)
+  if (direct) return direct(text, parameters) as Row[]
   return (await db.executeQuery(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)).rows
 }
 

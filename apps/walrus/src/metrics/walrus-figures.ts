@@ -33,13 +33,32 @@ export function walrusFigures(metrics: Metrics): WalrusFigures {
   const scrubbed = metrics.counter('s3_scrub_bytes_total', 'Bytes that were read again to find damage.')
   return {
     metrics,
-    request: ({ seconds, operation, code }) =>
-      requests.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
-    ebsRequest: ({ seconds, operation, code }) =>
-      ofBlocks.observe({ operation: operation === '' ? 'unknown' : operation, code }, seconds),
+    request: observer(requests),
+    ebsRequest: observer(ofBlocks),
     written: (bytes) => written.inc(bytes),
     read: (bytes) => read.inc(bytes),
     scrubbed: (bytes) => scrubbed.inc(bytes),
+  }
+}
+
+interface Request {
+  readonly operation: string
+  readonly code: string
+  readonly seconds: number
+}
+
+type Durations = ReturnType<typeof Metrics.prototype.histogram<'operation' | 'code'>>
+
+/** Which series a request belongs to is looked for once: both labels take few values. */
+function observer(durations: Durations): (request: Request) => void {
+  const known = new Map<string, Map<string, ReturnType<Durations['labels']>>>()
+  return ({ operation: name, code, seconds }) => {
+    const operation = name === '' ? 'unknown' : name
+    let byCode = known.get(operation)
+    if (!byCode) known.set(operation, (byCode = new Map()))
+    let series = byCode.get(code)
+    if (!series) byCode.set(code, (series = durations.labels({ operation, code })))
+    series.observe(seconds)
   }
 }
 

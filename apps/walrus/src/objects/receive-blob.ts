@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { s3Error } from '@mallee/s3-api'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { createBlob } from '../encryption/encrypted-blobs.ts'
@@ -20,6 +21,10 @@ export interface Received {
 export interface ByteSource {
   lengthBytes(): number
   bytes(): AsyncIterable<Buffer>
+  /** The same at once, for few; throws as `bytes`. */
+  whole?(): Promise<Buffer>
+  /** Whether whoever gets a chunk has it for himself. */
+  readonly givesAway?: boolean
   trailer(name: string): string | undefined
 }
 
@@ -42,8 +47,10 @@ export async function receiveBlob(options: {
   const md5Promised = options.contentMd5 === undefined ? null : md5Of(options.contentMd5)
   const { freeBytes } = await blobs.space()
   if (source.lengthBytes() + reservedBytes > freeBytes) throw s3Error('InsufficientStorage')
-  const writer = await createBlob(blobs, options.masterKeys, options.encryption)
   const lengthBytes = source.lengthBytes()
+  if (source.whole && options.encryption === null && blobs.isFew(lengthBytes))
+    return receiveFew(await source.whole(), { ...options, md5Promised })
+  const writer = await createBlob(blobs, options.masterKeys, options.encryption)
   const md5 = startHashing('MD5', lengthBytes)
   const running = checksum ? startHashing(checksum.name, lengthBytes) : null
   let blob: StoredBlob | null = null
@@ -55,7 +62,7 @@ export async function receiveBlob(options: {
       const alsoFull = running?.update(chunk)
       if (alsoFull) await alsoFull
       sizeBytes += chunk.length
-      await writer.write(chunk)
+      await writer.write(chunk, source.givesAway)
     }
     const digest = await md5.digest()
     if (md5Promised && !digest.equals(md5Promised)) throw s3Error('BadDigest')
@@ -71,6 +78,28 @@ export async function receiveBlob(options: {
     md5.discard()
     running?.discard()
     if (blob === null) await writer.discard()
+  }
+}
+
+/** Few bytes go into the index: nothing has to be streamed, or taken away again. */
+async function receiveFew(
+  bytes: Buffer,
+  options: Pick<Parameters<typeof receiveBlob>[0], 'blobs' | 'source' | 'checksum'> & {
+    readonly md5Promised: Buffer | null
+  },
+): Promise<Received> {
+  const { blobs, source, checksum, md5Promised } = options
+  const md5 = hash('md5', bytes, 'buffer')
+  if (md5Promised && !md5.equals(md5Promised)) throw s3Error('BadDigest')
+  const running = checksum && startHashing(checksum.name, bytes.length)
+  await running?.update(bytes)
+  const value = checksum && running ? checkedValue(checksum, await running.digest(), source) : null
+  const blob = blobs.keepFew(bytes)
+  return {
+    blob: blob && { ...blob, cipher: null, blockTags: null },
+    sizeBytes: bytes.length,
+    etag: md5.toString('hex'),
+    checksum: checksum && value !== null ? { name: checksum.name, value } : null,
   }
 }
 

@@ -1,4 +1,3 @@
-import { newId } from '@mallee/base'
 import {
   attachmentLimitExceeded,
   incorrectInstanceState,
@@ -12,11 +11,12 @@ import type { InstanceTable, VolumeAttachmentTable, VolumeTable } from '../../st
 import {
   attachmentOfVolume,
   attachmentsOfInstance,
+  insertAttachment,
   transitionAttachment,
   transitionVolume,
 } from '../../store/volume-store.ts'
 import { attachmentView } from '../../views/volume-view.ts'
-import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { defineEc2Action, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
 import { requireVolume } from './require-volumes.ts'
 import { deviceNamed, mostVolumes, placeOf, requireFreeDevice } from './volume-devices.ts'
@@ -36,7 +36,7 @@ export const attachVolume = defineEc2Action('AttachVolume', {
       const own =
         instance!.root_device_type === 'ebs' ? [] : [{ device: instance!.root_device_name ?? '/dev/sda1' }]
       requireFreeDevice(device, [...present, ...own])
-      const attachment = await insertAttachment(ctx, tx, {
+      const attachment = await insertAttachment(tx, ctx, {
         volume,
         instanceId: instance!.id,
         device,
@@ -74,37 +74,6 @@ async function checkAttachable(
   if (await attachmentOfVolume(tx.db, volume.id))
     throw volumeInUse(`${volume.id} is already attached to an instance`)
   if (volume.state !== 'available') throw incorrectState(`Volume '${volume.id}' is not 'available'.`)
-}
-
-/** The row of a volume that an instance is to have; its reconciler does the rest. */
-export async function insertAttachment(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  wish: {
-    readonly volume: VolumeTable
-    readonly instanceId: string
-    readonly device: string
-    readonly isRoot: boolean
-    readonly deleteOnTermination: boolean
-  },
-): Promise<VolumeAttachmentTable> {
-  const row: VolumeAttachmentTable = {
-    id: newId('volumeAttachment', ctx.random),
-    account_id: wish.volume.account_id,
-    volume_id: wish.volume.id,
-    instance_id: wish.instanceId,
-    device: wish.device,
-    is_root: wish.isRoot ? 1 : 0,
-    delete_on_termination: wish.deleteOnTermination ? 1 : 0,
-    state: 'attaching',
-    forced: 0,
-    attached_at: ctx.nowMs,
-    exports: 0,
-    message: null,
-  }
-  await tx.db.insertInto('volume_attachment').values(row).execute()
-  tx.afterCommit(() => ctx.wakes.attachment(row.id))
-  return row
 }
 
 /**

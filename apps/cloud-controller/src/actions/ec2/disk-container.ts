@@ -1,5 +1,6 @@
 import type { DiskImportItem } from '@mallee/agent-contract'
 import { invalidParameterValue, missingParameter } from '@mallee/ec2-api'
+import { parseS3Address } from '@mallee/s3-api'
 
 /** A disk in a bucket, as ImportImage and ImportSnapshot name it. */
 interface DiskContainer {
@@ -38,4 +39,21 @@ export function diskPlace(
   if (!bucket) throw missingParameter(`${name}.UserBucket.S3Bucket`)
   if (!key) throw missingParameter(`${name}.UserBucket.S3Key`)
   return { bucket, key }
+}
+
+/** Longer addresses are none that a client signs. */
+const longestUrl = 8192
+
+/**
+ * Where walrus has the manifest of a disk in parts: whose URL it is, and what it is signed with, is of no account. `name`:
+ * of the request's member, for the words.
+ */
+export function manifestPlace(text: string, name: string): { bucket: string; key: string } {
+  const url = text.length <= longestUrl && URL.canParse(text) ? new URL(text) : null
+  const address = url && /^https?:$/.test(url.protocol) ? parseS3Address(url.host, url.pathname) : null
+  if (!address?.bucket || !address.key)
+    throw invalidParameterValue(
+      `Value for parameter ${name} is invalid. It must be the URL of an object in a bucket of this cloud.`,
+    )
+  return { bucket: address.bucket, key: address.key }
 }

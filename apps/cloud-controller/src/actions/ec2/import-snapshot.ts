@@ -73,19 +73,21 @@ const withSnapshot = async (db: Reader, task: DiskImportTable): Promise<Task> =>
 export function importStatus({
   phase,
   message,
-}: DiskImportTable): 'active' | 'completed' | 'deleting' | 'deleted' {
+}: Pick<DiskImportTable, 'phase' | 'message'>): 'active' | 'completed' | 'deleting' | 'deleted' {
   if (phase === 'completed') return 'completed'
   if (phase === 'failed' || phase === 'cancelled') return 'deleted'
   if (phase === 'ending') return message === null ? 'deleting' : 'deleted'
   return 'active'
 }
 
-export function importMessage(task: DiskImportTable): string | null {
+export function importMessage(
+  task: Pick<DiskImportTable, 'phase' | 'message' | 'cancel_reason'> & { readonly progress?: number | null },
+): string | null {
   if (task.message !== null) return `ClientError: ${task.message}`
   if (task.phase === 'cancelled' || task.phase === 'ending')
     return task.cancel_reason ?? 'User initiated task cancelation.'
   if (task.phase === 'completed') return null
-  return task.phase === 'gathering' ? 'storing' : task.progress === null ? 'pending' : 'converting'
+  return task.phase === 'gathering' ? 'storing' : task.progress == null ? 'pending' : 'converting'
 }
 
 function taskView(task: Task, tags: Tag[]) {

@@ -4,8 +4,8 @@ import { importMs, listDiskImports, type DiskImportTable } from '../../store/dis
 import { endDiskImport } from '../../store/end-disk-import.ts'
 import type { SnapshotTable } from '../../store/tables.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
-import { copyKeyColumns } from './encryption.ts'
-import { chooseStorage } from './new-volume.ts'
+import { copyKeyColumns, resolveEncryption } from './encryption.ts'
+import { checkVolumeType, chooseStorage, insertVolume } from './new-volume.ts'
 import { insertSnapshot } from './snapshots.ts'
 
 /** Until the disk's own is known. */
@@ -40,7 +40,14 @@ export type NewImport = Pick<DiskImportTable, 'id' | 'snapshot_id' | 'format' | 
   Partial<
     Pick<
       DiskImportTable,
-      'volume_id' | 'availability_zone' | 'object_key' | 'in_parts' | 'sealed_url' | 'source_bytes'
+      | 'volume_id'
+      | 'availability_zone'
+      | 'object_key'
+      | 'in_parts'
+      | 'sealed_url'
+      | 'source_bytes'
+      | 'instance_import_id'
+      | 'disk_index'
     >
   > & { readonly key: string }
 
@@ -71,11 +78,36 @@ export async function insertImport(
       disk_bytes: null,
       blocks: null,
       progress: null,
+      instance_import_id: null,
+      disk_index: null,
       ...of,
     })
     .execute()
   tx.touch(of.id, of.snapshot_id)
   tx.afterCommit(() => ctx.wakes.diskImport(of.id))
+}
+
+/** A disk in parts that becomes a volume, with the snapshot on its way there. `of`: the task that it is a disk of. */
+export async function insertImportedVolume(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  disk: Omit<NewImport, 'snapshot_id' | 'volume_id' | 'availability_zone' | 'in_parts' | 'sealed_url'> & {
+    readonly of: string
+    readonly url: string
+    readonly zone: string
+    readonly sizeGiB: number
+  },
+): Promise<void> {
+  const { of, url, zone, sizeGiB, ...row } = disk
+  // AWS's own have no parameter for it; an account that encrypts by default does.
+  const isEncrypted = await resolveEncryption(ctx, tx.db, { encrypted: undefined, kmsKeyId: undefined }, null)
+  const snapshot = await insertImportedSnapshot(ctx, tx, { description: `Of ${of}`, zone, isEncrypted })
+  const type = checkVolumeType({ sizeGiB, type: undefined, iops: undefined, throughput: undefined })
+  const volume = await insertVolume(ctx, tx, { sizeGiB, snapshot, ...type, isEncrypted }, zone)
+  await insertImport(ctx, tx, {
+    ...{ ...row, snapshot_id: snapshot.id, volume_id: volume.id, availability_zone: zone },
+    ...{ in_parts: 1, sealed_url: ctx.keyring.seal(url, row.id) },
+  })
 }
 
 /** Ends an import that is under way; what was made of it is removed. Throws InvalidConversionTaskId, IncorrectState. */

@@ -7,7 +7,7 @@ import {
   privateIpAddressLimitExceeded,
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { addPrivateAddresses, freeAddresses } from '../../store/network-store.ts'
+import { addPrivateAddresses, freeAddresses, requireFree } from '../../store/network-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { NetworkInterfaceTable, SubnetTable } from '../../store/tables.ts'
@@ -28,18 +28,6 @@ export function hostAddress(subnet: Pick<SubnetTable, 'cidr'>, text: string): nu
   if (address < block.base + reservedAtStart || address === last)
     throw invalidParameterValue(`Address ${text} is in subnet's reserved address range`)
   return address
-}
-
-/** Who has an address of a subnet; the key of the claim is what really decides. */
-export async function requireFree(db: Reader, subnetId: string, addresses: readonly number[]): Promise<void> {
-  if (addresses.length === 0) return
-  const taken = await db
-    .selectFrom('network_interface_address')
-    .select('private_ip')
-    .where('subnet_id', '=', subnetId)
-    .where('private_ip', 'in', addresses)
-    .executeTakeFirst()
-  if (taken) throw invalidIpAddressInUse(formatIpv4(taken.private_ip))
 }
 
 /** What a caller says of the addresses of a new interface: at most one primary, and others by name or by number. */

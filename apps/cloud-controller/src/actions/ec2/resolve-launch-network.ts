@@ -13,7 +13,17 @@ import type { ActionContext } from '../define-action.ts'
 import { resolveCards, type LaunchCard } from './launch-interfaces.ts'
 import { resolveGroups } from './resolve-groups.ts'
 
-type Input = Ec2Input<'RunInstances'>
+type Input = Pick<
+  Ec2Input<'RunInstances'>,
+  | 'SubnetId'
+  | 'SecurityGroupIds'
+  | 'SecurityGroups'
+  | 'Placement'
+  | 'NetworkInterfaces'
+  | 'AddressingType'
+  | 'PrivateIpAddress'
+  | 'MaxCount'
+>
 
 export interface LaunchNetwork {
   /** Null where any zone will do. */

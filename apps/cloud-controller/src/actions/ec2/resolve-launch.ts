@@ -12,9 +12,10 @@ import {
 import type { MetadataOptions } from '@mallee/agent-contract'
 import type { PlacementRequest } from '../../scheduler/judge-node.ts'
 import type { CapacityNow } from '../../store/capacity.ts'
+import { promisedUse } from '../../store/instance-import-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
-import type { InstanceTable, SubnetTable, TagTable } from '../../store/tables.ts'
+import type { InstanceTable, InstanceTypeTable, SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
 import { tagRows } from '../tag-specifications.ts'
 import type { LaunchCard } from './launch-interfaces.ts'
@@ -59,13 +60,8 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
   checkCounts(input)
   const { image, kernelId, ramdiskId } = await resolveImages(db, ctx.caller.accountId, input)
   const isEbs = image.root_device_type === 'ebs'
-  const typeName = input.InstanceType ?? 'm1.small'
-  const type = await db
-    .selectFrom('instance_type')
-    .selectAll()
-    .where('name', '=', typeName)
-    .executeTakeFirst()
-  if (!type) throw invalidInstanceTypeValue(typeName)
+  const typeName = input.InstanceType ?? defaultInstanceType
+  const type = await requireInstanceType(db, typeName)
   // A guest that boots from a volume takes no disk of its node.
   const diskGiB = isEbs ? 0 : Math.max(type.disk_gib, 1)
   if (!isEbs) checkFits(image, typeName, diskGiB)
@@ -131,7 +127,16 @@ function checkCounts(input: Input): void {
   }
 }
 
-async function requireKeyPair(
+/** AWS's own where nothing is said. */
+export const defaultInstanceType = 'm1.small'
+
+export async function requireInstanceType(db: Reader, name: string): Promise<InstanceTypeTable> {
+  const type = await db.selectFrom('instance_type').selectAll().where('name', '=', name).executeTakeFirst()
+  if (!type) throw invalidInstanceTypeValue(name)
+  return type
+}
+
+export async function requireKeyPair(
   ctx: ActionContext,
   db: Reader,
   name: string,
@@ -160,7 +165,7 @@ export function checkHopLimit(hopLimit: number): void {
     throw invalidParameterValue(`Invalid value '${hopLimit}' for HttpPutResponseHopLimit.`)
 }
 
-function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']): MetadataOptions {
+export function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']): MetadataOptions {
   const hopLimit = options?.HttpPutResponseHopLimit ?? 1
   checkHopLimit(hopLimit)
   return {
@@ -175,27 +180,35 @@ function metadataOptionsOf(ctx: ActionContext, options: Input['MetadataOptions']
 
 /**
  * How many instances of the launch the account's quota admits, at most MaxCount; fewer than MinCount are refused. Checked
- * in the claiming transaction: two launches at once cannot both take the last of it.
+ * in the claiming transaction: two launches at once cannot both take the last of it. An import under way has its share.
  */
 export async function claimInstanceQuota(
   ctx: ActionContext,
   tx: Tx,
-  { launching, capacity }: { launching: Launch; capacity: CapacityNow },
+  of: {
+    readonly request: Pick<PlacementRequest, 'minCount' | 'maxCount' | 'vcpus'>
+    readonly capacity: CapacityNow
+  },
 ): Promise<number> {
-  const use = capacity.accountUse(ctx.caller.accountId)
-  const wanted = launching.request.minCount
+  const { minCount, maxCount, vcpus: each } = of.request
+  const present = of.capacity.accountUse(ctx.caller.accountId)
+  const promised = await promisedUse(tx.db, ctx.caller.accountId)
+  const use = {
+    instances: present.instances + promised.instances,
+    vcpus: present.vcpus + promised.vcpus,
+  }
   const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
-  if (use.instances + wanted > instances) {
+  if (use.instances + minCount > instances) {
     throw instanceLimitExceeded(
-      `You have requested more instances (${use.instances + wanted}) than your current instance limit of ${instances} allows.`,
+      `You have requested more instances (${use.instances + minCount}) than your current instance limit of ${instances} allows.`,
     )
   }
   const vcpus = await quotaOf(tx.db, ctx.caller.accountId, 'vcpus')
-  if (use.vcpus + wanted * launching.request.vcpus > vcpus) {
+  if (use.vcpus + minCount * each > vcpus) {
     throw vcpuLimitExceeded(
       `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
     )
   }
-  const room = Math.min(instances - use.instances, Math.floor((vcpus - use.vcpus) / launching.request.vcpus))
-  return Math.min(launching.request.maxCount, room)
+  const room = Math.min(instances - use.instances, Math.floor((vcpus - use.vcpus) / each))
+  return Math.min(maxCount, room)
 }

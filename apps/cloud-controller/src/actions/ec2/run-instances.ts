@@ -3,11 +3,11 @@ import { idempotentInstanceTerminated } from '@mallee/ec2-api'
 import { claimPublicAddresses, freeAddresses, insertInterface } from '../../store/network-store.ts'
 import { putTags } from '../../store/tag-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
+import { insertAttachment } from '../../store/volume-store.ts'
 import type { NetworkInterfaceTable } from '../../store/tables.ts'
 import { newId } from '@mallee/base'
 import { readInstanceRows, reservationViews } from '../../views/read-instances.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
-import { insertAttachment } from './attach-volume.ts'
 import { recordDecision, insertInstance, templateTags, type NewInstance } from './insert-instance.ts'
 import { launchCreates, launchMembers, launchOnly, withLaunchTemplate } from './launch-members.ts'
 import { insertVolume } from './new-volume.ts'
@@ -59,7 +59,7 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
   const { availabilityZone } = launching.request
   const group = await resolvePlacementGroup(ctx, tx.db, asked.Placement, availabilityZone)
   const capacity = await ctx.capacity.at(tx)
-  const maxCount = await claimInstanceQuota(ctx, tx, { launching, capacity })
+  const maxCount = await claimInstanceQuota(ctx, tx, { request: launching.request, capacity })
   const placement = await placeInstances(ctx, tx, {
     request: { ...launching.request, maxCount },
     instanceType: launching.instanceType,
@@ -127,7 +127,7 @@ async function bringVolumes(
 ): Promise<void> {
   for (const { device, isRoot, deleteOnTermination, spec } of launching.volumes) {
     const volume = await insertVolume(ctx, tx, spec, placement.availabilityZone!)
-    await insertAttachment(ctx, tx, { volume, instanceId, device, isRoot, deleteOnTermination })
+    await insertAttachment(tx, ctx, { volume, instanceId, device, isRoot, deleteOnTermination })
     await putTags(tx, launching.volumeTagsFor(volume.id))
   }
 }

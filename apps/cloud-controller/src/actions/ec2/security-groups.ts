@@ -14,6 +14,7 @@ import {
   securityGroupLimitExceeded,
   vpcIdNotSpecified,
 } from '@mallee/ec2-api'
+import { isGroupPromised } from '../../store/instance-import-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
@@ -136,7 +137,7 @@ export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
         .where('peer_group_id', '=', group.id)
         .where('group_id', '!=', group.id)
         .executeTakeFirst()
-      if (member || named) throw groupHasDependents(group.id)
+      if (member || named || (await isGroupPromised(tx.db, group.id))) throw groupHasDependents(group.id)
       await deleteTagsOf(tx, group.id)
       await tx.db.deleteFrom('security_group_rule').where('group_id', '=', group.id).execute()
       await tx.db.deleteFrom('security_group').where('id', '=', group.id).execute()

@@ -2,9 +2,10 @@ import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import type { Blob, BlobWriter } from '../blob-driver.ts'
 import { BlockSums } from '../block-sums.ts'
+import { giveBack } from '../give-back.ts'
 
 /** Bytes gathered before they are handed to the kernel in one call. */
-const gatherBytes = 1024 * 1024
+const gatherBytes = 256 * 1024
 /** What is written is brought to the disk from here on, so that the last fsync finds little left to do. */
 const syncEveryBytes = 8 * 1024 * 1024
 
@@ -17,6 +18,8 @@ export class PosixWriter implements BlobWriter {
   private readonly onClosed: () => void
   private gathered: Buffer[] = []
   private gatheredBytes = 0
+  /** Of the gathered ones, those that are ours alone. */
+  private given: Buffer[] = []
   /** What is on its way to the kernel; more is gathered meanwhile. */
   private flushing: Promise<void> = Promise.resolve()
   private sizeBytes = 0
@@ -42,9 +45,10 @@ export class PosixWriter implements BlobWriter {
     this.onClosed = options.onClosed
   }
 
-  async write(chunk: Buffer): Promise<void> {
+  async write(chunk: Buffer, given = false): Promise<void> {
     this.sums.add(chunk)
     this.gathered.push(chunk)
+    if (given) this.given.push(chunk)
     this.gatheredBytes += chunk.length
     this.sizeBytes += chunk.length
     if (this.gatheredBytes < gatherBytes) return
@@ -100,14 +104,17 @@ export class PosixWriter implements BlobWriter {
   private async flush(): Promise<void> {
     let pending = this.gathered
     let length = this.gatheredBytes
+    const { given } = this
     this.gathered = []
     this.gatheredBytes = 0
+    this.given = []
     while (length > 0) {
       const { bytesWritten } = await this.handle.writev(pending)
       length -= bytesWritten
       pending = afterBytes(pending, bytesWritten)
       this.unsyncedBytes += bytesWritten
     }
+    for (const chunk of given) giveBack(chunk)
     if (this.unsyncedBytes >= syncEveryBytes && !this.syncing) this.syncEarly()
   }
 
