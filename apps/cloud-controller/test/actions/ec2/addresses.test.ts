@@ -239,10 +239,10 @@ describe('AssociateAddress and DisassociateAddress', () => {
     )
   })
 
-  test('a hundred calls at once never give an address two owners, nor a place two addresses', async () => {
+  test('a thousand calls at once never give an address two owners, nor a place two addresses', async () => {
     const guests = [await steps.instance(), await steps.instance(), await steps.instance()]
     const addresses = [await steps.address(), await steps.address()]
-    const calls = Array.from({ length: 100 }, (_none, index) => {
+    const calls = Array.from({ length: 1000 }, (_none, index) => {
       const guest = guests[index % guests.length]!
       const address = addresses[index % addresses.length]!
       return index % 4 === 3
