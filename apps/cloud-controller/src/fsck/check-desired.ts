@@ -52,8 +52,8 @@ function vpcsOfNodes(
   rows: RecordRows,
   alive: readonly Pick<InstanceTable, 'node_id' | 'vpc_id'>[],
 ): ReadonlySet<string> {
-  const own = [...alive, ...rows.natGateways.filter((row) => row.node_id !== null)]
-  const peers = rows.peerings.filter((row) => row.status === 'active')
+  const own = [...alive, ...rows.networks.natGateways.filter((row) => row.node_id !== null)]
+  const peers = rows.networks.peerings.filter((row) => row.status === 'active')
   return new Set(
     own.flatMap(({ node_id: node, vpc_id: vpc }) => [
       `${node} ${vpc}`,

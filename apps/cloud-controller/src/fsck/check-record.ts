@@ -1,6 +1,7 @@
 import { errorMessage } from '@mallee/base'
 import { checkAllocations } from './check-allocations.ts'
 import { checkDesired } from './check-desired.ts'
+import { checkNetworks } from './check-networks.ts'
 import { checkOwners } from './check-owners.ts'
 import { checkSingleOwners } from './check-single-owners.ts'
 import { finding, type Finding } from './finding.ts'
@@ -15,6 +16,7 @@ export function checkRecord(rows: RecordRows, ctx: CheckContext): Finding[] {
     ...checkDesired(rows),
     ...checkEvents(rows, ctx),
     ...checkReferences(rows),
+    ...checkNetworks(rows),
     ...checkSecrets(rows, ctx),
     ...checkFreshness(rows, ctx),
   ]
@@ -70,9 +72,18 @@ function checkReferences(rows: RecordRows): Finding[] {
   for (const row of rows.interfaces) if (!vpcs.has(row.vpc_id)) dangling(row.id, row.vpc_id)
   for (const row of rows.groupLinks)
     if (!interfaces.has(row.interface_id)) dangling(row.group_id, row.interface_id)
+  const tagged: Record<string, ReadonlySet<string>> = {
+    ...{ i: instances, ami: images, eni: interfaces, vpc: vpcs, subnet: subnets },
+    igw: ids(rows.networks.gateways),
+    rtb: ids(rows.networks.routeTables),
+    acl: ids(rows.networks.acls),
+    dopt: ids(rows.networks.dhcpOptions),
+    nat: ids(rows.networks.natGateways),
+    pcx: ids(rows.networks.peerings),
+    eipalloc: new Set(rows.addresses.flatMap((row) => row.allocation_id ?? [])),
+  }
   for (const row of rows.tags) {
-    const of: Record<string, ReadonlySet<string>> = { i: instances, ami: images, eni: interfaces }
-    const known = of[row.resource_id.split('-')[0]!]
+    const known = tagged[row.resource_id.split('-')[0]!]
     if (known && !known.has(row.resource_id)) dangling(`tag ${row.key}`, row.resource_id)
   }
   return found

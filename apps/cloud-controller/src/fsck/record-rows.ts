@@ -1,6 +1,5 @@
 import { sealedKeys, type SealedKey } from '../store/ebs-encryption-store.ts'
 import type { Reader } from '../store/record.ts'
-import type { NatGatewayTable, VpcPeeringTable } from '../store/routing-tables.ts'
 import type {
   AccessKeyTable,
   AddressTable,
@@ -14,6 +13,7 @@ import type {
   TagTable,
   VpcTable,
 } from '../store/tables.ts'
+import { readNetworkRows, type NetworkRows } from './network-rows.ts'
 
 /** The rows that the checks compare, as one value: the checks themselves ask nobody and wait for nothing. */
 export interface RecordRows {
@@ -26,8 +26,7 @@ export interface RecordRows {
   readonly addresses: readonly AddressTable[]
   readonly subnets: readonly SubnetTable[]
   readonly vpcs: readonly VpcTable[]
-  readonly natGateways: readonly NatGatewayTable[]
-  readonly peerings: readonly VpcPeeringTable[]
+  readonly networks: NetworkRows
   readonly accessKeys: readonly AccessKeyTable[]
   /** Of volumes, snapshots and accounts. */
   readonly encryptionKeys: readonly SealedKey[]
@@ -56,8 +55,7 @@ export async function readRecordRows(db: Reader, options: { launchesSinceMs: num
     addresses: await db.selectFrom('address').selectAll().execute(),
     subnets: await db.selectFrom('subnet').selectAll().execute(),
     vpcs: await db.selectFrom('vpc').selectAll().execute(),
-    natGateways: await db.selectFrom('nat_gateway').selectAll().execute(),
-    peerings: await db.selectFrom('vpc_peering').selectAll().execute(),
+    networks: await readNetworkRows(db),
     accessKeys: await db.selectFrom('access_key').selectAll().execute(),
     encryptionKeys: await sealedKeys(db),
     tags: await db.selectFrom('tag').selectAll().execute(),

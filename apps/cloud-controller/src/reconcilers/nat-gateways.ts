@@ -1,16 +1,13 @@
 import { minuteMs } from '@mallee/base'
 import type { PassResult, Reconciler } from '@mallee/workflow'
 import { listAgents } from '../store/agent-store.ts'
+import { isVisible, transitionNatGateway } from '../store/nat-gateway-store.ts'
 import { deleteInterfaces } from '../store/network-store.ts'
 import { wakeVpc } from '../store/network-reach.ts'
 import type { Tx } from '../store/record.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import type { NatGatewayTable } from '../store/routing-tables.ts'
-import { moveNatGateways } from '../store/transition.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
-
-/** How long a gateway that was deleted, or could not be made, is still described, as on AWS. */
-const visibleMs = 60 * minuteMs
 
 /**
  * Leads a NAT gateway on: a node of its subnet's zone is to carry it; it is available when that node says that its network
@@ -72,7 +69,7 @@ async function place(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): 
     .toSorted((a, b) => (load.get(a.id) ?? 0) - (load.get(b.id) ?? 0) || (a.id < b.id ? -1 : 1))
   const [node] = able
   if (!node) return { settled: true } // the next scan looks again
-  await moveNatGateways(tx, [gateway.id], { node_id: node.id, state: 'pending' })
+  await tx.db.updateTable('nat_gateway').set({ node_id: node.id }).where('id', '=', gateway.id).execute()
   tx.afterCommit(() => ctx.wakes.network(node.id))
   await wakeVpc(tx, ctx.wakes, gateway.vpc_id)
   return { settled: true }
@@ -82,17 +79,17 @@ async function place(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): 
 async function end(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): Promise<PassResult> {
   await wakeVpc(tx, ctx.wakes, gateway.vpc_id)
   if (gateway.interface_id !== null) await deleteInterfaces(tx, [gateway.interface_id])
-  await moveNatGateways(tx, [gateway.id], {
-    state: 'deleted',
-    interface_id: null,
-    node_id: null,
-    deleted_at: ctx.clock.now(),
-  })
+  await tx.db
+    .updateTable('nat_gateway')
+    .set({ interface_id: null, node_id: null })
+    .where('id', '=', gateway.id)
+    .execute()
+  await transitionNatGateway(tx, gateway, 'gone', { nowMs: ctx.clock.now() })
   return { settled: true }
 }
 
 async function forget(ctx: ReconcilerContext, tx: Tx, gateway: NatGatewayTable): Promise<PassResult> {
-  if (ctx.clock.now() - (gateway.deleted_at ?? gateway.created_at) < visibleMs) return { settled: true }
+  if (isVisible(gateway, ctx.clock.now())) return { settled: true }
   await deleteTagsOf(tx, gateway.id)
   await tx.db.deleteFrom('nat_gateway').where('id', '=', gateway.id).execute()
   return { settled: true }

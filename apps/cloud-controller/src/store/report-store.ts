@@ -9,7 +9,8 @@ import {
   type VpcItem,
 } from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
-import { moveNatGateways, transitionImage } from './transition.ts'
+import { transitionNatGateway } from './nat-gateway-store.ts'
+import { transitionImage } from './transition.ts'
 import { noteCapacity } from './agent-store.ts'
 import { recordDiskImport } from './disk-import-store.ts'
 import { moveBundleTask } from './bundle-task-store.ts'
@@ -85,7 +86,7 @@ async function recordOne(
     case 'readable-snapshot':
       return recordReadable(tx, wakes, agent, observation as Observation<'readable-snapshot'>)
     case 'vpc':
-      return recordVpc(tx, wakes, agent, observation as Observation<'vpc'>)
+      return recordVpc(tx, wakes, agent, observation as Observation<'vpc'>, nowMs)
     case 'access-key':
       return true // heard, and nothing depends on it
   }
@@ -97,11 +98,12 @@ async function recordVpc(
   wakes: Wakes,
   agent: AgentTable,
   observation: Observation<'vpc'>,
+  nowMs: number,
 ): Promise<boolean> {
   if (!observation.facts.applied) return true
   const pending = await tx.db
     .selectFrom('nat_gateway')
-    .select(['id', 'vpc_id'])
+    .selectAll()
     .where('node_id', '=', agent.id)
     .where('vpc_id', '=', observation.id)
     .where('state', '=', 'pending')
@@ -118,9 +120,9 @@ async function recordVpc(
   const carried = new Set(
     ((JSON.parse(item.body) as VpcItem).natGateways ?? []).map((row) => row.natGatewayId),
   )
-  const ready = pending.filter((gateway) => carried.has(gateway.id)).map((gateway) => gateway.id)
+  const ready = pending.filter((gateway) => carried.has(gateway.id))
   if (ready.length === 0) return true
-  await moveNatGateways(tx, ready, { state: 'available' })
+  for (const gateway of ready) await transitionNatGateway(tx, gateway, 'carried', { nowMs })
   await wakeVpc(tx, wakes, observation.id)
   return true
 }

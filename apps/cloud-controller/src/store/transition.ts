@@ -10,7 +10,6 @@ import { recordTransition } from './event-store.ts'
 import { noteCapacity } from './agent-store.ts'
 import { nextUsageRevision } from './instance-store.ts'
 import type { Tx } from './record.ts'
-import type { NatGatewayTable } from './routing-tables.ts'
 import type { AgentTable, ImageTable, InstanceTable } from './tables.ts'
 
 /** The only code that writes a state column. An event that the lifecycle does not allow is a fault of the caller. */
@@ -100,17 +99,4 @@ export async function transitionAgent(
   await tx.db.updateTable('agent').set({ state }).where('id', '=', agent.id).execute()
   await noteCapacity(tx, agent.id)
   return { ...agent, state }
-}
-
-/** A NAT gateway's states are few and follow from what its reconciler and its node find; `failed` is the action's own. */
-export async function moveNatGateways(
-  tx: Tx,
-  ids: readonly string[],
-  changes: Pick<NatGatewayTable, 'state'> & Partial<NatGatewayTable>,
-): Promise<void> {
-  await tx.db
-    .updateTable('nat_gateway')
-    .set({ ...changes, state: changes.state })
-    .where('id', 'in', ids)
-    .execute()
 }

@@ -48,7 +48,7 @@ export const associateAddress = defineEc2Action('AssociateAddress', {
       await wakeFormer(ctx, tx, address)
       const associationId = await placeAddress(tx, address, { entry, privateIp, random: ctx.random })
       tx.touch(address.allocation_id!, entry.id)
-      await wakeVpc(tx, ctx.wakes, entry.vpc_id)
+      await wakeHolder(ctx, tx, entry)
       return { AssociationId: associationId }
     })
   },
@@ -177,8 +177,18 @@ async function wakeFormer(
   if (address.interface_id === null) return
   const former = await tx.db
     .selectFrom('network_interface')
-    .select('vpc_id')
+    .select(['vpc_id', 'instance_id'])
     .where('id', '=', address.interface_id)
     .executeTakeFirst()
-  if (former) await wakeVpc(tx, ctx.wakes, former.vpc_id)
+  if (former) await wakeHolder(ctx, tx, former)
+}
+
+/** Packets feel it, and a guest finds its public address in its metadata. */
+async function wakeHolder(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  { vpc_id: vpcId, instance_id: instanceId }: Pick<NetworkInterfaceTable, 'vpc_id' | 'instance_id'>,
+): Promise<void> {
+  await wakeVpc(tx, ctx.wakes, vpcId)
+  if (instanceId !== null) tx.afterCommit(() => ctx.wakes.instance(instanceId))
 }

@@ -130,6 +130,9 @@ export const describeAccountAttributes = defineEc2Action('DescribeAccountAttribu
         'default-vpc': [vpc?.id ?? 'none'],
         'max-instances': [await quota('instances')],
         'vpc-max-security-groups-per-interface': [await quota('groups-per-interface')],
+        // Addresses of EC2-Classic, of which there are none, count as those of VPCs.
+        'max-elastic-ips': [await quota('elastic-addresses')],
+        'vpc-max-elastic-ips': [await quota('elastic-addresses')],
       }
       const wanted: readonly string[] = input.AttributeNames ?? []
       return {

@@ -128,6 +128,23 @@ describe('AssociateAddress and DisassociateAddress', () => {
     expect(after.instancesSet.item[0].ipAddress).toBeUndefined()
   })
 
+  test('the guest is told at once', async () => {
+    const { id } = await steps.instance()
+    const { allocationId, publicIp } = await steps.address()
+    const told = async () => {
+      await cloud.settled()
+      const [item] = await cloud.cloud.record.read((db) =>
+        db.selectFrom('desired_item').select('body').where('kind', '=', 'domain').execute(),
+      )
+      return item!.body.includes(publicIp)
+    }
+    expect(await told()).toBe(false)
+    await steps.done('AssociateAddress', { InstanceId: id, AllocationId: allocationId })
+    expect(await told()).toBe(true)
+    await steps.done('DisassociateAddress', { PublicIp: publicIp })
+    expect(await told()).toBe(false)
+  })
+
   test('it moves where it may, and pushes another off', async () => {
     const [one, two] = [await steps.instance(), await steps.instance()]
     const [a, b] = [await steps.address(), await steps.address()]
@@ -222,10 +239,10 @@ describe('AssociateAddress and DisassociateAddress', () => {
     )
   })
 
-  test('a hundred calls at once never give an address two owners, nor a place two addresses', async () => {
+  test('a thousand calls at once never give an address two owners, nor a place two addresses', async () => {
     const guests = [await steps.instance(), await steps.instance(), await steps.instance()]
     const addresses = [await steps.address(), await steps.address()]
-    const calls = Array.from({ length: 100 }, (_none, index) => {
+    const calls = Array.from({ length: 1000 }, (_none, index) => {
       const guest = guests[index % guests.length]!
       const address = addresses[index % addresses.length]!
       return index % 4 === 3

@@ -47,7 +47,8 @@ export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan, mtu: number): 
       ),
       `dhcp-option=option:mtu,${mtu}`,
       ...(domain === null ? [] : [`domain=${domain}`]),
-      ...(dhcp.domainName === null ? [] : [`dhcp-option=option:domain-name,${dhcp.domainName}`]),
+      ...optional('domain-name', dhcp.domainNames.slice(0, 1)),
+      ...(dhcp.domainNames.length > 1 ? optional('domain-search', dhcp.domainNames) : []),
       ...optional('ntp-server', dhcp.ntpServers),
       ...optional('netbios-ns', dhcp.netbiosNameServers),
       ...(dhcp.netbiosNodeType === null

@@ -148,8 +148,8 @@ export interface PeerPlan {
 }
 
 export interface DhcpPlan {
-  /** Null: what instances are called by default. */
-  readonly domainName: string | null
+  /** None: what instances are called by default. Guests are of the first and search in all. */
+  readonly domainNames: readonly string[]
   /** Null stands for the subnet's own. */
   readonly nameServers: readonly (string | null)[]
   readonly ntpServers: readonly string[]
@@ -348,7 +348,10 @@ function planDhcp(item: VpcItem): DhcpPlan {
   const ownNames = item.dnsSupport ?? true
   const nodeType = dhcp?.netbiosNodeType ?? null
   return {
-    domainName: dhcp?.domainName == null ? null : planName(dhcp.domainName),
+    domainNames: (dhcp?.domainName ?? '')
+      .split(/\s+/)
+      .filter((name) => name !== '')
+      .map((name) => planName(name.toLowerCase())),
     nameServers: (dhcp?.domainNameServers ?? ['AmazonProvidedDNS']).flatMap((server) => {
       if (server !== 'AmazonProvidedDNS') return [planAddress(server)]
       return ownNames ? [null] : []
