@@ -8,6 +8,7 @@ import { encryption } from './encryption-chapters.ts'
 import { kills } from './kill-chapters.ts'
 import { images } from './image-chapters.ts'
 import { imports } from './import-chapters.ts'
+import { networks } from './network-chapters.ts'
 import { volumes } from './volume-chapters.ts'
 import { Chapters, CloudClient, TestHost } from '@mallee/testkit'
 
@@ -31,6 +32,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   'a stylesheet that knows no disk format gets a raw disk, and boots',
   ...Object.keys(images),
   ...Object.keys(imports),
+  ...Object.keys(networks),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
   ...Object.keys(kills),
@@ -65,6 +67,7 @@ try {
       ...customising,
       ...images,
       ...imports,
+      ...networks,
       ...volumes,
       ...encryption,
       ...kills,

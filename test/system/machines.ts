@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { assert } from '@mallee/base'
 import { Chapters, CloudClient, TestHost, TestMachine, until, type Guest } from '@mallee/testkit'
-import { gone, launch, reachable, type Json, type Story } from './launches.ts'
+import { gone, launch, reachable, sshGroup, type Json, type Story } from './launches.ts'
 import { attach, bootableImage, detach, newVolume } from './volume-chapters.ts'
 
 /**
@@ -55,6 +55,31 @@ const chapters: Readonly<Record<string, () => Promise<void>>> = {
     const listed = await machine.must('virsh', ['list', '--name'])
     assert(listed.trim() === there.id, `the second machine's own libvirtd shows: ${listed}`)
     assert((await story.client.inGuest(there.publicIp, 'hostname')).startsWith('ip-172-31-'), 'no name')
+  },
+
+  async 'guests of one subnet on two machines are neighbours, by private address and by name'() {
+    const greets = async (from: Guest, address: string) =>
+      (
+        await story.client.ssh(from.publicIp, `timeout 4 nc ${address} 22 </dev/null | head -c 3`)
+      ).stdout.trim() === 'SSH'
+    await until('here reaches there', 60, () => greets(here, there.privateIp))
+    await until('there reaches here', 60, () => greets(there, here.privateIp))
+    const name = `ip-${there.privateIp.replaceAll('.', '-')}.ec2.internal`
+    const said = await story.client.inGuest(here.publicIp, `nslookup ${name} 172.31.0.2`)
+    assert(said.includes(there.privateIp), `here ${name} is ${said}`)
+    const size = `dd if=/dev/zero bs=1000 count=3000 2>/dev/null`
+    const sent = `${size} | timeout 20 nc -w 2 ${there.privateIp} 9000 </dev/stdin; true`
+    const counting = story.client.inGuest(there.publicIp, 'timeout 25 nc -l -p 9000 | wc -c')
+    const peers = [
+      '--ip-permissions',
+      `IpProtocol=tcp,FromPort=9000,ToPort=9000,IpRanges=[{CidrIp=172.31.0.0/16}]`,
+    ]
+    const group = await sshGroup(story.client)
+    await story.client.aws('ec2', 'authorize-security-group-ingress', '--group-id', group, ...peers)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await story.client.inGuest(here.publicIp, sent)
+    assert(Number(await counting) === 3_000_000, 'not every byte came through the tunnel')
+    await story.client.aws('ec2', 'revoke-security-group-ingress', '--group-id', group, ...peers)
   },
 
   async 'a volume goes from a guest here to a guest there, and so does an instance that boots from one'() {

@@ -73,6 +73,14 @@ test('what is not wanted any more is taken out, but never the first, nor what an
   expect(await macs()).toContain(entry(0).mac)
 })
 
+test('a domain that began with one is looked at again when it had a second', async () => {
+  expect(await keeper.look(item(entry(0)))).toBeUndefined()
+  expect(await keeper.look(item(entry(0), entry(1)))).toBeUndefined()
+  expect(await macs()).toEqual([entry(0).mac, entry(1).mac])
+  expect(await keeper.look(item(entry(0)))).toBeUndefined()
+  expect(await macs()).toEqual([entry(0).mac])
+})
+
 test('a guest that does not give an interface back is asked again, but not all the time', async () => {
   await hypervisor.attachInterface('i-1', xmlOf(entry(1)))
   let asked = 0

@@ -37,7 +37,8 @@ export class InterfaceKeeper {
   /** What is so after one round; undefined where the domain has exactly the interfaces of its item. */
   async look(item: DomainItem): Promise<PluggedInterface[] | undefined> {
     const key = `${item.instanceId}/${item.incarnation}`
-    if (item.interfaces.length <= 1 && this.plain.has(key)) return undefined
+    if (item.interfaces.length > 1) this.plain.delete(key)
+    if (this.plain.has(key)) return undefined
     const { hypervisor } = this.deps
     const before = compare(item, await hypervisor.interfaces(item.instanceId))
     for (const entry of before.spare) await this.detach(item, entry)
