@@ -67,18 +67,19 @@ const chapters: Readonly<Record<string, () => Promise<void>>> = {
     const name = `ip-${there.privateIp.replaceAll('.', '-')}.ec2.internal`
     const said = await story.client.inGuest(here.publicIp, `nslookup ${name} 172.31.0.2`)
     assert(said.includes(there.privateIp), `here ${name} is ${said}`)
-    const size = `dd if=/dev/zero bs=1000 count=3000 2>/dev/null`
-    const sent = `${size} | timeout 20 nc -w 2 ${there.privateIp} 9000 </dev/stdin; true`
-    const counting = story.client.inGuest(there.publicIp, 'timeout 25 nc -l -p 9000 | wc -c')
+    // More than a frame, to and fro; nc does not end by itself when its input does.
+    const noise = 'dd if=/dev/zero bs=1000 count=3000 2>/dev/null'
+    const sent = `${noise} | timeout 6 nc ${there.privateIp} 9000; true`
     const peers = [
       '--ip-permissions',
       `IpProtocol=tcp,FromPort=9000,ToPort=9000,IpRanges=[{CidrIp=172.31.0.0/16}]`,
     ]
     const group = await sshGroup(story.client)
     await story.client.aws('ec2', 'authorize-security-group-ingress', '--group-id', group, ...peers)
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
-    await story.client.inGuest(here.publicIp, sent)
-    assert(Number(await counting) === 3_000_000, 'not every byte came through the tunnel')
+    const counting = story.client.inGuest(there.publicIp, 'sleep 12 | timeout 12 nc -l -p 9000 | wc -c')
+    await story.client.inGuest(here.publicIp, `sleep 2; ${sent}`)
+    const came = Number(await counting)
+    assert(came === 3_000_000, `${came} of 3,000,000 bytes came through the tunnel`)
     await story.client.aws('ec2', 'revoke-security-group-ingress', '--group-id', group, ...peers)
   },
 

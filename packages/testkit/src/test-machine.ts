@@ -41,6 +41,9 @@ export class TestMachine {
     await execute('ip', ['-n', this.host.name, ...cable])
     await this.ip(this.host.name, 'addr', 'add', `${this.hostAddress}/24`, 'dev', link)
     await this.ip(this.host.name, 'link', 'set', link, 'up')
+    // As the administrator of a cloud of several machines has it (docs/admin/machines.md).
+    const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward'
+    await execute('nsenter', [`--net=/run/netns/${this.host.name}`, 'sh', '-c', forward])
     await this.ip(this.name, 'addr', 'add', `${this.address}/24`, 'dev', 'eth0')
     for (const own of ['lo', 'eth0']) await this.ip(this.name, 'link', 'set', own, 'up')
     await this.ip(this.name, 'route', 'add', 'default', 'via', this.hostAddress)

@@ -193,7 +193,14 @@ async function publicRoutes(db: Reader): Promise<{ address: string; via: string 
     .select(['address.public_ip', 'agent.fingerprint'])
     .where('agent.state', '!=', 'forgotten')
     .execute()
-  return rows.flatMap((row) => {
+  const ofGateways = await db
+    .selectFrom('address')
+    .innerJoin('nat_gateway', 'nat_gateway.interface_id', 'address.interface_id')
+    .innerJoin('agent', 'agent.id', 'nat_gateway.node_id')
+    .select(['address.public_ip', 'agent.fingerprint'])
+    .where('agent.state', '!=', 'forgotten')
+    .execute()
+  return [...rows, ...ofGateways].flatMap((row) => {
     const via =
       row.fingerprint === null ? null : (JSON.parse(row.fingerprint) as { address?: string }).address
     return via && parseIpv4(via) !== null ? [{ address: formatIpv4(row.public_ip), via }] : []

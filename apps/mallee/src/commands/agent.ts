@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError } from '@mallee/base'
@@ -55,9 +56,16 @@ async function giveToken(args: string[]): Promise<void> {
   const url = `https://${values.address ?? (await reachableAddress())}:${layout.ports.agents}`
   const line = `./mallee agent join ${url} --token ${token}`
   if (values.json) return print(JSON.stringify({ token, url, command: line }))
+  if ((values.kind ?? 'node') === 'node' && !forwards())
+    step(
+      'guests here and on other machines reach one another once this machine forwards: sysctl -w net.ipv4.ip_forward=1',
+    )
   step('say this on the machine that joins, as root, within a day:')
   print(line)
 }
+
+/** Whether this machine passes packets on between its network and its own node. */
+const forwards = () => readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '1'
 
 async function list(args: string[]): Promise<void> {
   const { stateDir, values } = parseCommand(args, { json: { type: 'boolean' } }, { least: 0, most: 0, usage })

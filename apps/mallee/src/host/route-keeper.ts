@@ -5,7 +5,8 @@ import { run } from '../program.ts'
 import { adminSocket } from './daemons.ts'
 import { routeProtocol } from './node-host.ts'
 
-const lookEveryMs = 2_000
+/** A public address is to be reached at another machine within a second of its move. */
+const lookEveryMs = 500
 
 interface PublicRoute {
   readonly address: string
@@ -47,20 +48,29 @@ export class RouteKeeper {
     if (!routes) return
     try {
       const elsewhere = routes.filter((route) => route.via !== this.layout.nodeAddress)
-      const lines = routeChanges(elsewhere, await this.present())
-      for (const line of lines)
-        await run('ip', ['route', ...line]).catch((error: unknown) =>
-          this.log.warn({ reason: errorMessage(error), route: line[1] }, 'a route could not be set'),
-        )
+      await this.set([], elsewhere)
+      // Its own node refuses what is nobody's of the pool, and is told here who has the rest.
+      const { netns, hostAddress } = this.layout
+      await this.set(
+        ['-n', netns],
+        elsewhere.map(({ address }) => ({ address, via: hostAddress })),
+      )
     } catch (error) {
       this.log.warn({ reason: errorMessage(error) }, 'routes to other nodes could not be set')
     }
   }
 
+  private async set(where: readonly string[], wanted: readonly PublicRoute[]): Promise<void> {
+    for (const line of routeChanges(wanted, await this.present(where)))
+      await run('ip', [...where, 'route', ...line]).catch((error: unknown) =>
+        this.log.warn({ reason: errorMessage(error), route: line[1] }, 'a route could not be set'),
+      )
+  }
+
   /** Our own routes within this cloud's pool. */
-  private async present(): Promise<PublicRoute[]> {
+  private async present(where: readonly string[]): Promise<PublicRoute[]> {
     const pool = parseCidr(this.layout.choices.publicPool)!
-    const text = await run('ip', ['-j', 'route', 'show', 'proto', routeProtocol])
+    const text = await run('ip', [...where, '-j', 'route', 'show', 'proto', routeProtocol])
     const found = JSON.parse(text || '[]') as { dst: string; gateway?: string }[]
     return found.flatMap(({ dst, gateway }) => {
       const address = parseIpv4(dst)

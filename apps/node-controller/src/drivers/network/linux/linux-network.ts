@@ -1,4 +1,4 @@
-import { digestOf, errorMessage, parseCidr, type Log } from '@mallee/base'
+import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
 import type { NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
@@ -252,7 +252,9 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
     const observed = await this.observe()
-    const changes = linkChanges(plan, observed, { publicPool, nodeAddress })
+    // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
+    const own = isWithin(publicPool, nodeAddress) ? publicPool : null
+    const changes = linkChanges(plan, observed, { publicPool: own, nodeAddress })
     await commands.ip(changes.add)
     await this.joinBridges(plan, before, changes.freshTunnels)
     const rejoined = await this.joinRouters(plan, before, changes.touched)
@@ -367,6 +369,7 @@ export class LinuxNetwork implements NetworkDriver {
 }
 
 const shape = (of: RouterPlan) => digestOf([of.address, of.subnets, of.peers, of.cidrs, of.nameServers])
+const isWithin = (pool: string, address: string) => blockContains(parseCidr(pool)!, parseIpv4(address)!)
 const publishedBy = (plan: NetworkPlan) => digestOf(plan.routers.map(({ published }) => published))
 
 const noNetwork: NetworkPlan = {
