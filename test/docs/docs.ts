@@ -12,6 +12,7 @@ const pages = [
   'install',
   'machines',
   'operate',
+  'networks',
   'images',
   'volumes',
   'direct-snapshots',

@@ -14,6 +14,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   nftables: 'security groups and NAT',
   iproute2: 'namespaces, bridges and taps',
   conntrack: 'cutting flows of revoked rules',
+  'iputils-arping': 'telling neighbours where a public address is now',
   xsltproc: 'instance.xml to domain XML',
   tgt: 'iSCSI targets',
   xfsprogs: 'a file system that clones, where the machine has none',
