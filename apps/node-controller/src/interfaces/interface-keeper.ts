@@ -48,6 +48,7 @@ export class InterfaceKeeper {
       if (!after.spare.some((entry) => entry.mac === mac)) this.asked.delete(`${item.instanceId} ${mac}`)
     if (after.spare.length + after.lacking.length === 0) {
       if (item.interfaces.length <= 1) this.plain.add(key)
+      else this.plain.delete(key) // it may have one to give back
       return undefined
     }
     this.plain.delete(key)
