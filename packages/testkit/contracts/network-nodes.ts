@@ -185,6 +185,26 @@ function waysOut(world: World, guest: Guest): void {
     expect(await connects(guest('q'), testHostAddress, 8_080)).toBe(true)
   })
 
+  it('keeps the route to a single address when rules are applied anew', async () => {
+    const wishes = { routes: { 72: [{ ...natRoute, destination: `${testHostAddress}/32` }] } }
+    await world().wish(wishes)
+    await world().restart(0)
+    await world().wish(wishes)
+    expect(await connects(guest('q'), testHostAddress, 8_080)).toBe(true)
+  })
+
+  it('leads by a NAT gateway only what routes lead there, not whoever sends to it', async () => {
+    await world().wish({ ingress: open })
+    await guest('r').ip(
+      `route add ${testHostAddress}/32 via 10.7.1.200`,
+      `route add ${ip('q')}/32 via 10.7.1.200`,
+    )
+    expect(await connects(guest('r'), testHostAddress, 8_080)).toBe(false)
+    // It would come as the gateway's, whom rules may trust more than r.
+    expect(await connects(guest('r'), ip('q'))).toBe(false)
+    await guest('r').ip(`route del ${testHostAddress}/32`, `route del ${ip('q')}/32`)
+  })
+
   it('moves a public address between nodes, and neighbours follow at once', async () => {
     await world().wish({ ingress: open })
     const old = (await world().lan.host.connectTcp('198.19.77.30', 22))!
@@ -286,6 +306,21 @@ function hostility(world: World, guest: Guest): void {
     expect(after.slice(before.length).map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(['truth'])
   })
 
+  it('takes nothing out of a tunnel that came to another address of the node', async () => {
+    await world().wish({ ingress: open })
+    const node = world().lan.nodes[1]!.name
+    const other = '198.18.0.112'
+    await world().lan.exec(node, 'ip', ['address', 'add', `${other}/24`, 'dev', 'uplink'])
+    await injectVxlan(world().lan.host, other, { vni: 72, to: '02:00:5e:00:01:73' })
+    await guest('q').sendUdp({ address: ip('s'), port: 5_000, text: 'genuine' })
+    const heard = await eventually(
+      () => guest('s').receivedUdp(),
+      (said) => said.some((line) => line.endsWith('genuine')),
+    )
+    await world().lan.exec(node, 'ip', ['address', 'del', `${other}/24`, 'dev', 'uplink'])
+    expect(heard.some((line) => line.endsWith('false'))).toBe(false)
+  })
+
   it("carries no frame of a guest that bears a neighbour's address to another node", async () => {
     await world().wish({ ingress: open })
     await guest('q').ip('addr add 10.7.2.77/24 dev eth0')
@@ -364,6 +399,19 @@ function faults(world: World, guest: Guest): void {
       await world().wish({ ingress: { ...open, v: [tcp(22), allow(6, 1_000 + round)] } })
       for (const [from, flow] of flows) expect(await from.echoes(flow)).toBe(true)
     }
+  })
+
+  it('makes whole a tunnel that was left half-made', async () => {
+    await world().wish({ ingress: open })
+    const flags = ['neigh_suppress', 'off', 'learning', 'on', 'flood', 'on', 'bcast_flood', 'on']
+    const node = world().lan.nodes[0]!.name
+    await world().driver(0).close()
+    await world().lan.exec(node, 'bridge', ['link', 'set', 'dev', 'vx20', ...flags])
+    await world().restart(0)
+    await world().wish({ ingress: open })
+    const said = await world().lan.exec(node, 'bridge', ['-d', 'link', 'show', 'dev', 'vx20'])
+    for (const flag of ['neigh_suppress on', 'learning off', 'flood off', 'bcast_flood off'])
+      expect(said).toContain(flag)
   })
 
   it('forgets an interface that went to another node', async () => {

@@ -298,7 +298,9 @@ export class LinuxNetwork implements NetworkDriver {
       commands.ipJson(['neigh', 'show', 'nud', 'permanent']),
       commands.ipJson(['link', 'show']),
     ])
-    const changes = overlayChanges(plan, parseOverlay(fdb, neighbours, parseLinks(links)), fresh)
+    // What was left half-made is not fresh, and looks as if it were whole.
+    const unsure = before ? fresh : new Set(plan.subnets.flatMap(({ tunnel }) => tunnel ?? []))
+    const changes = overlayChanges(plan, parseOverlay(fdb, neighbours, parseLinks(links)), unsure)
     await commands.bridge(changes.bridge)
     await commands.ip(changes.ip)
   }

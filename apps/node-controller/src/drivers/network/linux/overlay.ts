@@ -47,7 +47,7 @@ export interface OverlayChanges {
   readonly ip: readonly string[]
 }
 
-/** `fresh` are tunnels that were just made. */
+/** `fresh` are tunnels that were just made, or perhaps not whole. */
 export function overlayChanges(
   plan: NetworkPlan,
   observed: ObservedOverlay,
