@@ -376,6 +376,17 @@ function hostility(world: World, guest: Guest): void {
     expect(heard.some((line) => line.endsWith('spoofed'))).toBe(false)
   })
 
+  it('learns nothing from a guest that is still plugged in where its interface is no more', async () => {
+    await world().wish({ ingress: open })
+    expect(await connects(guest('q'), ip('s'))).toBe(true)
+    const node = world().lan.nodes[1]!.name
+    await world().wish({ ingress: open, moved: { s: 0 } })
+    await guest('s').exec('sh', ['-c', `busybox arping -c 2 -I eth0 ${ip('q')} || true`])
+    const known = await world().lan.exec(node, 'bridge', ['fdb', 'show', 'br', 'br20'])
+    await world().wish({ ingress: open })
+    expect(known.split('\n').filter((line) => line.startsWith('02:00:5e:00:01:73 dev vn'))).toEqual([])
+  })
+
   it('floods nothing: who asks for an unknown neighbour is heard on no other node', async () => {
     await world().wish({ ingress: open })
     const seen = async () =>

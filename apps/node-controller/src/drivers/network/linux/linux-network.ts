@@ -239,7 +239,7 @@ export class LinuxNetwork implements NetworkDriver {
   private async observe(): Promise<ObservedNode> {
     const { commands, routerPrefix } = this.options
     const [links, routes, routers, natGateways] = await Promise.all([
-      commands.ipJson(['link', 'show']),
+      commands.ipJson(['-details', 'link', 'show']),
       commands.ipJson(['route', 'show', 'proto', String(routeProtocol)]),
       listRouters(routerPrefix),
       listNatGateways(natPrefix(routerPrefix)),
