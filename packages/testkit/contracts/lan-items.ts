@@ -3,15 +3,15 @@ import { everything } from './network-driver.ts'
 
 /**
  * Eight interfaces on two nodes. VPC 7 has a public subnet (71: p here, r there) and a private one (72: q here, s there)
- * whose way out is a NAT gateway that the second node carries; VPC 8 (t there) may be peered with it; VPC 9 has the very
- * addresses of VPC 7 (u like p, v like r).
+ * whose way out is a NAT gateway that the second node carries; VPC 8 (t there), whose addresses are also those that
+ * nodes call interfaces by, may be peered with it; VPC 9 has the very addresses of VPC 7 (u like p, v like r).
  */
 export const lanPlaces = {
   p: { node: 0, vpc: 7, subnet: 71, privateIp: '10.7.1.4', publicIp: '198.19.77.30' },
   q: { node: 0, vpc: 7, subnet: 72, privateIp: '10.7.2.4', publicIp: null },
   r: { node: 1, vpc: 7, subnet: 71, privateIp: '10.7.1.5', publicIp: null },
   s: { node: 1, vpc: 7, subnet: 72, privateIp: '10.7.2.5', publicIp: null },
-  t: { node: 1, vpc: 8, subnet: 81, privateIp: '10.8.1.4', publicIp: null },
+  t: { node: 1, vpc: 8, subnet: 81, privateIp: '100.64.1.4', publicIp: null },
   u: { node: 0, vpc: 9, subnet: 91, privateIp: '10.7.1.4', publicIp: null },
   v: { node: 1, vpc: 9, subnet: 91, privateIp: '10.7.1.5', publicIp: null },
 } as const
@@ -22,10 +22,10 @@ export const natAddress = '198.19.77.40'
 const subnets: Record<number, { vpc: number; cidr: string }> = {
   71: { vpc: 7, cidr: '10.7.1.0/24' },
   72: { vpc: 7, cidr: '10.7.2.0/24' },
-  81: { vpc: 8, cidr: '10.8.1.0/24' },
+  81: { vpc: 8, cidr: '100.64.1.0/24' },
   91: { vpc: 9, cidr: '10.7.1.0/24' },
 }
-const blocks: Record<number, string> = { 7: '10.7.0.0/16', 8: '10.8.0.0/16', 9: '10.7.0.0/16' }
+const blocks: Record<number, string> = { 7: '10.7.0.0/16', 8: '100.64.0.0/16', 9: '10.7.0.0/16' }
 
 type Acl = NonNullable<VpcItem['networkAcls']>[number]
 type AclEntry = Acl['ingress'][number]

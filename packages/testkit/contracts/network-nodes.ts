@@ -37,6 +37,7 @@ export function describeNetworkNodes(name: string, openDriver: OpenDriver): void
     })
     afterAll(() => world.end())
     acrossNodes(() => world, guest)
+    movedAddresses(() => world, guest)
     waysOut(() => world, guest)
     accessControl(() => world, guest)
     peers(() => world, guest)
@@ -141,6 +142,21 @@ function acrossNodes(world: World, guest: Guest): void {
   })
 }
 
+function movedAddresses(world: World, guest: Guest): void {
+  it('sends to who has a private address now, on whatever node', async () => {
+    const entry = [{ privateIp: '10.7.1.99', publicIp: null }]
+    for (const who of ['p', 'r'] as const) await guest(who).ip('addr add 10.7.1.99/32 dev eth0')
+    await world().wish({ ingress: open, secondary: { r: entry } })
+    expect(await connects(guest('q'), '10.7.1.99')).toBe(true)
+    expect(await guest('r').lastPeer()).toBe(ip('q'))
+    await guest('p').connectTcp(ip('p'), 22)
+    await world().wish({ ingress: open, secondary: { p: entry } })
+    expect(await connects(guest('q'), '10.7.1.99')).toBe(true)
+    expect(await guest('p').lastPeer()).toBe(ip('q'))
+    for (const who of ['p', 'r'] as const) await guest(who).ip('addr del 10.7.1.99/32 dev eth0')
+  })
+}
+
 function waysOut(world: World, guest: Guest): void {
   it('goes out by its own public address, by a NAT gateway on whatever node, or not at all', async () => {
     await world().wish()
@@ -185,6 +201,26 @@ function waysOut(world: World, guest: Guest): void {
     expect(await connects(guest('q'), testHostAddress, 8_080)).toBe(true)
   })
 
+  it('keeps the route to a single address when rules are applied anew', async () => {
+    const wishes = { routes: { 72: [{ ...natRoute, destination: `${testHostAddress}/32` }] } }
+    await world().wish(wishes)
+    await world().restart(0)
+    await world().wish(wishes)
+    expect(await connects(guest('q'), testHostAddress, 8_080)).toBe(true)
+  })
+
+  it('leads by a NAT gateway only what routes lead there, not whoever sends to it', async () => {
+    await world().wish({ ingress: open })
+    await guest('r').ip(
+      `route add ${testHostAddress}/32 via 10.7.1.200`,
+      `route add ${ip('q')}/32 via 10.7.1.200`,
+    )
+    expect(await connects(guest('r'), testHostAddress, 8_080)).toBe(false)
+    // It would come as the gateway's, whom rules may trust more than r.
+    expect(await connects(guest('r'), ip('q'))).toBe(false)
+    await guest('r').ip(`route del ${testHostAddress}/32`, `route del ${ip('q')}/32`)
+  })
+
   it('moves a public address between nodes, and neighbours follow at once', async () => {
     await world().wish({ ingress: open })
     const old = (await world().lan.host.connectTcp('198.19.77.30', 22))!
@@ -196,6 +232,17 @@ function waysOut(world: World, guest: Guest): void {
     await world().wish({ ingress: open })
     expect(await world().lan.host.connectTcp('198.19.77.30', 22)).not.toBeNull()
     expect(await guest('p').lastPeer()).toBe(testHostAddress)
+  })
+
+  it('takes many public addresses without a wait for each', async () => {
+    const many = Array.from({ length: 25 }, (_none, index) => ({
+      privateIp: `10.7.1.${100 + index}`,
+      publicIp: `198.19.77.${100 + index}`,
+    }))
+    const began = performance.now()
+    await world().wish({ ingress: open, secondary: { p: many } })
+    expect(performance.now() - began).toBeLessThan(10_000)
+    await world().wish({ ingress: open })
   })
 }
 
@@ -241,8 +288,8 @@ function accessControl(world: World, guest: Guest): void {
 
 function peers(world: World, guest: Guest): void {
   const bothWays = {
-    71: [peerRoute('10.8.0.0/16'), { destination: '0.0.0.0/0', target: 'internet-gateway' as const }],
-    72: [peerRoute('10.8.0.0/16'), natRoute],
+    71: [peerRoute('100.64.0.0/16'), { destination: '0.0.0.0/0', target: 'internet-gateway' as const }],
+    72: [peerRoute('100.64.0.0/16'), natRoute],
     81: [peerRoute('10.7.0.0/16')],
   }
   it('joins two VPCs where both have routes, and no third', async () => {
@@ -286,6 +333,35 @@ function hostility(world: World, guest: Guest): void {
     expect(after.slice(before.length).map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(['truth'])
   })
 
+  it('lets nobody outside speak as a guest, not even by an address that no guest has', async () => {
+    await world().wish({ ingress: { p: [allow(17, 5_000, 5_000, { cidr: '10.7.0.0/16' })] } })
+    const { host } = world().lan
+    await host.ip('address add 10.7.77.7/32 dev lo')
+    await host.sendUdp({ address: '198.19.77.30', port: 5_000, sourceAddress: '10.7.77.7', text: 'forged' })
+    await host.ip('address del 10.7.77.7/32 dev lo')
+    await guest('r').sendUdp({ address: ip('p'), port: 5_000, text: 'honest' })
+    const heard = await eventually(
+      () => guest('p').receivedUdp(),
+      (said) => said.some((line) => line.endsWith('honest')),
+    )
+    expect(heard.some((line) => line.endsWith('forged'))).toBe(false)
+  })
+
+  it('takes nothing out of a tunnel that came to another address of the node', async () => {
+    await world().wish({ ingress: open })
+    const node = world().lan.nodes[1]!.name
+    const other = '198.18.0.112'
+    await world().lan.exec(node, 'ip', ['address', 'add', `${other}/24`, 'dev', 'uplink'])
+    await injectVxlan(world().lan.host, other, { vni: 72, to: '02:00:5e:00:01:73' })
+    await guest('q').sendUdp({ address: ip('s'), port: 5_000, text: 'genuine' })
+    const heard = await eventually(
+      () => guest('s').receivedUdp(),
+      (said) => said.some((line) => line.endsWith('genuine')),
+    )
+    await world().lan.exec(node, 'ip', ['address', 'del', `${other}/24`, 'dev', 'uplink'])
+    expect(heard.some((line) => line.endsWith('false'))).toBe(false)
+  })
+
   it("carries no frame of a guest that bears a neighbour's address to another node", async () => {
     await world().wish({ ingress: open })
     await guest('q').ip('addr add 10.7.2.77/24 dev eth0')
@@ -298,6 +374,17 @@ function hostility(world: World, guest: Guest): void {
       (said) => said.some((line) => line.endsWith('honest')),
     )
     expect(heard.some((line) => line.endsWith('spoofed'))).toBe(false)
+  })
+
+  it('learns nothing from a guest that is still plugged in where its interface is no more', async () => {
+    await world().wish({ ingress: open })
+    expect(await connects(guest('q'), ip('s'))).toBe(true)
+    const node = world().lan.nodes[1]!.name
+    await world().wish({ ingress: open, moved: { s: 0 } })
+    await guest('s').exec('sh', ['-c', `busybox arping -c 2 -I eth0 ${ip('q')} || true`])
+    const known = await world().lan.exec(node, 'bridge', ['fdb', 'show', 'br', 'br20'])
+    await world().wish({ ingress: open })
+    expect(known.split('\n').filter((line) => line.startsWith('02:00:5e:00:01:73 dev vn'))).toEqual([])
   })
 
   it('floods nothing: who asks for an unknown neighbour is heard on no other node', async () => {
@@ -364,6 +451,27 @@ function faults(world: World, guest: Guest): void {
       await world().wish({ ingress: { ...open, v: [tcp(22), allow(6, 1_000 + round)] } })
       for (const [from, flow] of flows) expect(await from.echoes(flow)).toBe(true)
     }
+  })
+
+  it('makes whole a tunnel that was left half-made', async () => {
+    await world().wish({ ingress: open })
+    const flags = ['neigh_suppress', 'off', 'learning', 'on', 'flood', 'on', 'bcast_flood', 'on']
+    const node = world().lan.nodes[0]!.name
+    await world().driver(0).close()
+    await world().lan.exec(node, 'bridge', ['link', 'set', 'dev', 'vx20', ...flags])
+    await world().restart(0)
+    await world().wish({ ingress: open })
+    const said = await world().lan.exec(node, 'bridge', ['-d', 'link', 'show', 'dev', 'vx20'])
+    for (const flag of ['neigh_suppress on', 'learning off', 'flood off', 'bcast_flood off'])
+      expect(said).toContain(flag)
+  })
+
+  it('stands though a VPC gives its guests a name that no name server takes', async () => {
+    const options = { domainNameServers: ['AmazonProvidedDNS'], ntpServers: [], netbiosNameServers: [] }
+    const domainName = `${'x'.repeat(70)} a..b fine.example`
+    await world().wish({ ingress: open, dhcp: { ...options, domainName, netbiosNodeType: null } })
+    expect(await connects(guest('q'), ip('s'))).toBe(true)
+    await world().wish({ ingress: open })
   })
 
   it('forgets an interface that went to another node', async () => {

@@ -12,6 +12,7 @@ import {
   updateInstance,
 } from '../store/instance-store.ts'
 import { recordTransition } from '../store/event-store.ts'
+import { settleInterfaces } from '../store/interface-store.ts'
 import { wakeVpc } from '../store/network-reach.ts'
 import { releaseInterfaces } from '../store/network-store.ts'
 import type { Reader, Tx } from '../store/record.ts'
@@ -231,6 +232,7 @@ async function leave(ctx: ReconcilerContext, tx: Tx, instance: InstanceTable): P
   const nodeId = instance.node_id
   await transitionInstance(tx, instance, 'domainGone', { nowMs: ctx.clock.now(), desired: 'stopped' })
   await changeUse(tx, instance.id, { node_id: null })
+  await settleInterfaces(tx, instance.id)
   await wakeVpc(tx, ctx.wakes, instance.vpc_id)
   tx.afterCommit(() => ctx.wakes.attachmentsOf(instance.id))
   if (nodeId === null) return

@@ -96,6 +96,19 @@ async function finishDetach(tx: Tx, entry: Pick<NetworkInterfaceTable, 'id'>): P
     .execute()
 }
 
+/** A guest that is no more holds on to nothing, and what it was to get it has when it starts again. */
+export async function settleInterfaces(tx: Tx, instanceId: string): Promise<void> {
+  for (const row of await interfacesOfInstance(tx.db, instanceId)) {
+    if (row.attachment_state === 'detaching') await finishDetach(tx, row)
+    if (row.attachment_state === 'attaching')
+      await tx.db
+        .updateTable('network_interface')
+        .set({ attachment_state: 'attached' })
+        .where('id', '=', row.id)
+        .execute()
+  }
+}
+
 /**
  * What a node says of the interfaces of a guest that runs. Without a list, it has exactly those of the item that the
  * node speaks of: `known` are their attachments, or null where that item is not the present one any more.

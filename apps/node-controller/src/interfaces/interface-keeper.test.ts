@@ -102,3 +102,11 @@ test('what cannot be plugged in is tried a few times and then said to have faile
   expect(facts?.at(-1)).toMatchObject({ state: 'failed', message: expect.stringContaining('PCI') })
   expect(keeper.isUnsettled(facts)).toBe(false)
 })
+
+test('what was plugged in later is taken out again, though the guest began with one interface', async () => {
+  await keeper.look(item(entry(0)))
+  await keeper.look(item(entry(0), entry(1)))
+  expect(await macs()).toEqual([entry(0).mac, entry(1).mac])
+  await keeper.look(item(entry(0)))
+  expect(await macs()).toEqual([entry(0).mac])
+})

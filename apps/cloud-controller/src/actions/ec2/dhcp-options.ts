@@ -61,13 +61,13 @@ function invalid(value: string, parameter: string) {
 }
 
 const isAddress = (text: string) => parseIpv4(text) !== null
-/** Letters, digits, hyphens and dots; some guests take several names with spaces between them. */
-const domainNames = /^[a-zA-Z0-9.-]+(?: +[a-zA-Z0-9.-]+)*$/
+/** Labels of letters, digits and hyphens with dots between; some guests take several names with spaces between them. */
+const isDomainName = (text: string) => /^[a-zA-Z0-9-]{1,63}(?:\.[a-zA-Z0-9-]{1,63})*$/.test(text)
 
 /** What a set may say, how often, and of what form. */
 const options: Readonly<Record<string, { most: number; takes: (value: string) => boolean }>> = {
   'domain-name-servers': { most: 4, takes: (value) => value === 'AmazonProvidedDNS' || isAddress(value) },
-  'domain-name': { most: 1, takes: (value) => value.length <= 253 && domainNames.test(value) },
+  'domain-name': { most: 1, takes: (value) => value.length <= 253 && value.split(/ +/).every(isDomainName) },
   'ntp-servers': { most: 4, takes: isAddress },
   'netbios-name-servers': { most: 4, takes: isAddress },
   'netbios-node-type': { most: 1, takes: (value) => ['1', '2', '4', '8'].includes(value) },

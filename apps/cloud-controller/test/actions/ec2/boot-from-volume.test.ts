@@ -124,6 +124,32 @@ describe('an instance that boots from a volume', () => {
     expect(second).not.toBe(first) // round-robin
   })
 
+  test('that is stopped has what was being plugged in, and not what was being taken out', async () => {
+    const id = await launch(await register(await snapshot()))
+    await storage.settle()
+    const zone = (await instance(id)).placement.availabilityZone as string
+    const subnets = (await ok('DescribeSubnets')).subnetSet.item
+    const subnet = subnets.find((entry: { availabilityZone: string }) => entry.availabilityZone === zone)
+    const plugged = async (index: number) => {
+      const { networkInterface } = await ok('CreateNetworkInterface', { SubnetId: subnet.subnetId })
+      const eni = networkInterface.networkInterfaceId as string
+      const { attachmentId } = await ok('AttachNetworkInterface', {
+        ...{ NetworkInterfaceId: eni, InstanceId: id, DeviceIndex: index },
+      })
+      return { eni, attachmentId: attachmentId as string }
+    }
+    const seen = async (eni: string) =>
+      (await ok('DescribeNetworkInterfaces', { 'NetworkInterfaceId.1': eni })).networkInterfaceSet.item[0]
+    const [coming, going] = [await plugged(1), await plugged(2)]
+    await ok('DetachNetworkInterface', { AttachmentId: going.attachmentId })
+    expect((await seen(going.eni)).attachment.status).toBe('detaching')
+    await ok('StopInstances', { 'InstanceId.1': id })
+    await storage.settle()
+    expect((await instance(id)).instanceState.name).toBe('stopped')
+    expect(await seen(going.eni)).toMatchObject({ status: 'available' })
+    expect((await seen(coming.eni)).attachment.status).toBe('attached')
+  })
+
   test('that shut itself down is stopped, or terminated if that is what it was told', async () => {
     const imageId = await register(await snapshot())
     for (const [behavior, state] of [

@@ -84,6 +84,8 @@ test.each([
   [configuration(['constructor', 'red']), 'InvalidParameterValue'],
   [configuration(['domain-name']), 'InvalidParameterValue'],
   [configuration(['domain-name', 'a.example', 'b.example']), 'InvalidParameterValue'],
+  [configuration(['domain-name', `${'x'.repeat(64)} b.example`]), 'InvalidParameterValue'],
+  [configuration(['domain-name', 'a..b']), 'InvalidParameterValue'],
   [configuration(['domain-name', 'a\nb']), 'InvalidParameterValue'],
   [configuration(['domain-name-servers', 'ns.example']), 'InvalidParameterValue'],
   [

@@ -9,14 +9,15 @@ import { planNetwork } from './plan.ts'
 import { staleTranslations } from './translations.ts'
 
 const items = worldItems({ b: { absent: true }, c: { absent: true } }).slice(0, 1)
-const plan = planNetwork(items, {
+const planOptions = {
   routerPrefix: 'n-r',
   numbers: assignNumbers(noNumbers, {
     vpc: ['vpc-5'],
     subnet: ['subnet-51', 'subnet-52'],
     interface: items[0]!.interfaces.map((entry) => entry.interfaceId),
   }),
-})
+}
+const plan = planNetwork(items, planOptions)
 const pool = { publicPool: '198.19.77.0/24', nodeAddress: '198.19.77.2' }
 const link = (name: string, master: string | null = null, alias: string | null = 'mallee') => ({
   name,
@@ -47,6 +48,26 @@ const complete: ObservedNode = {
 describe('changes of links and routes', () => {
   it('are none where all stands', () => {
     expect(linkChanges(plan, complete, pool)).toMatchObject({ add: [], remove: [], deadRouters: [] })
+  })
+
+  it('make a tunnel anew that begins at an address which the node has no more', () => {
+    const [item] = items
+    const spanning = planNetwork([{ ...item!, nodes: ['198.18.0.12'] }], planOptions)
+    const tunnels = (local: string) =>
+      linkChanges(
+        spanning,
+        {
+          ...complete,
+          links: [...complete.links, { ...link('vx1f', 'br1f'), local }, { ...link('vx1g', 'br1g'), local }],
+        },
+        pool,
+      )
+    expect(tunnels(pool.nodeAddress)).toMatchObject({ add: [], freshTunnels: new Set() })
+    const { add, freshTunnels } = tunnels('198.19.77.9')
+    expect(freshTunnels).toEqual(new Set(['vx1f', 'vx1g']))
+    expect(add.indexOf('link del vx1f')).toBeLessThan(
+      add.findIndex((line) => line.startsWith('link add vx1f')),
+    )
   })
 
   it('make everything on an empty node, bridges before what is plugged into them', () => {

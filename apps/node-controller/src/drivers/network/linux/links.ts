@@ -1,7 +1,7 @@
 import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
 import { bridgeMac, linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
 import { natGatewaysOf, natLinks } from './nat-gateway.ts'
-import { tunnelLinks } from './overlay.ts'
+import { freshTunnels, tunnelLinks } from './overlay.ts'
 import type { ObservedLink } from './parse.ts'
 import type { NetworkPlan, RouterPlan, SubnetPlan } from './plan.ts'
 
@@ -83,9 +83,7 @@ export function linkChanges(
     ],
     deadRouters,
     touched,
-    freshTunnels: new Set(
-      plan.subnets.flatMap(({ tunnel }) => (tunnel && !present.has(tunnel) ? [tunnel] : [])),
-    ),
+    freshTunnels: freshTunnels(plan, present, options.nodeAddress),
   }
 }
 

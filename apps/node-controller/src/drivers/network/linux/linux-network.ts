@@ -25,8 +25,9 @@ import { listNatGateways, listRouters } from './own-netns.ts'
 import { parseAddresses, parseFlows, parseLinks, parseRoutes } from './parse.ts'
 import { planNetwork, type NetworkPlan, type PortPlan, type RouterPlan } from './plan.ts'
 import { joinPeers } from './peer-links.ts'
-import { answerForPublicAddresses } from './public-arp.ts'
+import { announce, answerForPublicAddresses } from './public-arp.ts'
 import { whyUnusable } from './preflight.ts'
+import { routerNeighbours, staleNeighbours } from './router-neighbours.ts'
 import { parseRouterRoutes, plannedRouterRoutes, routeChanges } from './router-routes.ts'
 import { routerRuleset } from './router-ruleset.ts'
 import {
@@ -78,6 +79,7 @@ export class LinuxNetwork implements NetworkDriver {
   private mtu = ordinaryMtu
   private problems: readonly string[] = []
   private turn: Promise<unknown> = Promise.resolve()
+  private announcing: Promise<void> = Promise.resolve()
   private timer: NodeJS.Timeout | null = null
 
   constructor(options: Options) {
@@ -165,6 +167,7 @@ export class LinuxNetwork implements NetworkDriver {
       const { commands } = this.options
       this.believed = null
       this.askers = new Map()
+      await this.announcing
       await this.dhcp.stopAllBut(new Map())
       await answerForPublicAddresses(commands, noNetwork, { ...this.options, before: null })
       const gone = { publicPool: null, nodeAddress: '' }
@@ -178,6 +181,7 @@ export class LinuxNetwork implements NetworkDriver {
   async close(): Promise<void> {
     if (this.timer) clearInterval(this.timer)
     await this.turn.catch(() => {})
+    await this.announcing
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -235,7 +239,7 @@ export class LinuxNetwork implements NetworkDriver {
   private async observe(): Promise<ObservedNode> {
     const { commands, routerPrefix } = this.options
     const [links, routes, routers, natGateways] = await Promise.all([
-      commands.ipJson(['link', 'show']),
+      commands.ipJson(['-details', 'link', 'show']),
       commands.ipJson(['route', 'show', 'proto', String(routeProtocol)]),
       listRouters(routerPrefix),
       listNatGateways(natPrefix(routerPrefix)),
@@ -276,13 +280,13 @@ export class LinuxNetwork implements NetworkDriver {
     await this.dhcp.apply(plan)
     if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
     await commands.ip(changes.remove)
-    if (!before || publishedBy(before.plan) !== publishedBy(plan))
-      await answerForPublicAddresses(commands, plan, {
-        uplink,
-        publicPool,
-        log,
-        before: before?.plan ?? null,
+    if (!before || publishedBy(before.plan) !== publishedBy(plan)) {
+      const fresh = await answerForPublicAddresses(commands, plan, {
+        ...{ uplink, publicPool, before: before?.plan ?? null },
       })
+      // Guests are not kept waiting for it; one after the other, since they change a setting and back.
+      this.announcing = this.announcing.then(() => announce(commands, fresh, { uplink, log }))
+    }
     return { nodeRules, routerRules }
   }
 
@@ -300,7 +304,9 @@ export class LinuxNetwork implements NetworkDriver {
       commands.ipJson(['neigh', 'show', 'nud', 'permanent']),
       commands.ipJson(['link', 'show']),
     ])
-    const changes = overlayChanges(plan, parseOverlay(fdb, neighbours, parseLinks(links)), fresh)
+    // What was left half-made is not fresh, and looks as if it were whole.
+    const unsure = before ? fresh : new Set(plan.subnets.flatMap(({ tunnel }) => tunnel ?? []))
+    const changes = overlayChanges(plan, parseOverlay(fdb, neighbours, parseLinks(links)), unsure)
     await commands.bridge(changes.bridge)
     await commands.ip(changes.ip)
   }
@@ -327,6 +333,11 @@ export class LinuxNetwork implements NetworkDriver {
       await commands.ip(routerLinks(router, present), namespace)
       await this.establishRoutes(router)
     }
+    if (!old || neighbours(old) !== neighbours(router))
+      await commands.ip(
+        staleNeighbours(router, await commands.ipJson(['neigh', 'show'], namespace)),
+        namespace,
+      )
     await commands.conntrack(
       staleTranslations(this.translations[namespace] ?? [], ofRouter(router)),
       namespace,
@@ -370,6 +381,7 @@ export class LinuxNetwork implements NetworkDriver {
 
 const shape = (of: RouterPlan) => digestOf([of.address, of.subnets, of.peers, of.cidrs, of.nameServers])
 const isWithin = (pool: string, address: string) => blockContains(parseCidr(pool)!, parseIpv4(address)!)
+const neighbours = (of: RouterPlan) => digestOf([...routerNeighbours(of)])
 const publishedBy = (plan: NetworkPlan) => digestOf(plan.routers.map(({ published }) => published))
 
 const noNetwork: NetworkPlan = {

@@ -1,5 +1,5 @@
 import type { Commands } from './commands.ts'
-import { linkAlias, natLink, tableName } from './names.ts'
+import { identityRange, linkAlias, natLink, tableName } from './names.ts'
 import { chain, replacedTable } from './nft-text.ts'
 import type { ObservedLink } from './parse.ts'
 import type { NatGatewayPlan, NetworkPlan } from './plan.ts'
@@ -76,7 +76,8 @@ export function natRuleset({ privateIp }: NatGatewayPlan): string {
       ...chain('forward', [
         'type filter hook forward priority filter; policy drop;',
         'ct state invalid drop',
-        'ip daddr { 169.254.0.0/16, 100.64.0.0/16 } drop',
+        // Answers go to whatever addresses the VPC has.
+        `ct direction original ip daddr { 169.254.0.0/16, ${identityRange} } drop`,
         'ip protocol { tcp, udp, icmp } accept',
       ]),
     ]),

@@ -9,6 +9,7 @@ import {
   tunnelPort,
 } from './names.ts'
 import { block, chain, collection, replacedTable } from './nft-text.ts'
+import { natGatewaysOf } from './nat-gateway.ts'
 import type { NetworkPlan, PortPlan, RouterPlan, SubnetPlan } from './plan.ts'
 
 /**
@@ -55,7 +56,7 @@ function whoIsWho(plan: NetworkPlan): string[] {
   const gateports = plan.subnets.map((subnet) => quoted(subnet.gatewayPort))
   // What is ours altogether, and speaks for others: NAT gateways, and the tunnels, into which only nodes are let.
   const trusted = [
-    ...plan.routers.flatMap((router) => router.natGateways.map(({ tap }) => quoted(tap))),
+    ...natGatewaysOf(plan).map(({ tap }) => quoted(tap)),
     ...plan.subnets.flatMap(({ tunnel }) => (tunnel === null ? [] : [quoted(tunnel)])),
   ]
   const identity = (port: PortPlan) => `${quoted(port.tap)} . ${port.mac}`
@@ -85,6 +86,18 @@ function whoIsWho(plan: NetworkPlan): string[] {
       'receivers',
       'typeof oifname . ip daddr',
       checked.flatMap((port) => port.addresses.map(({ privateIp }) => `${quoted(port.tap)} . ${privateIp}`)),
+    ),
+    ...collection(
+      'set',
+      'nats',
+      'type ifname',
+      natGatewaysOf(plan).map(({ tap }) => quoted(tap)),
+    ),
+    ...collection(
+      'set',
+      'nat_senders',
+      'typeof oifname . ether saddr',
+      natGatewaysOf(plan).map(({ tap, subnet }) => `${quoted(tap)} . ${subnet.gatewayMac}`),
     ),
     ...collection('set', 'elsewhere', 'typeof iifname . ether daddr', elsewhere(plan)),
   ]
@@ -125,6 +138,8 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
       'oifname @members iifname != @members drop',
       'iifname @members oifname != @members drop',
       'oifname @taps goto to_guest',
+      // Routes lead to a NAT gateway, and so routers; a neighbour that sends to it of its own goes by no route.
+      'oifname @nats ether type ip oifname . ether saddr != @nat_senders drop',
     ]),
     ...chain('to_guest', [
       'ether type arp accept',
@@ -253,8 +268,11 @@ function routedChains({ uplink, nodeAddress }: { uplink: string; nodeAddress: st
     ...chain('input', [
       'type filter hook input priority filter; policy accept;',
       'iifname @bridges drop',
-      `ip daddr ${nodeAddress} udp dport ${tunnelPort} ip saddr != @nodes drop`,
-      `ip daddr ${nodeAddress} udp dport ${tunnelPort} iifname != ${quoted(uplink)} drop`,
+      // The kernel takes tunnels' packets at whatever address the node has; nodes send to this one.
+      `meta nfproto ipv6 udp dport ${tunnelPort} drop`,
+      `udp dport ${tunnelPort} ip daddr != ${nodeAddress} drop`,
+      `udp dport ${tunnelPort} ip saddr != @nodes drop`,
+      `udp dport ${tunnelPort} iifname != ${quoted(uplink)} drop`,
       `ip daddr ${metadataHost} goto metadata`,
       'iifname @routers ct state established,related accept',
       'iifname @routers drop',

@@ -17,6 +17,20 @@ export interface ObservedOverlay {
 
 export const noOverlay: ObservedOverlay = { forwards: [], receivers: [], neighbours: [] }
 
+/** A tunnel keeps the address that it began at, though the node may have another since. */
+const isWhole = (link: ObservedLink | undefined, nodeAddress: string): link is ObservedLink =>
+  link !== undefined && (link.local === undefined || link.local === nodeAddress)
+
+/** Those that are lacking, or begin where the node is no more. */
+export function freshTunnels(
+  plan: NetworkPlan,
+  present: ReadonlyMap<string, ObservedLink>,
+  nodeAddress: string,
+): Set<string> {
+  const tunnels = plan.subnets.flatMap(({ tunnel }) => tunnel ?? [])
+  return new Set(tunnels.filter((tunnel) => !isWhole(present.get(tunnel), nodeAddress)))
+}
+
 /** Lines for `ip -batch`: the tunnels that are lacking. */
 export function tunnelLinks(
   plan: NetworkPlan,
@@ -28,9 +42,10 @@ export function tunnelLinks(
     const link = present.get(tunnel)
     const join = `link set dev ${tunnel} master ${bridge}`
     const start = `link set dev ${tunnel} up`
-    if (link)
+    if (isWhole(link, nodeAddress))
       return [...(link.master === bridge && present.has(bridge) ? [] : [join]), ...(link.up ? [] : [start])]
     return [
+      ...(link ? [`link del ${tunnel}`] : []),
       `link add ${tunnel} mtu ${plan.mtu} type vxlan id ${tag} local ${nodeAddress} dstport ${tunnelPort} nolearning`,
       `link set dev ${tunnel} alias ${linkAlias}`,
       `link set dev ${tunnel} addrgenmode none`,
@@ -47,7 +62,7 @@ export interface OverlayChanges {
   readonly ip: readonly string[]
 }
 
-/** `fresh` are tunnels that were just made. */
+/** `fresh` are tunnels that were just made, or perhaps not whole. */
 export function overlayChanges(
   plan: NetworkPlan,
   observed: ObservedOverlay,
@@ -78,7 +93,8 @@ export function overlayChanges(
         ([link, mac, node]) => `fdb replace ${mac} dev ${link} dst ${node} self static`,
       ),
       ...lacking(receivers, observed.receivers).map(
-        ([link, mac]) => `fdb replace ${mac} dev ${link} master static`,
+        // Sticky: static ones, too, follow whoever sends by that name, such as a guest that was told to let go of it.
+        ([link, mac]) => `fdb replace ${mac} dev ${link} master static sticky`,
       ),
       ...spare(forwards, observed.forwards).map(
         ([link, mac, node]) => `fdb del ${mac} dev ${link} dst ${node} self`,

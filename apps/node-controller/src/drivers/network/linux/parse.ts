@@ -8,13 +8,15 @@ export interface ObservedLink {
   readonly master: string | null
   readonly up: boolean
   readonly mac: string | null
+  /** Where a tunnel begins. */
+  readonly local?: string
 }
 
 type Json = Readonly<Record<string, unknown>>
 const members = (answer: unknown) => (Array.isArray(answer) ? (answer as Json[]) : [])
 const textOf = (value: unknown) => (typeof value === 'string' ? value : null)
 
-/** `ip -json link show` */
+/** `ip -json link show`; only with `-details` it tells where tunnels begin. */
 export function parseLinks(answer: unknown): ObservedLink[] {
   return members(answer).flatMap((link) => {
     const name = textOf(link['ifname'])
@@ -28,9 +30,15 @@ export function parseLinks(answer: unknown): ObservedLink[] {
             master: textOf(link['master']),
             up: flags.includes('UP'),
             mac: textOf(link['address']),
+            ...localOf(link['linkinfo']),
           },
         ]
   })
+}
+
+function localOf(linkinfo: unknown): { local?: string } {
+  const local = textOf((linkinfo as { info_data?: Json } | undefined)?.info_data?.['local'])
+  return local === null ? {} : { local }
 }
 
 /** `ip -json address show`: addresses with their length, by link. */

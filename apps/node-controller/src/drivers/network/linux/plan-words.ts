@@ -28,6 +28,11 @@ export function planMac(mac: string): string {
   return mac
 }
 
+/** RFC 1035, section 2.3.4: labels of 63 at most. */
+export function isDomainName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/.test(text)
+}
+
 /** A name that may stand in a hosts file. */
 export function planName(name: string): string {
   if (!/^[a-z0-9.-]{1,253}$/.test(name)) throw bad(`${JSON.stringify(name.slice(0, 60))} is no host name`)

@@ -24,7 +24,7 @@ import {
   type PeeringPlan,
   type RoutePlan,
 } from './plan-routing.ts'
-import { bad, planAddress, planBlock, planMac, planName, word } from './plan-words.ts'
+import { bad, isDomainName, planAddress, planBlock, planMac, planName, word } from './plan-words.ts'
 
 /**
  * The desired network with every name and number that the kernel will know it by. Pure: what is rendered from it
@@ -350,8 +350,9 @@ function planDhcp(item: VpcItem): DhcpPlan {
   return {
     domainNames: (dhcp?.domainName ?? '')
       .split(/\s+/)
-      .filter((name) => name !== '')
-      .map((name) => planName(name.toLowerCase())),
+      .map((name) => name.toLowerCase())
+      // What dnsmasq does not take would keep it from starting, and the whole network from standing.
+      .filter(isDomainName),
     nameServers: (dhcp?.domainNameServers ?? ['AmazonProvidedDNS']).flatMap((server) => {
       if (server !== 'AmazonProvidedDNS') return [planAddress(server)]
       return ownNames ? [null] : []

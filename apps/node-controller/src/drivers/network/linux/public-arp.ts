@@ -3,15 +3,14 @@ import type { Commands } from './commands.ts'
 import type { NetworkPlan } from './plan.ts'
 
 /**
- * A public address is where its instance is: the node answers for it on its uplink, and says so unasked when it has
- * become its own (gratuitous ARP, RFC 5227 section 3), so that neighbours follow at once. Where the pool is routed to the
- * node, nobody asks and this changes nothing.
+ * A public address is where its instance is: the node answers for it on its uplink. Where the pool is routed to the
+ * node, nobody asks and this changes nothing. Returns the addresses that have become its own, to be announced.
  */
 export async function answerForPublicAddresses(
   commands: Commands,
   plan: NetworkPlan,
-  options: { uplink: string; publicPool: string; before: NetworkPlan | null; log: Log },
-): Promise<void> {
+  options: { uplink: string; publicPool: string; before: NetworkPlan | null },
+): Promise<string[]> {
   const { uplink } = options
   const wanted = new Set(publicAddresses(plan))
   const present = proxied(
@@ -29,12 +28,27 @@ export async function answerForPublicAddresses(
       .map((address) => `neigh del proxy ${address} dev ${uplink}`),
   ])
   const former = new Set(options.before ? publicAddresses(options.before) : present)
-  const fresh = [...wanted].filter((address) => !former.has(address))
-  if (fresh.length === 0) return
-  await commands.run('sh', ['-c', announcement, 'announce', uplink, ...fresh]).catch((error: unknown) =>
-    // Neighbours then find out when their own entries end.
-    options.log.warn({ reason: errorMessage(error) }, 'public addresses could not be announced'),
-  )
+  return [...wanted].filter((address) => !former.has(address))
+}
+
+/** So many at once, since each takes a second. */
+const announcedAtOnce = 100
+
+/** Says unasked whose addresses these are (gratuitous ARP, RFC 5227 section 3), so that neighbours follow at once. */
+export async function announce(
+  commands: Commands,
+  addresses: readonly string[],
+  options: { uplink: string; log: Log },
+): Promise<void> {
+  for (let start = 0; start < addresses.length; start += announcedAtOnce) {
+    const some = addresses.slice(start, start + announcedAtOnce)
+    await commands
+      .run('sh', ['-c', announcement, 'announce', options.uplink, ...some])
+      .catch((error: unknown) =>
+        // Neighbours then find out when their own entries end.
+        options.log.warn({ reason: errorMessage(error) }, 'public addresses could not be announced'),
+      )
+  }
 }
 
 /** arping takes only addresses that it can bind to, and these are nobody's own: they are routed on. */
@@ -42,7 +56,8 @@ const announcement = `
   setting=/proc/sys/net/ipv4/ip_nonlocal_bind
   was=$(cat $setting); echo 1 > $setting
   uplink=$1; shift
-  for address; do arping -q -c 1 -w 1 -A -I "$uplink" -s "$address" "$address" || failed=1; done
+  for address; do arping -q -c 1 -w 1 -A -I "$uplink" -s "$address" "$address" & all="$all $!"; done
+  for one in $all; do wait $one || failed=1; done
   echo "$was" > $setting
   exit \${failed:-0}`
 

@@ -48,7 +48,8 @@ function routesOf(subnet: SubnetPlan, router: RouterPlan, local: readonly string
     // Behind the metadata service's address, which the router has translated by now.
     `${metadataHost} dev ${routerUplink}`,
     ...(subnet.routes ?? []).map(({ destination, target }) => {
-      const to = destination === '0.0.0.0/0' ? 'default' : destination
+      // As the kernel says it again, or the route would be taken for another and removed.
+      const to = destination === '0.0.0.0/0' ? 'default' : destination.replace(/\/32$/, '')
       switch (target.kind) {
         case 'up':
           return `${to} via ${metadataHost} dev ${routerUplink} onlink`

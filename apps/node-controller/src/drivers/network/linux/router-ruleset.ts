@@ -154,14 +154,19 @@ function forwarding(router: RouterPlan): string[] {
     ...chain('forward', [
       'type filter hook forward priority filter; policy drop;',
       `${up} ct state invalid drop`,
-      `${up} ip saddr @subnets drop`,
+      // Nobody outside has addresses of this VPC or of those it is peered with.
+      ...[router.cidrs, ...router.peers.map(({ cidrs }) => cidrs)]
+        .filter((cidrs) => cidrs.length > 0)
+        .map((cidrs) => `${up} ip saddr { ${cidrs.join(', ')} } drop`),
       ...hopLimits(router).map(
         ([limit, addresses]) =>
           `${up} ip saddr ${metadataHost} ip daddr { ${addresses.join(', ')} } ip ttl set ${limit}`,
       ),
       `${up} ip saddr ${metadataHost} ct state established,related accept`,
       `iifname @links ip daddr ${metadataHost} ct original ip daddr ${metadataAddress} accept`,
-      `ip daddr { 169.254.0.0/16, ${identityRange} } drop`,
+      'ip daddr 169.254.0.0/16 drop',
+      // Only towards the node: a VPC may have these very addresses for its own.
+      `oifname "${routerUplink}" ip daddr ${identityRange} drop`,
       'goto through',
     ]),
   ]
