@@ -14,7 +14,13 @@ import {
   type GuestName,
   type Wishes,
 } from './network-driver.ts'
-import { eventually, makeNetworkWorld, type NetworkWorld, type OpenDriver } from './network-world.ts'
+import {
+  eventually,
+  isSeenAs,
+  makeNetworkWorld,
+  type NetworkWorld,
+  type OpenDriver,
+} from './network-world.ts'
 
 const quick = { timeoutMs: 400 }
 const metadataUrl = 'http://169.254.169.254/'
@@ -119,7 +125,7 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
   it('is reached from outside by the public address, seen as it is', async () => {
     await world().wish({ a: { ingress: [tcp(22, { cidr: `${testHostAddress}/32` })] } })
     expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    expect(await guest('a').lastPeer()).toBe(testHostAddress)
+    await isSeenAs(guest('a'), testHostAddress)
     expect(await world().network.host.connectTcp('198.19.77.10', 23, quick)).toBeNull()
   })
 
@@ -132,7 +138,7 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
       ['y', testNodeAddress],
     ] as const) {
       expect(await guest(who).connectTcp(testHostAddress, 8_080), who).not.toBeNull()
-      expect(await world().network.host.lastPeer(), who).toBe(seen)
+      await isSeenAs(world().network.host, seen)
     }
   })
 
@@ -148,7 +154,7 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
       const flow = await guest(who).connectTcp('198.19.77.10', 22)
       expect(flow, who).not.toBeNull()
       expect(await guest(who).echoes(flow!), who).toBe(true)
-      expect(await guest('a').lastPeer(), who).toBe(seen)
+      await isSeenAs(guest('a'), seen)
     }
   })
 
@@ -163,14 +169,14 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
     })
     expect(await world().network.host.echoes(old, quick)).toBe(false)
     expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    expect(await guest('b').lastPeer()).toBe(testHostAddress)
+    await isSeenAs(guest('b'), testHostAddress)
     await world().wish({
       ...open,
       a: { ...open.a, publicIp: null },
       x: { ...open.x, publicIp: '198.19.77.10' },
     })
     expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    expect(await guest('x').lastPeer()).toBe(testHostAddress)
+    await isSeenAs(guest('x'), testHostAddress)
   })
 
   it('refuses addresses of the pool that nobody has', async () => {

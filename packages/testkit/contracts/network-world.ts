@@ -1,4 +1,5 @@
 import type { VpcItem } from '@mallee/agent-contract'
+import { expect } from 'vitest'
 import { leaseByDhcp, type TestLease } from '../src/dhcp-client.ts'
 import type { TestGuest } from '../src/test-guest.ts'
 import { makeTestNetwork, type TestNetwork } from '../src/test-network.ts'
@@ -81,4 +82,13 @@ export async function eventually<T>(ask: () => Promise<T>, good: (value: T) => b
     if (good(value) || tries === 100) return value
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+/** Of the last connection that was accepted: it is accepted a moment after the other side has it. */
+export async function isSeenAs(by: TestGuest, peer: string): Promise<void> {
+  const seen = await eventually(
+    () => by.lastPeer(),
+    (now) => now === peer,
+  )
+  expect(seen).toBe(peer)
 }
