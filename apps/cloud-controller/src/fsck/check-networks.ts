@@ -113,6 +113,7 @@ function references(rows: RecordRows): Finding[] {
     ids(networks.dhcpOptions),
     ids(networks.groups),
   ]
+  const peerings = ids(networks.peerings)
   const need = (subject: string, id: string | null, known: ReadonlySet<string>) => {
     if (id === null || known.has(id)) return
     found.push(finding('R.dangling', subject, `names ${id}, which is not there`, report))
@@ -125,7 +126,9 @@ function references(rows: RecordRows): Finding[] {
   }
   for (const row of networks.routes) need(row.route_table_id, row.prefix_list_id, lists)
   for (const row of networks.rules) {
-    need(row.id, row.peer_group_id, groups)
+    // A rule that names a group of a once peered VPC may outlive both.
+    if (row.peer_vpc_id === null) need(row.id, row.peer_group_id, groups)
+    else need(row.id, row.peering_id ?? 'no peering', peerings)
     need(row.id, row.prefix_list_id, lists)
   }
   for (const row of networks.flowLogs)

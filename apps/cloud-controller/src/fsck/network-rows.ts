@@ -32,6 +32,8 @@ export interface NetworkRows {
   readonly rules: readonly {
     readonly id: string
     readonly peer_group_id: string | null
+    readonly peer_vpc_id: string | null
+    readonly peering_id: string | null
     readonly prefix_list_id: string | null
   }[]
   readonly groups: readonly { readonly id: string; readonly vpc_id: string; readonly name: string }[]
@@ -54,7 +56,7 @@ export async function readNetworkRows(db: Reader): Promise<NetworkRows> {
     flowLogs: await db.selectFrom('flow_log').selectAll().execute(),
     rules: await db
       .selectFrom('security_group_rule')
-      .select(['id', 'peer_group_id', 'prefix_list_id'])
+      .select(['id', 'peer_group_id', 'peer_vpc_id', 'peering_id', 'prefix_list_id'])
       .execute(),
     groups: await db.selectFrom('security_group').select(['id', 'vpc_id', 'name']).execute(),
   }

@@ -1,4 +1,3 @@
-import { newId } from '@mallee/base'
 import type { CoverageWorld } from './coverage-world.ts'
 
 /** What requests about networks speak of: made anew each time, in VPCs that nothing else is in. */
@@ -123,16 +122,20 @@ export async function natGateway(world: CoverageWorld): Promise<string> {
   return (await world.call('CreateNatGateway', asked)).natGateway.natGatewayId
 }
 
-/** By rows, as long as no action makes one. */
+export const prefixListOf = (name: string) => ({
+  ...{ PrefixListName: name, MaxEntries: 2, AddressFamily: 'IPv4' },
+  ...{ 'Entry.1.Cidr': '10.1.0.0/16', 'Entry.1.Description': 'x' },
+})
+
 export async function prefixList(world: CoverageWorld): Promise<string> {
-  const id = newId('prefixList')
-  const { accountId } = world.cloud.admin
-  await world.cloud.cloud.record.transaction('action', (tx) =>
-    tx.db
-      .insertInto('prefix_list')
-      .values({ id, account_id: accountId, name: world.name(), max_entries: 1, version: 1, created_at: 1 })
-      .execute(),
-  )
+  const made = await world.call('CreateManagedPrefixList', prefixListOf(world.name()))
+  return made.prefixList.prefixListId
+}
+
+/** One of two versions. */
+export async function modifiedPrefixList(world: CoverageWorld): Promise<string> {
+  const id = await prefixList(world)
+  await world.call('ModifyManagedPrefixList', { PrefixListId: id, 'AddEntry.1.Cidr': '10.2.0.0/16' })
   return id
 }
 
