@@ -12,6 +12,7 @@ export function checkNetworks(rows: RecordRows): Finding[] {
     ...claims(rows),
     ...publicAddresses(rows),
     ...references(rows),
+    ...prefixLists(rows),
   ]
 }
 
@@ -100,6 +101,18 @@ function publicAddresses({ addresses, networks }: RecordRows): Finding[] {
         return finding('I2.address-astray', formatIpv4(row.public_ip), what, report)
       }),
   ]
+}
+
+/** What a list has is of versions that it had, and of the newest no more than rules and routes were counted for. */
+function prefixLists({ networks }: RecordRows): Finding[] {
+  const sizes = Map.groupBy(networks.prefixListSizes, (row) => row.prefix_list_id)
+  return networks.prefixLists.flatMap((list) => {
+    const own = sizes.get(list.id) ?? []
+    const newest = Number(own.find((row) => row.version === list.version)?.entries ?? 0)
+    if (newest <= list.max_entries && own.every((row) => row.version <= list.version)) return []
+    const what = `has ${newest} entries of ${list.max_entries}, or some of a version that it has not`
+    return [finding('R.prefix-list', list.id, what, report)]
+  })
 }
 
 /** Where the schema declares no foreign key. A route's target may be gone: that is a blackhole, and its owner's affair. */

@@ -28,6 +28,11 @@ export interface NetworkRows {
   readonly peerings: readonly VpcPeeringTable[]
   readonly dhcpOptions: readonly DhcpOptionsTable[]
   readonly prefixLists: readonly PrefixListTable[]
+  readonly prefixListSizes: readonly {
+    readonly prefix_list_id: string
+    readonly version: number
+    readonly entries: number | string | bigint
+  }[]
   readonly flowLogs: readonly FlowLogTable[]
   readonly rules: readonly {
     readonly id: string
@@ -53,6 +58,11 @@ export async function readNetworkRows(db: Reader): Promise<NetworkRows> {
     peerings: await db.selectFrom('vpc_peering').selectAll().execute(),
     dhcpOptions: await db.selectFrom('dhcp_options').selectAll().execute(),
     prefixLists: await db.selectFrom('prefix_list').selectAll().execute(),
+    prefixListSizes: await db
+      .selectFrom('prefix_list_entry')
+      .select(['prefix_list_id', 'version', (eb) => eb.fn.countAll().as('entries')])
+      .groupBy(['prefix_list_id', 'version'])
+      .execute(),
     flowLogs: await db.selectFrom('flow_log').selectAll().execute(),
     rules: await db
       .selectFrom('security_group_rule')

@@ -20,7 +20,7 @@ export function securityGroupView(
     Description: group.description,
     OwnerId: group.account_id,
     VpcId: group.vpc_id,
-    SecurityGroupArn: `arn:aws:ec2:${region}:${group.account_id}:security-group/${group.id}`,
+    SecurityGroupArn: securityGroupArn(group, region),
     IpPermissions: permissionViews(
       rules.filter((rule) => rule.is_egress === 0),
       peers,
@@ -31,6 +31,13 @@ export function securityGroupView(
     ),
     Tags: [...tags],
   }
+}
+
+export function securityGroupArn(
+  group: Pick<SecurityGroupTable, 'id' | 'account_id'>,
+  region: string,
+): string {
+  return `arn:aws:ec2:${region}:${group.account_id}:security-group/${group.id}`
 }
 
 /** Rules of one protocol and port range stand together, as EC2 shows them. */
@@ -98,6 +105,21 @@ export function securityGroupRuleView(
     ...(rule.cidr === null ? {} : { CidrIpv4: rule.cidr }),
     ...(rule.prefix_list_id === null ? {} : { PrefixListId: rule.prefix_list_id }),
     ...(rule.peer_group_id === null ? {} : { ReferencedGroupInfo: peerView(rule, peers) }),
+    ...described(rule),
+  }
+}
+
+export function revokedRuleView(rule: SecurityGroupRuleTable): Ec2.RevokedSecurityGroupRule {
+  return {
+    SecurityGroupRuleId: rule.id,
+    GroupId: rule.group_id,
+    IsEgress: rule.is_egress === 1,
+    IpProtocol: protocolName(rule.protocol),
+    FromPort: rule.from_port,
+    ToPort: rule.to_port,
+    ...(rule.cidr === null ? {} : { CidrIpv4: rule.cidr }),
+    ...(rule.prefix_list_id === null ? {} : { PrefixListId: rule.prefix_list_id }),
+    ...(rule.peer_group_id === null ? {} : { ReferencedGroupId: rule.peer_group_id }),
     ...described(rule),
   }
 }

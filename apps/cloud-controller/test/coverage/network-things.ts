@@ -132,6 +132,50 @@ export async function prefixList(world: CoverageWorld): Promise<string> {
   return made.prefixList.prefixListId
 }
 
+/** A rule that names one. */
+export async function listRule(world: CoverageWorld) {
+  return {
+    'IpPermissions.1.IpProtocol': '-1',
+    'IpPermissions.1.PrefixListIds.1.PrefixListId': await prefixList(world),
+  }
+}
+
+/** A group, and a rule of it that names a group of a VPC that is peered with its own. */
+export async function peerRule(world: CoverageWorld) {
+  const sides = await peeredVpcs(world)
+  const [own, far] = [await groupIn(world, sides.VpcId), await groupIn(world, sides.PeerVpcId)]
+  return {
+    ...{ GroupId: own, 'IpPermissions.1.IpProtocol': '-1', 'IpPermissions.1.Groups.1.GroupId': far },
+  }
+}
+
+async function groupIn(world: CoverageWorld, vpcId: string): Promise<string> {
+  const asked = { GroupName: world.name(), GroupDescription: 'x', VpcId: vpcId }
+  return (await world.call('CreateSecurityGroup', asked)).groupId
+}
+
+/** One that a peer's rule names. */
+export async function referencedGroup(world: CoverageWorld): Promise<string> {
+  const rule = await peerRule(world)
+  await world.call('AuthorizeSecurityGroupIngress', rule)
+  return rule['IpPermissions.1.Groups.1.GroupId']
+}
+
+/** A VPC with a group whose rules name one of a VPC that it is no longer peered with. */
+export async function staleVpc(world: CoverageWorld): Promise<string> {
+  const { peeringId, ...sides } = await peeredVpcs(world)
+  const rule = {
+    ...{ GroupId: await groupIn(world, sides.VpcId), 'IpPermissions.1.IpProtocol': 'tcp' },
+    ...{ 'IpPermissions.1.FromPort': 22, 'IpPermissions.1.ToPort': 22 },
+    'IpPermissions.1.Groups.1.GroupId': await groupIn(world, sides.PeerVpcId),
+    'IpPermissions.1.Groups.1.Description': 'x',
+  }
+  await world.call('AuthorizeSecurityGroupIngress', rule)
+  await world.call('AuthorizeSecurityGroupEgress', rule)
+  await world.call('DeleteVpcPeeringConnection', { VpcPeeringConnectionId: peeringId })
+  return sides.VpcId
+}
+
 /** One of two versions. */
 export async function modifiedPrefixList(world: CoverageWorld): Promise<string> {
   const id = await prefixList(world)
@@ -152,12 +196,16 @@ export async function twoVpcs(world: CoverageWorld) {
 
 /** Both VPCs of which give DNS names. */
 export async function peering(world: CoverageWorld): Promise<string> {
+  return (await peeredVpcs(world)).peeringId
+}
+
+async function peeredVpcs(world: CoverageWorld) {
   const sides = await twoVpcs(world)
   for (const VpcId of Object.values(sides))
     await world.call('ModifyVpcAttribute', { VpcId, 'EnableDnsHostnames.Value': true })
   const { vpcPeeringConnection: made } = await world.call('CreateVpcPeeringConnection', sides)
   await world.call('AcceptVpcPeeringConnection', { VpcPeeringConnectionId: made.vpcPeeringConnectionId })
-  return made.vpcPeeringConnectionId
+  return { ...sides, peeringId: made.vpcPeeringConnectionId as string }
 }
 
 export const domainName = {

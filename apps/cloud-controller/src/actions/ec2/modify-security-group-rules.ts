@@ -7,7 +7,13 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import type { Reader } from '../../store/record.ts'
-import { listRules, ruleColumns, ruleIdentity, type NewRule } from '../../store/security-group-store.ts'
+import {
+  listRules,
+  ruleColumns,
+  ruleIdentity,
+  ruleWeights,
+  type NewRule,
+} from '../../store/security-group-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { ruleDescription, rulesOf } from '../security-group-permissions.ts'
@@ -48,15 +54,7 @@ export const modifySecurityGroupRules = defineEc2Action('ModifySecurityGroupRule
       }
       if (changes.size === 0) throw missingParameter('SecurityGroupRule')
       checkDuplicates(present, changes)
-      for (const side of [0, 1]) {
-        const rules = present.filter((row) => row.is_egress === side)
-        if (rules.some((row) => changes.has(row.id)))
-          await checkRoom(
-            tx.db,
-            group,
-            rules.map((row) => changes.get(row.id) ?? sourceOf(row)),
-          )
-      }
+      await checkSides(tx.db, group, present, changes)
       await write(tx, changes)
       tx.touch(group.id, ...changes.keys())
       await wakeNodes(ctx, tx, group)
@@ -120,6 +118,21 @@ function checkDuplicates(
     const identity = ruleIdentity(rule)
     if (taken.has(identity)) throw invalidPermissionDuplicate(identity)
     taken.add(identity)
+  }
+}
+
+/** A change that takes more room than the rule had needs room in its direction. */
+async function checkSides(
+  db: Reader,
+  group: SecurityGroupTable,
+  present: readonly SecurityGroupRuleTable[],
+  changes: ReadonlyMap<string, NewRule>,
+): Promise<void> {
+  for (const side of [0, 1]) {
+    const before = present.filter((row) => row.is_egress === side)
+    const after = before.map((row) => changes.get(row.id) ?? sourceOf(row))
+    if ((await ruleWeights(db, after)) > (await ruleWeights(db, before.map(sourceOf))))
+      await checkRoom(db, group, after)
   }
 }
 

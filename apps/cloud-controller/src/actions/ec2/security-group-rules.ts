@@ -21,7 +21,7 @@ import {
 } from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
-import { securityGroupRuleView } from '../../views/security-group-view.ts'
+import { revokedRuleView, securityGroupRuleView } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
@@ -170,7 +170,11 @@ function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
       .execute()
     tx.touch(group.id, ...rows.map((row) => row.id))
     await wakeNodes(ctx, tx, group)
-    return { Return: true, UnknownIpPermissions: [] }
+    return {
+      Return: true,
+      UnknownIpPermissions: [],
+      RevokedSecurityGroupRules: rows.map(revokedRuleView),
+    }
   })
 }
 

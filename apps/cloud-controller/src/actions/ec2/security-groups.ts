@@ -21,7 +21,7 @@ import type { Reader } from '../../store/record.ts'
 import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
-import { peerView, securityGroupView, type Peers } from '../../views/security-group-view.ts'
+import { peerView, securityGroupArn, securityGroupView, type Peers } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
@@ -62,7 +62,11 @@ export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
       const tags = tagRows(ctx, input.TagSpecifications, 'security-group', [group.id])
       await putTags(tx, tags)
       tx.touch(group.id)
-      return { GroupId: group.id, Tags: tags.map((tag) => ({ Key: tag.key, Value: tag.value })) }
+      return {
+        GroupId: group.id,
+        SecurityGroupArn: securityGroupArn(group, ctx.settings.region),
+        Tags: tags.map((tag) => ({ Key: tag.key, Value: tag.value })),
+      }
     })
   },
 })

@@ -103,6 +103,11 @@ describe('ModifySecurityGroupRules', () => {
     expect(
       await steps.refused('ModifySecurityGroupRules', change(byList, { ...all, PrefixListId: larger })),
     ).toBe('RulesPerSecurityGroupLimitExceeded')
+    await steps.setQuota('rules-per-group', 1)
+    await steps.done(
+      'ModifySecurityGroupRules',
+      change(byList, { ...all, PrefixListId: list, Description: 'x' }),
+    )
   })
 
   test.each<[string, Parameters, string]>([
@@ -213,7 +218,13 @@ describe('prefix lists in rules', () => {
     expect(await steps.refused('AuthorizeSecurityGroupIngress', byList(list))).toBe(
       'InvalidPermission.Duplicate',
     )
-    await steps.done('RevokeSecurityGroupIngress', byList(list))
+    const revoked = await steps.done('RevokeSecurityGroupIngress', byList(list))
+    expect(revoked.revokedSecurityGroupRuleSet.item).toEqual([
+      {
+        ...{ securityGroupRuleId: id, groupId, isEgress: 'false', ipProtocol: 'tcp' },
+        ...{ fromPort: '443', toPort: '443', prefixListId: list, description: 'offices' },
+      },
+    ])
     expect((await groupOnNode(node)).ingress).toEqual([])
   })
 
