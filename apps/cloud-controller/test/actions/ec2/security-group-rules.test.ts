@@ -34,9 +34,9 @@ const change = (id: string, to: Parameters, at = 1): Parameters => ({
     Object.entries(to).map(([name, value]) => [`SecurityGroupRule.${at}.SecurityGroupRule.${name}`, value]),
   ),
 })
-const prefixList = async (most = 3): Promise<string> =>
+const prefixList = async (most = 3, who = steps): Promise<string> =>
   (
-    await steps.done('CreateManagedPrefixList', {
+    await who.done('CreateManagedPrefixList', {
       ...{
         PrefixListName: 'offices',
         MaxEntries: most,
@@ -131,6 +131,30 @@ describe('ModifySecurityGroupRules', () => {
     const before = await rule(id)
     expect(await steps.refused('ModifySecurityGroupRules', change(id, to))).toBe(code)
     expect(await rule(id)).toEqual(before)
+  })
+
+  test('what another account has is answered like what nobody has', async () => {
+    const other = await steps.other()
+    const far = (await other.done('CreateSecurityGroup', { GroupName: 'x', GroupDescription: 'x' })).groupId
+    const theirs = await prefixList(3, other)
+    const byGroup = await allow(port(1, '', { 'IpPermissions.1.Groups.1.GroupId': groupId }))
+    const byList = await allow(
+      port(2, '', { 'IpPermissions.1.PrefixListIds.1.PrefixListId': await prefixList() }),
+    )
+    const answers = async (id: string, name: string, values: readonly string[]) =>
+      Promise.all(
+        values.map(async (value) => {
+          const to = { IpProtocol: '-1', [name]: value }
+          const answer = await steps.call('ModifySecurityGroupRules', change(id, to))
+          return [answer.code, answer.message!.replace(value, 'ID')]
+        }),
+      )
+    const groups = await answers(byGroup, 'ReferencedGroupId', [far, 'sg-12345678'])
+    expect(groups[0]).toEqual(groups[1])
+    expect(groups[0]![0]).toBe('InvalidGroup.NotFound')
+    const lists = await answers(byList, 'PrefixListId', [theirs, 'pl-12345678'])
+    expect(lists[0]).toEqual(lists[1])
+    expect(lists[0]![0]).toBe('InvalidPrefixListID.NotFound')
   })
 
   test('rules that are not of the group, named twice, or of another account are refused', async () => {
