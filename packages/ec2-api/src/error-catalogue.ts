@@ -229,6 +229,10 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   'InvalidNetworkAclId.Malformed': { status: 400, meaning: 'Not the id of a network ACL.' },
   'InvalidPrefixListID.NotFound': { status: 400, meaning: 'No such prefix list.' },
   'InvalidPrefixListId.Malformed': { status: 400, meaning: 'Not the id of a prefix list.' },
+  InvalidPrefixListModification: {
+    status: 400,
+    meaning: 'The prefix list has no such entry to take away, or all that is to be added.',
+  },
   'InvalidRoute.NotFound': { status: 400, meaning: 'The route table has no route to there.' },
   'InvalidRouteTableID.NotFound': { status: 400, meaning: 'No such route table.' },
   'InvalidRouteTableId.Malformed': { status: 400, meaning: 'Not the id of a route table.' },
@@ -261,6 +265,11 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
     meaning: 'It is associated with, or attached to, something else.',
   },
   RouteAlreadyExists: { status: 400, meaning: 'The route table has a route to there.' },
+  PrefixListMaxEntriesExceeded: { status: 400, meaning: 'More entries than the prefix list may have.' },
+  PrefixListVersionMismatch: {
+    status: 400,
+    meaning: 'The prefix list was modified meanwhile: it is of another version.',
+  },
   RouteLimitExceeded: { status: 400, meaning: 'The route table has as many routes as it may.' },
   RouteTableLimitExceeded: { status: 400, meaning: 'The VPC has as many route tables as it may.' },
   SubnetLimitExceeded: { status: 400, meaning: 'The VPC has as many subnets as it may.' },

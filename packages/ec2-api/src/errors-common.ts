@@ -99,6 +99,10 @@ export function dependencyViolation(message: string): AwsError {
   return new AwsError('DependencyViolation', message)
 }
 
+export function invalidRequest(message = 'The request received was invalid.'): AwsError {
+  return new AwsError('InvalidRequest', message)
+}
+
 export function incorrectState(message: string): AwsError {
   return new AwsError('IncorrectState', message)
 }

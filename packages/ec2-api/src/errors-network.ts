@@ -8,6 +8,14 @@ export function invalidGroupNotFound(group: string, vpcId?: string): AwsError {
   return new AwsError('InvalidGroup.NotFound', `The security group '${group}' does not exist${place}`)
 }
 
+/** A group of the caller's in another VPC that no active peering leads to. */
+export function groupOfOtherNetwork(): AwsError {
+  return new AwsError(
+    'InvalidGroup.NotFound',
+    'You have specified two resources that belong to different networks.',
+  )
+}
+
 export function invalidGroupIdMalformed(id: string): AwsError {
   return malformedId('InvalidGroupId.Malformed', id, 'sg-')
 }

@@ -40,6 +40,22 @@ export function invalidPrefixListIdMalformed(id: string): AwsError {
   return malformedId('InvalidPrefixListId.Malformed', id, 'pl-')
 }
 
+/** What does not become of the list as it is: an entry taken away that it has not, or nothing new. */
+export function invalidPrefixListModification(message: string): AwsError {
+  return new AwsError('InvalidPrefixListModification', message)
+}
+
+export function prefixListMaxEntriesExceeded(most: number): AwsError {
+  return new AwsError(
+    'PrefixListMaxEntriesExceeded',
+    `The number of entries exceeds the maximum size of the prefix list (${most}).`,
+  )
+}
+
+export function prefixListVersionMismatch(): AwsError {
+  return new AwsError('PrefixListVersionMismatch', 'The prefix list has the incorrect version number.')
+}
+
 export function invalidNetworkAclIdNotFound(ids: readonly string[]): AwsError {
   return notFound('InvalidNetworkAclID.NotFound', 'networkAcl', ids)
 }

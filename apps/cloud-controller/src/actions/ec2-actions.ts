@@ -82,6 +82,16 @@ import {
   revokeSecurityGroupEgress,
   revokeSecurityGroupIngress,
 } from './ec2/security-group-rules.ts'
+import {
+  modifySecurityGroupRules,
+  updateSecurityGroupRuleDescriptionsEgress,
+  updateSecurityGroupRuleDescriptionsIngress,
+} from './ec2/modify-security-group-rules.ts'
+import {
+  describeSecurityGroupReferences,
+  describeStaleSecurityGroups,
+  getSecurityGroupsForVpc,
+} from './ec2/security-group-references.ts'
 import { createSecurityGroup, deleteSecurityGroup, describeSecurityGroups } from './ec2/security-groups.ts'
 import { createTags, deleteTags, describeTags } from './ec2/tags.ts'
 import { terminateInstances } from './ec2/terminate-instances.ts'
@@ -167,8 +177,10 @@ export const ec2Actions = {
   DescribePlacementGroups: describePlacementGroups,
   DescribePrincipalIdFormat: describePrincipalIdFormat,
   DescribeRegions: describeRegions,
+  DescribeSecurityGroupReferences: describeSecurityGroupReferences,
   DescribeSecurityGroupRules: describeSecurityGroupRules,
   DescribeSecurityGroups: describeSecurityGroups,
+  DescribeStaleSecurityGroups: describeStaleSecurityGroups,
   DescribeSnapshotAttribute: describeSnapshotAttribute,
   DescribeSnapshots: describeSnapshots,
   DescribeTags: describeTags,
@@ -193,6 +205,7 @@ export const ec2Actions = {
   GetInstanceUefiData: getInstanceUefiData,
   GetLaunchTemplateData: getLaunchTemplateData,
   GetPasswordData: getPasswordData,
+  GetSecurityGroupsForVpc: getSecurityGroupsForVpc,
   ImportImage: importImage,
   ImportSnapshot: importSnapshot,
   ImportInstance: importInstance,
@@ -205,6 +218,7 @@ export const ec2Actions = {
   ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
   ModifyInstancePlacement: modifyInstancePlacement,
   ModifyLaunchTemplate: modifyLaunchTemplate,
+  ModifySecurityGroupRules: modifySecurityGroupRules,
   ModifySnapshotAttribute: modifySnapshotAttribute,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
@@ -222,6 +236,8 @@ export const ec2Actions = {
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
   UnmonitorInstances: unmonitorInstances,
+  UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
+  UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }
 
 /** The same table as the door sees it: by name, with the types that the decoder vouches for. */

@@ -53,6 +53,18 @@ import {
   deleteDhcpOptions,
   describeDhcpOptions,
 } from './ec2/dhcp-options.ts'
+import {
+  describeManagedPrefixLists,
+  describePrefixLists,
+  getManagedPrefixListAssociations,
+  getManagedPrefixListEntries,
+} from './ec2/describe-prefix-lists.ts'
+import {
+  createManagedPrefixList,
+  deleteManagedPrefixList,
+  modifyManagedPrefixList,
+  restoreManagedPrefixListVersion,
+} from './ec2/prefix-lists.ts'
 import { createVpcPeeringConnection, describeVpcPeeringConnections } from './ec2/vpc-peering.ts'
 import {
   acceptVpcPeeringConnection,
@@ -86,6 +98,7 @@ export const networkActions = {
   CreateDefaultVpc: createDefaultVpc,
   CreateDhcpOptions: createDhcpOptions,
   CreateInternetGateway: createInternetGateway,
+  CreateManagedPrefixList: createManagedPrefixList,
   CreateNatGateway: createNatGateway,
   CreateNetworkAcl: createNetworkAcl,
   CreateNetworkAclEntry: createNetworkAclEntry,
@@ -97,6 +110,7 @@ export const networkActions = {
   CreateVpcPeeringConnection: createVpcPeeringConnection,
   DeleteDhcpOptions: deleteDhcpOptions,
   DeleteInternetGateway: deleteInternetGateway,
+  DeleteManagedPrefixList: deleteManagedPrefixList,
   DeleteNatGateway: deleteNatGateway,
   DeleteNetworkAcl: deleteNetworkAcl,
   DeleteNetworkAclEntry: deleteNetworkAclEntry,
@@ -111,11 +125,13 @@ export const networkActions = {
   DescribeDhcpOptions: describeDhcpOptions,
   DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
   DescribeInternetGateways: describeInternetGateways,
+  DescribeManagedPrefixLists: describeManagedPrefixLists,
   DescribeMovingAddresses: describeMovingAddresses,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,
   DescribeNetworkInterfaceAttribute: describeNetworkInterfaceAttribute,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
+  DescribePrefixLists: describePrefixLists,
   DescribeRouteTables: describeRouteTables,
   DescribeSubnets: describeSubnets,
   DescribeVpcAttribute: describeVpcAttribute,
@@ -127,7 +143,10 @@ export const networkActions = {
   DisassociateRouteTable: disassociateRouteTable,
   DisassociateSubnetCidrBlock: disassociateSubnetCidrBlock,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
+  GetManagedPrefixListAssociations: getManagedPrefixListAssociations,
+  GetManagedPrefixListEntries: getManagedPrefixListEntries,
   ModifyAddressAttribute: modifyAddressAttribute,
+  ModifyManagedPrefixList: modifyManagedPrefixList,
   ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
   ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
@@ -142,5 +161,6 @@ export const networkActions = {
   ResetAddressAttribute: resetAddressAttribute,
   ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
   RestoreAddressToClassic: restoreAddressToClassic,
+  RestoreManagedPrefixListVersion: restoreManagedPrefixListVersion,
   UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
 } satisfies { [N in Ec2TypedAction]?: Ec2Action<N> }

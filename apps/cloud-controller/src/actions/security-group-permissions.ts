@@ -1,6 +1,5 @@
 import { formatCidr, parseCidr } from '@mallee/base'
 import {
-  invalidGroupNotFound,
   invalidParameterCombination,
   invalidParameterValue,
   invalidPermissionMalformed,
@@ -10,9 +9,11 @@ import {
 } from '@mallee/ec2-api'
 import type { Reader } from '../store/record.ts'
 import type { NewRule } from '../store/security-group-store.ts'
-import type { SecurityGroupTable } from '../store/tables.ts'
+import type { SecurityGroupRuleTable, SecurityGroupTable } from '../store/tables.ts'
 import { protocolNumber } from '../views/ip-protocols.ts'
 import type { ActionContext } from './define-action.ts'
+import { requireOwned } from './owned-networks.ts'
+import { peerGroup } from './peer-group-pairs.ts'
 
 interface FlatRule {
   CidrIp?: string | undefined
@@ -23,13 +24,17 @@ interface FlatRule {
   IpPermissions?: Ec2.IpPermission[] | undefined
 }
 
-/** The rules that a request speaks of, one for each CIDR and peer, in both of EC2's spellings. */
+/**
+ * The rules that a request speaks of, one for each CIDR, peer and prefix list, in both of EC2's spellings. Peers that one
+ * of the present rules names need not exist any more.
+ */
 export async function requestedRules(
   ctx: ActionContext,
   db: Reader,
   group: SecurityGroupTable,
   isEgress: boolean,
   input: FlatRule,
+  present: readonly SecurityGroupRuleTable[] = [],
 ): Promise<NewRule[]> {
   const flat =
     input.IpProtocol !== undefined ||
@@ -57,47 +62,47 @@ export async function requestedRules(
     : (input.IpPermissions ?? [])
   if (permissions.length === 0) throw missingParameter('ipPermissions')
   const rules: NewRule[] = []
-  for (const permission of permissions) rules.push(...(await rulesOf(ctx, db, group, isEgress, permission)))
+  for (const permission of permissions)
+    rules.push(...(await rulesOf(ctx, db, { group, isEgress, present }, permission)))
   return rules
 }
 
-async function rulesOf(
+export interface RulesAt {
+  readonly group: SecurityGroupTable
+  readonly isEgress: boolean
+  readonly present: readonly SecurityGroupRuleTable[]
+}
+
+/** Those of one permission. */
+export async function rulesOf(
   ctx: ActionContext,
   db: Reader,
-  group: SecurityGroupTable,
-  isEgress: boolean,
+  at: RulesAt,
   permission: Ec2.IpPermission,
 ): Promise<NewRule[]> {
-  const ports = portsOf(permission)
+  const bare = { isEgress: at.isEgress, ...portsOf(permission), ...noSource }
   const rules: NewRule[] = []
   for (const range of permission.IpRanges ?? []) {
     const block = parseCidr(range.CidrIp ?? '')
     if (!block) throw invalidParameterValue(`CIDR block ${range.CidrIp ?? ''} is malformed`)
-    rules.push({
-      isEgress,
-      ...ports,
-      cidr: formatCidr(block),
-      peerGroupId: null,
-      prefixListId: null,
-      description: describe(range.Description),
-    })
+    rules.push({ ...bare, cidr: formatCidr(block), description: ruleDescription(range.Description) })
   }
   for (const pair of permission.UserIdGroupPairs ?? []) {
-    const peer = await peerGroup(ctx, db, group, pair)
-    rules.push({
-      isEgress,
-      ...ports,
-      cidr: null,
-      peerGroupId: peer.id,
-      prefixListId: null,
-      description: describe(pair.Description),
-    })
+    const { id, place } = await peerGroup(ctx, db, at, pair)
+    rules.push({ ...bare, peerGroupId: id, peer: place, description: ruleDescription(pair.Description) })
+  }
+  for (const named of permission.PrefixListIds ?? []) {
+    if (named.PrefixListId === undefined) throw missingParameter('prefixListId')
+    const list = await requireOwned(ctx, db, 'prefixList', named.PrefixListId)
+    rules.push({ ...bare, prefixListId: list.id, description: ruleDescription(named.Description) })
   }
   if (rules.length === 0) throw missingParameter('ipRanges')
   return rules
 }
 
-function describe(text: string | undefined): string | null {
+const noSource = { cidr: null, peerGroupId: null, peer: null, prefixListId: null }
+
+export function ruleDescription(text: string | undefined): string | null {
   if (text === undefined || text === '') return null
   if (text.length > 255 || !/^[a-zA-Z0-9. _\-:/()#,@[\]+=&;{}!$*]*$/.test(text))
     throw invalidParameterValue('Invalid rule description.')
@@ -134,26 +139,4 @@ function icmpPart(value: number | undefined): number {
   if (!Number.isInteger(value) || value < -1 || value > 255)
     throw invalidParameterValue(`Invalid ICMP type or code (${value})`)
   return value
-}
-
-async function peerGroup(
-  ctx: ActionContext,
-  db: Reader,
-  group: SecurityGroupTable,
-  pair: Ec2.UserIdGroupPair,
-): Promise<{ id: string }> {
-  if (pair.GroupId !== undefined && pair.GroupName !== undefined)
-    throw invalidParameterCombination('A group is named either by its id or by its name, not by both.')
-  const wanted = pair.GroupId ?? pair.GroupName
-  if (wanted === undefined) throw missingParameter('groupId')
-  if (pair.UserId !== undefined && pair.UserId !== ctx.caller.accountId) throw invalidGroupNotFound(wanted)
-  const peer = await db
-    .selectFrom('security_group')
-    .select('id')
-    .where('account_id', '=', ctx.caller.accountId)
-    .where('vpc_id', '=', group.vpc_id)
-    .where(pair.GroupId === undefined ? 'name' : 'id', '=', wanted)
-    .executeTakeFirst()
-  if (!peer) throw invalidGroupNotFound(wanted, group.vpc_id)
-  return peer
 }

@@ -12,6 +12,7 @@ export function checkNetworks(rows: RecordRows): Finding[] {
     ...claims(rows),
     ...publicAddresses(rows),
     ...references(rows),
+    ...prefixLists(rows),
   ]
 }
 
@@ -102,6 +103,18 @@ function publicAddresses({ addresses, networks }: RecordRows): Finding[] {
   ]
 }
 
+/** What a list has is of versions that it had, and of the newest no more than rules and routes were counted for. */
+function prefixLists({ networks }: RecordRows): Finding[] {
+  const sizes = Map.groupBy(networks.prefixListSizes, (row) => row.prefix_list_id)
+  return networks.prefixLists.flatMap((list) => {
+    const own = sizes.get(list.id) ?? []
+    const newest = Number(own.find((row) => row.version === list.version)?.entries ?? 0)
+    if (newest <= list.max_entries && own.every((row) => row.version <= list.version)) return []
+    const what = `has ${newest} entries of ${list.max_entries}, or some of a version that it has not`
+    return [finding('R.prefix-list', list.id, what, report)]
+  })
+}
+
 /** Where the schema declares no foreign key. A route's target may be gone: that is a blackhole, and its owner's affair. */
 function references(rows: RecordRows): Finding[] {
   const { networks } = rows
@@ -113,6 +126,7 @@ function references(rows: RecordRows): Finding[] {
     ids(networks.dhcpOptions),
     ids(networks.groups),
   ]
+  const peerings = ids(networks.peerings)
   const need = (subject: string, id: string | null, known: ReadonlySet<string>) => {
     if (id === null || known.has(id)) return
     found.push(finding('R.dangling', subject, `names ${id}, which is not there`, report))
@@ -125,7 +139,9 @@ function references(rows: RecordRows): Finding[] {
   }
   for (const row of networks.routes) need(row.route_table_id, row.prefix_list_id, lists)
   for (const row of networks.rules) {
-    need(row.id, row.peer_group_id, groups)
+    // A rule that names a group of a once peered VPC may outlive both.
+    if (row.peer_vpc_id === null) need(row.id, row.peer_group_id, groups)
+    else need(row.id, row.peering_id ?? 'no peering', peerings)
     need(row.id, row.prefix_list_id, lists)
   }
   for (const row of networks.flowLogs)

@@ -28,10 +28,17 @@ export interface NetworkRows {
   readonly peerings: readonly VpcPeeringTable[]
   readonly dhcpOptions: readonly DhcpOptionsTable[]
   readonly prefixLists: readonly PrefixListTable[]
+  readonly prefixListSizes: readonly {
+    readonly prefix_list_id: string
+    readonly version: number
+    readonly entries: number | string | bigint
+  }[]
   readonly flowLogs: readonly FlowLogTable[]
   readonly rules: readonly {
     readonly id: string
     readonly peer_group_id: string | null
+    readonly peer_vpc_id: string | null
+    readonly peering_id: string | null
     readonly prefix_list_id: string | null
   }[]
   readonly groups: readonly { readonly id: string; readonly vpc_id: string; readonly name: string }[]
@@ -51,10 +58,15 @@ export async function readNetworkRows(db: Reader): Promise<NetworkRows> {
     peerings: await db.selectFrom('vpc_peering').selectAll().execute(),
     dhcpOptions: await db.selectFrom('dhcp_options').selectAll().execute(),
     prefixLists: await db.selectFrom('prefix_list').selectAll().execute(),
+    prefixListSizes: await db
+      .selectFrom('prefix_list_entry')
+      .select(['prefix_list_id', 'version', (eb) => eb.fn.countAll().as('entries')])
+      .groupBy(['prefix_list_id', 'version'])
+      .execute(),
     flowLogs: await db.selectFrom('flow_log').selectAll().execute(),
     rules: await db
       .selectFrom('security_group_rule')
-      .select(['id', 'peer_group_id', 'prefix_list_id'])
+      .select(['id', 'peer_group_id', 'peer_vpc_id', 'peering_id', 'prefix_list_id'])
       .execute(),
     groups: await db.selectFrom('security_group').select(['id', 'vpc_id', 'name']).execute(),
   }

@@ -1,5 +1,6 @@
 import { formatIpv4 } from '@mallee/base'
 import type { FirewallRule, MetadataOptions, VpcItem } from '@mallee/agent-contract'
+import { peersOfVpc } from '../store/network-reach.ts'
 import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
 import { listRules } from '../store/security-group-store.ts'
@@ -56,7 +57,7 @@ export async function vpcItem(db: Reader, region: string, vpcId: string, share: 
     tag: vpc.tag,
     interfaces: mine.map((entry) => portOf(entry, byInstance.get(entry.instance_id!)!, region, vpc)),
     securityGroups: groupsOf(mine, rules, await readPrefixLists(db, rules)),
-    peerAddresses: await peersOf(db, rules),
+    peerAddresses: await peersOf(db, vpcId, rules),
     ...(cidrs.length > 1 ? { cidrs: cidrs.map(({ cidr }) => cidr) } : {}),
     masquerade: vpc.is_default === 1,
     ...(await waysOf(db, vpc, subnets, share)),
@@ -170,14 +171,24 @@ function ruleOf(
   }
 }
 
-/** The private addresses of each group that the rules name as a peer. */
+/**
+ * The private addresses of each group that the rules name as a peer. One in another VPC has none unless the two are
+ * peered now: what once was a friend's address may be anybody's.
+ */
 async function peersOf(
   db: Reader,
+  vpcId: string,
   rules: readonly SecurityGroupRuleTable[],
 ): Promise<Record<string, string[]>> {
-  const peers = [...new Set(rules.flatMap((rule) => rule.peer_group_id ?? []))].toSorted()
+  const isFar = rules.some((rule) => rule.peer_vpc_id !== null)
+  const peered = new Set(isFar ? await peersOfVpc(db, vpcId, ['active']) : [])
+  const places = new Map(
+    rules.flatMap((rule) => (rule.peer_group_id === null ? [] : [[rule.peer_group_id, rule.peer_vpc_id]])),
+  )
   const found: Record<string, string[]> = {}
-  for (const groupId of peers) {
+  for (const [groupId, place] of [...places].toSorted()) {
+    found[groupId] = []
+    if (place !== null && !peered.has(place)) continue
     const rows = await db
       .selectFrom('network_interface_group as link')
       .innerJoin('network_interface_address as own', 'own.interface_id', 'link.interface_id')

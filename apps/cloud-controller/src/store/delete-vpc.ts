@@ -1,3 +1,4 @@
+import { peersNaming } from './peer-groups.ts'
 import { deleteTagsOf } from './tag-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { VpcTable } from './network-tables.ts'
@@ -33,17 +34,17 @@ async function hasFurtherTables(db: Reader, vpcId: string): Promise<boolean> {
   return tables.length > 1
 }
 
-/** Whether a rule of another VPC's group names its default group. */
+/** Whether a rule of a peered VPC's group names its default group. */
 async function isNamed(db: Reader, vpcId: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('security_group_rule as rule')
-    .innerJoin('security_group as peer', 'peer.id', 'rule.peer_group_id')
-    .innerJoin('security_group as own', 'own.id', 'rule.group_id')
-    .select('rule.id')
-    .where('peer.vpc_id', '=', vpcId)
-    .where('own.vpc_id', '!=', vpcId)
-    .executeTakeFirst()
-  return row !== undefined
+  const groups = await db.selectFrom('security_group').select('id').where('vpc_id', '=', vpcId).execute()
+  return (
+    (
+      await peersNaming(
+        db,
+        groups.map((group) => group.id),
+      )
+    ).length > 0
+  )
 }
 
 /** With all that was made with it; what it is peered with stays, and the peerings end. */

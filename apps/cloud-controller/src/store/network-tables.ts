@@ -55,7 +55,12 @@ export interface SecurityGroupRuleTable {
   from_port: number
   to_port: number
   cidr: string | null
+  /** Of the same VPC, or with the three below of one that was peered with it; such a one may be gone. */
   peer_group_id: string | null
+  peer_vpc_id: string | null
+  peer_account_id: string | null
+  /** The connection that was active when the rule was made. */
+  peering_id: string | null
   prefix_list_id: string | null
   description: string | null
   /** Direction, protocol, ports and peer as one text: the same rule twice is refused by a unique index. */

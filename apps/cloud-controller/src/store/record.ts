@@ -16,6 +16,7 @@ import { encryption } from './migrations/0012-encryption.ts'
 import { diskImports } from './migrations/0013-disk-imports.ts'
 import { instanceImports } from './migrations/0014-instance-imports.ts'
 import { networks } from './migrations/0015-networks.ts'
+import { peerGroups } from './migrations/0016-peer-groups.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -39,6 +40,7 @@ export const migrations = [
   diskImports,
   instanceImports,
   networks,
+  peerGroups,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -123,6 +123,9 @@ export interface PrefixListTable {
   max_entries: number
   /** The newest; older ones are kept for GetManagedPrefixListEntries and RestoreManagedPrefixListVersion. */
   version: number
+  state: 'create-complete' | 'modify-complete' | 'modify-failed' | 'restore-complete'
+  /** Why it is `modify-failed`. */
+  state_message: string | null
   created_at: number
 }
 

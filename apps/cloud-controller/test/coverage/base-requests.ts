@@ -1,4 +1,5 @@
-import { importedDisk, ssh, type BaseRequest } from './coverage-world.ts'
+import { importedDisk, type BaseRequest } from './coverage-world.ts'
+import { groupRequests } from './group-requests.ts'
 import { interfaceRequests } from './interface-requests.ts'
 import { networkRequests } from './network-requests.ts'
 import { volumeRequests } from './volume-requests.ts'
@@ -15,7 +16,6 @@ const publicKey = Buffer.from(
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvHkJ4FYDAL0wjJBwmzp5SPHQ4GhFAmGN3mWpEW1pW x',
 ).toString('base64')
 
-const flatRule = { IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIp: '10.1.2.3/32' }
 const nothing = () => ({})
 
 const bare: BaseRequest = { request: () => ({}) }
@@ -44,24 +44,9 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   ...networkRequests,
+  ...groupRequests,
   ...volumeRequests,
   ...interfaceRequests,
-  AuthorizeSecurityGroupEgress: {
-    request: async (world) => ({ GroupId: await world.group(), ...ssh }),
-    others: [
-      async (world) => ({ GroupId: await world.group(), ...flatRule }),
-      async (world) => ({ GroupId: await world.group(), ...(await world.peerRule()) }),
-      nothing,
-    ],
-  },
-  AuthorizeSecurityGroupIngress: {
-    request: async (world) => ({ GroupId: await world.group(), ...ssh }),
-    others: [
-      async (world) => ({ GroupId: await world.group(), ...flatRule }),
-      async (world) => ({ GroupId: await world.group(), ...(await world.peerRule()) }),
-      nothing,
-    ],
-  },
   ConfirmProductInstance: {
     request: async (world) => ({ InstanceId: await world.instance(), ProductCode: 'x' }),
   },
@@ -87,7 +72,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   DescribeKeyPairs: bare,
   DescribeNetworkInterfaces: bare,
   DescribeRegions: bare,
-  DescribeSecurityGroupRules: bare,
   DescribeSecurityGroups: bare,
   DescribeTags: bare,
   GetConsoleOutput: ofInstance,
@@ -263,22 +247,6 @@ export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   },
   ResetInstanceAttribute: {
     request: async (world) => ({ InstanceId: await world.instance(), Attribute: 'sourceDestCheck' }),
-  },
-  RevokeSecurityGroupEgress: {
-    request: async (world) => ({ GroupId: await world.groupWithRule('Egress'), ...ssh }),
-    others: [
-      async (world) => ({ GroupId: await world.groupWithRule('Egress'), ...flatRule }),
-      async (world) => ({ GroupId: await world.group(), ...(await world.peerRule()) }),
-      nothing,
-    ],
-  },
-  RevokeSecurityGroupIngress: {
-    request: async (world) => ({ GroupId: await world.groupWithRule('Ingress'), ...ssh }),
-    others: [
-      async (world) => ({ GroupId: await world.groupWithRule('Ingress'), ...flatRule }),
-      async (world) => ({ GroupId: await world.group(), ...(await world.peerRule()) }),
-      nothing,
-    ],
   },
   TerminateInstances: ofInstances,
   UnmonitorInstances: ofInstances,

@@ -1,4 +1,3 @@
-import { newId } from '@mallee/base'
 import type { CoverageWorld } from './coverage-world.ts'
 
 /** What requests about networks speak of: made anew each time, in VPCs that nothing else is in. */
@@ -123,16 +122,64 @@ export async function natGateway(world: CoverageWorld): Promise<string> {
   return (await world.call('CreateNatGateway', asked)).natGateway.natGatewayId
 }
 
-/** By rows, as long as no action makes one. */
+export const prefixListOf = (name: string) => ({
+  ...{ PrefixListName: name, MaxEntries: 2, AddressFamily: 'IPv4' },
+  ...{ 'Entry.1.Cidr': '10.1.0.0/16', 'Entry.1.Description': 'x' },
+})
+
 export async function prefixList(world: CoverageWorld): Promise<string> {
-  const id = newId('prefixList')
-  const { accountId } = world.cloud.admin
-  await world.cloud.cloud.record.transaction('action', (tx) =>
-    tx.db
-      .insertInto('prefix_list')
-      .values({ id, account_id: accountId, name: world.name(), max_entries: 1, version: 1, created_at: 1 })
-      .execute(),
-  )
+  const made = await world.call('CreateManagedPrefixList', prefixListOf(world.name()))
+  return made.prefixList.prefixListId
+}
+
+/** A rule that names one. */
+export async function listRule(world: CoverageWorld) {
+  return {
+    'IpPermissions.1.IpProtocol': '-1',
+    'IpPermissions.1.PrefixListIds.1.PrefixListId': await prefixList(world),
+  }
+}
+
+/** A group, and a rule of it that names a group of a VPC that is peered with its own. */
+export async function peerRule(world: CoverageWorld) {
+  const sides = await peeredVpcs(world)
+  const [own, far] = [await groupIn(world, sides.VpcId), await groupIn(world, sides.PeerVpcId)]
+  return {
+    ...{ GroupId: own, 'IpPermissions.1.IpProtocol': '-1', 'IpPermissions.1.Groups.1.GroupId': far },
+  }
+}
+
+async function groupIn(world: CoverageWorld, vpcId: string): Promise<string> {
+  const asked = { GroupName: world.name(), GroupDescription: 'x', VpcId: vpcId }
+  return (await world.call('CreateSecurityGroup', asked)).groupId
+}
+
+/** One that a peer's rule names. */
+export async function referencedGroup(world: CoverageWorld): Promise<string> {
+  const rule = await peerRule(world)
+  await world.call('AuthorizeSecurityGroupIngress', rule)
+  return rule['IpPermissions.1.Groups.1.GroupId']
+}
+
+/** A VPC with a group whose rules name one of a VPC that it is no longer peered with. */
+export async function staleVpc(world: CoverageWorld): Promise<string> {
+  const { peeringId, ...sides } = await peeredVpcs(world)
+  const rule = {
+    ...{ GroupId: await groupIn(world, sides.VpcId), 'IpPermissions.1.IpProtocol': 'tcp' },
+    ...{ 'IpPermissions.1.FromPort': 22, 'IpPermissions.1.ToPort': 22 },
+    'IpPermissions.1.Groups.1.GroupId': await groupIn(world, sides.PeerVpcId),
+    'IpPermissions.1.Groups.1.Description': 'x',
+  }
+  await world.call('AuthorizeSecurityGroupIngress', rule)
+  await world.call('AuthorizeSecurityGroupEgress', rule)
+  await world.call('DeleteVpcPeeringConnection', { VpcPeeringConnectionId: peeringId })
+  return sides.VpcId
+}
+
+/** One of two versions. */
+export async function modifiedPrefixList(world: CoverageWorld): Promise<string> {
+  const id = await prefixList(world)
+  await world.call('ModifyManagedPrefixList', { PrefixListId: id, 'AddEntry.1.Cidr': '10.2.0.0/16' })
   return id
 }
 
@@ -149,12 +196,16 @@ export async function twoVpcs(world: CoverageWorld) {
 
 /** Both VPCs of which give DNS names. */
 export async function peering(world: CoverageWorld): Promise<string> {
+  return (await peeredVpcs(world)).peeringId
+}
+
+async function peeredVpcs(world: CoverageWorld) {
   const sides = await twoVpcs(world)
   for (const VpcId of Object.values(sides))
     await world.call('ModifyVpcAttribute', { VpcId, 'EnableDnsHostnames.Value': true })
   const { vpcPeeringConnection: made } = await world.call('CreateVpcPeeringConnection', sides)
   await world.call('AcceptVpcPeeringConnection', { VpcPeeringConnectionId: made.vpcPeeringConnectionId })
-  return made.vpcPeeringConnectionId
+  return { ...sides, peeringId: made.vpcPeeringConnectionId as string }
 }
 
 export const domainName = {

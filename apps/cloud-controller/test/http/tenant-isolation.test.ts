@@ -48,6 +48,8 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^Key(?:Name|PairId)$/, /^Key(?:Name|PairId)$/],
   [/^Group(?:Id|Name)$/, /^(?:Group(?:Id|Name)|PartitionNumber)$/],
   [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
+  [/^SecurityGroupRuleDescription/, /^IpPermissions/],
+  [/^SecurityGroupRule\.1\.\S+(?:PrefixListId|ReferencedGroupId)$/, /CidrIpv4$/],
   [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
   [/^BlockDeviceMapping/, /^ImageLocation$/],
   [/^PublicIp$/, /^A(?:lloca|ssocia)tionId$/],
@@ -110,9 +112,9 @@ test('there is a member for every way to name a thing', () => {
   ])
 })
 
-/** Where a thing of the caller's own is answered like one of nobody, or only after asking a node that is not there. */
+/** Where a thing of the caller's own is answered like one of nobody, being of another group, or only after asking a node that is not there. */
 const aloneToo =
-  /^(?:Revoke\S+ SecurityGroupRuleId\.1|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|CreateSnapshots \S+ExcludeDataVolumeId\.1|Get(?:Console|Password)\S+ \S+|DeleteRoute DestinationPrefixListId)$/
+  /^(?:Revoke\S+ SecurityGroupRuleId\.1|(?:Modify|Update)SecurityGroupRule\S+ SecurityGroupRule\S+|\S+ IpPermissions\.1\.Groups\.1\.Vpc\S+|CreateLaunchTemplate\S* LaunchTemplateData\.\S+|CreateSnapshots \S+ExcludeDataVolumeId\.1|Get(?:Console|Password)\S+ \S+|DeleteRoute DestinationPrefixListId)$/
 
 describe.each([
   ['admin', 'tenant'],

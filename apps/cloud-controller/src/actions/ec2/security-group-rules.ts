@@ -10,18 +10,26 @@ import {
 } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { insertRule, listRules, ruleIdentity } from '../../store/security-group-store.ts'
+import { readPeerGroups } from '../../store/peer-groups.ts'
+import type { Reader } from '../../store/record.ts'
+import {
+  insertRule,
+  listRules,
+  ruleIdentity,
+  ruleWeights,
+  type NewRule,
+} from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
-import { securityGroupRuleView } from '../../views/security-group-view.ts'
+import { revokedRuleView, securityGroupRuleView } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
-import { requestedRules } from '../security-group-permissions.ts'
+import { requestedRules, type RulesAt } from '../security-group-permissions.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { requireGroup } from './security-groups.ts'
 
-interface RuleInput {
+export interface RuleInput {
   GroupId?: string | undefined
   GroupName?: string | undefined
   IpPermissions?: Ec2.IpPermission[] | undefined
@@ -34,8 +42,8 @@ interface RuleInput {
   SecurityGroupRuleIds?: string[] | undefined
 }
 
-/** One rule of a list, in today's spelling; IPv6 ranges and prefix lists are refused by name. */
-const permissionMembers = [
+/** One rule of a list, in today's spelling; IPv6 ranges are refused by name. */
+export const permissionMembers = [
   'IpPermissions.IpProtocol',
   'IpPermissions.FromPort',
   'IpPermissions.ToPort',
@@ -45,6 +53,11 @@ const permissionMembers = [
   'IpPermissions.UserIdGroupPairs.GroupName',
   'IpPermissions.UserIdGroupPairs.UserId',
   'IpPermissions.UserIdGroupPairs.Description',
+  'IpPermissions.UserIdGroupPairs.VpcId',
+  'IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId',
+  'IpPermissions.UserIdGroupPairs.PeeringStatus',
+  'IpPermissions.PrefixListIds.PrefixListId',
+  'IpPermissions.PrefixListIds.Description',
 ] as const
 const ingressMembers = [
   'GroupId',
@@ -103,9 +116,8 @@ function authorize(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
       if (taken.has(identity)) throw invalidPermissionDuplicate(identity)
       taken.add(identity)
     }
-    const sameSide = present.filter((rule) => (rule.is_egress === 1) === isEgress).length
-    if (sameSide + wanted.length > (await quotaOf(tx.db, ctx.caller.accountId, 'rules-per-group')))
-      throw rulesPerSecurityGroupLimitExceeded()
+    const sameSide = present.filter((rule) => (rule.is_egress === 1) === isEgress)
+    await checkRoom(tx.db, group, [...sameSide.map(sourceOf), ...wanted])
     const rows: SecurityGroupRuleTable[] = []
     for (const rule of wanted) rows.push(await insertRule(tx, { group, rule, random: ctx.random }))
     const tags = tagRows(
@@ -119,8 +131,24 @@ function authorize(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
     await wakeNodes(ctx, tx, group)
     const tagsOf = (id: string) =>
       tags.filter((tag) => tag.resource_id === id).map((tag) => ({ Key: tag.key, Value: tag.value }))
-    return { Return: true, SecurityGroupRules: rows.map((row) => securityGroupRuleView(row, tagsOf(row.id))) }
+    const peers = await readPeerGroups(tx.db, rows)
+    const view = (row: SecurityGroupRuleTable) =>
+      securityGroupRuleView(row, tagsOf(row.id), ctx.settings.region, peers)
+    return { Return: true, SecurityGroupRules: rows.map(view) }
   })
+}
+
+/** What counts of a rule: a prefix list, for as many rules as it may have entries. */
+export const sourceOf = (rule: SecurityGroupRuleTable) => ({ prefixListId: rule.prefix_list_id })
+
+/** Refuses more rules of one direction than a group may have. */
+export async function checkRoom(
+  db: Reader,
+  group: SecurityGroupTable,
+  rules: readonly { readonly prefixListId: string | null }[],
+): Promise<void> {
+  if ((await ruleWeights(db, rules)) > (await quotaOf(db, group.account_id, 'rules-per-group')))
+    throw rulesPerSecurityGroupLimitExceeded()
 }
 
 function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
@@ -130,7 +158,7 @@ function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
     const rows =
       (input.SecurityGroupRuleIds?.length ?? 0) > 0
         ? byIds(input, present)
-        : await byPermissions(ctx, tx, group, isEgress, input, present)
+        : await rulesNamed(ctx, tx.db, { group, isEgress, present }, input)
     for (const row of rows) await deleteTagsOf(tx, row.id)
     await tx.db
       .deleteFrom('security_group_rule')
@@ -142,7 +170,11 @@ function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
       .execute()
     tx.touch(group.id, ...rows.map((row) => row.id))
     await wakeNodes(ctx, tx, group)
-    return { Return: true, UnknownIpPermissions: [] }
+    return {
+      Return: true,
+      UnknownIpPermissions: [],
+      RevokedSecurityGroupRules: rows.map(revokedRuleView),
+    }
   })
 }
 
@@ -152,32 +184,42 @@ function byIds(input: RuleInput, present: readonly SecurityGroupRuleTable[]): Se
       'The parameter securityGroupRuleIds may not be used in combination with ipPermissions',
     )
   }
-  return input.SecurityGroupRuleIds!.map((id) => {
-    if (!isWellFormedId('securityGroupRule', id)) throw invalidSecurityGroupRuleIdMalformed(id)
-    const row = present.find((rule) => rule.id === id)
-    if (!row) throw invalidSecurityGroupRuleIdNotFound(id)
-    return row
-  })
+  return input.SecurityGroupRuleIds!.map((id) => requireRule(present, id))
 }
 
-async function byPermissions(
+export function requireRule(present: readonly SecurityGroupRuleTable[], id: string): SecurityGroupRuleTable {
+  if (!isWellFormedId('securityGroupRule', id)) throw invalidSecurityGroupRuleIdMalformed(id)
+  const row = present.find((rule) => rule.id === id)
+  if (!row) throw invalidSecurityGroupRuleIdNotFound(id)
+  return row
+}
+
+/** The present rules that a request describes, with what it says of each. */
+export async function rulesDescribed(
   ctx: ActionContext,
-  tx: ActionTransaction,
-  group: SecurityGroupTable,
-  isEgress: boolean,
+  db: Reader,
+  at: RulesAt,
   input: RuleInput,
-  present: readonly SecurityGroupRuleTable[],
-): Promise<SecurityGroupRuleTable[]> {
-  const wanted = await requestedRules(ctx, tx.db, group, isEgress, input)
-  return wanted.map((rule) => {
-    const identity = ruleIdentity(rule)
-    const row = present.find((candidate) => candidate.identity === identity)
+): Promise<{ row: SecurityGroupRuleTable; said: NewRule }[]> {
+  const wanted = await requestedRules(ctx, db, at.group, at.isEgress, input, at.present)
+  return wanted.map((said) => {
+    const identity = ruleIdentity(said)
+    const row = at.present.find((candidate) => candidate.identity === identity)
     if (!row) throw invalidPermissionNotFound()
-    return row
+    return { row, said }
   })
 }
 
-async function wakeNodes(
+async function rulesNamed(
+  ctx: ActionContext,
+  db: Reader,
+  at: RulesAt,
+  input: RuleInput,
+): Promise<SecurityGroupRuleTable[]> {
+  return (await rulesDescribed(ctx, db, at, input)).map(({ row }) => row)
+}
+
+export async function wakeNodes(
   ctx: ActionContext,
   tx: ActionTransaction,
   group: SecurityGroupTable,
@@ -210,11 +252,12 @@ export const describeSecurityGroupRules = defineEc2Action('DescribeSecurityGroup
         (row) =>
           (input.SecurityGroupRuleIds?.length ?? 0) === 0 || input.SecurityGroupRuleIds!.includes(row.id),
       )
+      const peers = await readPeerGroups(db, chosen)
       const { views, nextToken } = await describeThings(ctx, db, input, {
         things: chosen,
         idOf: (row) => row.id,
         fields: ruleFields,
-        view: securityGroupRuleView,
+        view: (row, tags) => securityGroupRuleView(row, tags, ctx.settings.region, peers),
       })
       return { SecurityGroupRules: views, NextToken: nextToken }
     })

@@ -15,12 +15,13 @@ import {
   vpcIdNotSpecified,
 } from '@mallee/ec2-api'
 import { isGroupPromised } from '../../store/instance-import-store.ts'
+import { peersNaming, readPeerGroups } from '../../store/peer-groups.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { SecurityGroupRuleTable, SecurityGroupTable } from '../../store/tables.ts'
-import { securityGroupView } from '../../views/security-group-view.ts'
+import { peerView, securityGroupArn, securityGroupView, type Peers } from '../../views/security-group-view.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
 import { describeThings } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
@@ -61,7 +62,11 @@ export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
       const tags = tagRows(ctx, input.TagSpecifications, 'security-group', [group.id])
       await putTags(tx, tags)
       tx.touch(group.id)
-      return { GroupId: group.id, Tags: tags.map((tag) => ({ Key: tag.key, Value: tag.value })) }
+      return {
+        GroupId: group.id,
+        SecurityGroupArn: securityGroupArn(group, ctx.settings.region),
+        Tags: tags.map((tag) => ({ Key: tag.key, Value: tag.value })),
+      }
     })
   },
 })
@@ -131,13 +136,8 @@ export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
         .select('interface_id')
         .where('group_id', '=', group.id)
         .executeTakeFirst()
-      const named = await tx.db
-        .selectFrom('security_group_rule')
-        .select('id')
-        .where('peer_group_id', '=', group.id)
-        .where('group_id', '!=', group.id)
-        .executeTakeFirst()
-      if (member || named || (await isGroupPromised(tx.db, group.id))) throw groupHasDependents(group.id)
+      if (member || (await isNamed(tx.db, group.id)) || (await isGroupPromised(tx.db, group.id)))
+        throw groupHasDependents(group.id)
       await deleteTagsOf(tx, group.id)
       await tx.db.deleteFrom('security_group_rule').where('group_id', '=', group.id).execute()
       await tx.db.deleteFrom('security_group').where('id', '=', group.id).execute()
@@ -147,11 +147,27 @@ export const deleteSecurityGroup = defineEc2Action('DeleteSecurityGroup', {
   },
 })
 
+/**
+ * Whether a rule of another group needs it: of the same VPC, or of one that is peered with it now. Where the peering is
+ * over, such a rule is stale already, and stays so.
+ */
+async function isNamed(db: Reader, groupId: string): Promise<boolean> {
+  const near = await db
+    .selectFrom('security_group_rule')
+    .select('id')
+    .where('peer_group_id', '=', groupId)
+    .where('group_id', '!=', groupId)
+    .where('peer_vpc_id', 'is', null)
+    .executeTakeFirst()
+  return near !== undefined || (await peersNaming(db, [groupId])).length > 0
+}
+
 interface GroupRows {
   readonly group: SecurityGroupTable
   readonly rules: readonly SecurityGroupRuleTable[]
   /** Of all the groups that rules may name. */
   readonly peerNames: ReadonlyMap<string, string>
+  readonly peers: Peers
 }
 
 const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
@@ -163,9 +179,9 @@ const side = (egress: 0 | 1, prefix: string): FilterFields<GroupRows> => {
     [`${prefix}group-id`]: (row) => of(row).map((rule) => rule.peer_group_id),
     [`${prefix}group-name`]: (row) => of(row).map((rule) => row.peerNames.get(rule.peer_group_id ?? '')),
     [`${prefix}ipv6-cidr`]: () => [],
-    [`${prefix}prefix-list-id`]: () => [],
+    [`${prefix}prefix-list-id`]: (row) => of(row).map((rule) => rule.prefix_list_id),
     [`${prefix}user-id`]: (row) =>
-      of(row).map((rule) => (rule.peer_group_id === null ? null : rule.account_id)),
+      of(row).map((rule) => (rule.peer_group_id === null ? null : peerView(rule, row.peers).UserId)),
     [`${prefix}protocol`]: (row) => of(row).flatMap((rule) => [protocolName(rule.protocol), rule.protocol]),
   }
 }
@@ -201,12 +217,19 @@ export const describeSecurityGroups = defineEc2Action('DescribeSecurityGroups', 
       )
       const ids = chosen.map((group) => group.id)
       const peerNames = new Map(groups.map((group) => [group.id, group.name]))
-      const rules = Map.groupBy(await listRules(db, ids), (rule) => rule.group_id)
+      const all = await listRules(db, ids)
+      const peers = await readPeerGroups(db, all)
+      const rules = Map.groupBy(all, (rule) => rule.group_id)
       const { views, nextToken } = await describeThings(ctx, db, input, {
-        things: chosen.map((group): GroupRows => ({ group, rules: rules.get(group.id) ?? [], peerNames })),
+        things: chosen.map((group): GroupRows => ({
+          group,
+          rules: rules.get(group.id) ?? [],
+          peerNames,
+          peers,
+        })),
         idOf: (row) => row.group.id,
         fields: groupFields,
-        view: (row, tags) => securityGroupView(row.group, row.rules, tags, ctx.settings.region),
+        view: (row, tags) => securityGroupView(row.group, row.rules, tags, ctx.settings.region, peers),
       })
       return { SecurityGroups: views, NextToken: nextToken }
     })

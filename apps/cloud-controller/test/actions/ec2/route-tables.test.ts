@@ -198,6 +198,8 @@ describe('routes', () => {
             name: 'x',
             max_entries: 4,
             version: 1,
+            state: 'create-complete',
+            state_message: null,
             created_at: 1,
           },
         })
