@@ -54,8 +54,9 @@ export const interfaceRequests: Readonly<Record<string, BaseRequest>> = {
   UnassignPrivateIpAddresses: {
     request: async (world) => {
       const id = await world.networkInterface()
-      const address = world.privateAddress()
-      await world.call('AssignPrivateIpAddresses', { NetworkInterfaceId: id, 'PrivateIpAddress.1': address })
+      const wish = { NetworkInterfaceId: id, SecondaryPrivateIpAddressCount: 1 }
+      const made = await world.call('AssignPrivateIpAddresses', wish)
+      const address = made.assignedPrivateIpAddressesSet.item[0].privateIpAddress as string
       return { NetworkInterfaceId: id, 'PrivateIpAddress.1': address }
     },
   },

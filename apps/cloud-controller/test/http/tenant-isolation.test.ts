@@ -54,6 +54,7 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
   [/^BlockDeviceMapping/, /^ImageLocation$/],
   [/^PublicIp$/, /^A(?:lloca|ssocia)tionId$/],
   [/^NetworkInterfaceId$/, /^InstanceId$/],
+  [/^SecurityGroupId\.1$/, /^Description\.Value$/],
   [/^(?:NatGateway|NetworkInterface|Instance|VpcPeeringConnection)Id$/, /^GatewayId$/],
   [/^DestinationPrefixListId$/, /^DestinationCidrBlock$/],
 ]
@@ -62,7 +63,10 @@ const clashes: readonly (readonly [RegExp, RegExp])[] = [
 async function requestAround({ action, parameter }: NamingMember, caller: Tenant): Promise<Parameters> {
   const base: Parameters = await baseRequests[action]!.request(caller)
   const kept = Object.entries(base).filter(
-    ([name]) => !clashes.some(([one, other]) => one.test(parameter) && other.test(name)),
+    ([name]) =>
+      // There an interface is given to an instance; elsewhere either is named.
+      action === 'AttachNetworkInterface' ||
+      !clashes.some(([one, other]) => one.test(parameter) && other.test(name)),
   )
   const device = /^(?:LaunchTemplateData\.)?NetworkInterface\.1\./.exec(parameter)?.[0]
   const mapping = /^(?:LaunchTemplateData\.)?BlockDeviceMapping\.1\./.exec(parameter)?.[0]

@@ -56,10 +56,6 @@ test.each([
   expect((await cloud.call(action, parameters as unknown as Record<string, string>)).code).toBe(code)
 })
 
-test('ImportInstance is not built', async () => {
-  expect((await cloud.call('ImportInstance')).code).toBe('UnsupportedOperation')
-})
-
 test('filters that nobody documents are refused though nothing could match', async () => {
   for (const action of ['DescribeBundleTasks', 'DescribeFpgaImages'])
     expect((await cloud.call(action, { 'Filter.1.Name': 'colour', 'Filter.1.Value.1': 'x' })).code).toBe(
