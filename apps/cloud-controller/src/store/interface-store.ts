@@ -140,7 +140,9 @@ export async function recordInterfaces(
     }
     // What is leaving is named by its MAC: the item that the node has knows it no more.
     const gone = known !== null && !known.includes(id) && !states.has(row.mac)
-    if (row.attachment_state === 'detaching' && gone) {
+    // What cannot be plugged in is its owner's to try again, or elsewhere, and not attaching for ever.
+    const failed = row.attachment_state === 'attaching' && states.get(id) === 'failed'
+    if (failed || (row.attachment_state === 'detaching' && gone)) {
       await finishDetach(tx, row)
       tx.afterCommit(() => wakes.instance(instanceId))
       await wakeVpc(tx, wakes, row.vpc_id)

@@ -197,6 +197,19 @@ describe('attaching', () => {
     expect(await look(eni)).toMatchObject({ status: 'available' })
   })
 
+  test('an interface that cannot be plugged in is available again', async () => {
+    const id = await running()
+    const { networkInterfaceId: eni } = await created()
+    const { attachmentId } = (
+      await cloud.call('AttachNetworkInterface', { NetworkInterfaceId: eni, InstanceId: id, DeviceIndex: 1 })
+    ).xml
+    await cloud.settled()
+    const failed = [{ attachmentId, state: 'failed', message: 'no more PCI slots' }]
+    await reportRunning(id, { interfaces: failed })
+    expect((await look(eni)).status).toBe('available')
+    expect((await itemOf<DomainItem>('domain', `${id}/1`)).body.interfaces).toHaveLength(1)
+  })
+
   test('a report about an older item says nothing of a newer interface', async () => {
     const id = await running()
     const before = (await itemOf('domain', `${id}/1`)).generation
