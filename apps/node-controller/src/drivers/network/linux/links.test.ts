@@ -103,6 +103,15 @@ describe('changes of links and routes', () => {
     expect(deadRouters).toEqual(['n-r9'])
   })
 
+  it('refuse a bridge that somebody else called like ours, and finish one of ours that was cut off', () => {
+    const theirs = (mac: string) =>
+      complete.links.map((entry) => (entry.name === 'br1f' ? { ...entry, alias: null, mac } : entry))
+    expect(() => linkChanges(plan, { ...complete, links: theirs('02:00:00:00:00:09') }, pool)).toThrow(
+      /br1f that is not the cloud's/,
+    )
+    expect(() => linkChanges(plan, { ...complete, links: theirs(bridgeMac(51)) }, pool)).not.toThrow()
+  })
+
   it('move an address to another router without a moment of none', () => {
     const routes = complete.routes.map((route) =>
       route.startsWith('198.19.77.10 ') ? '198.19.77.10 via 169.254.0.9 dev ru9 onlink' : route,

@@ -1,4 +1,5 @@
 import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
+import { fatal } from '../../../node-error.ts'
 import { bridgeMac, linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
 import { natGatewaysOf, natLinks } from './nat-gateway.ts'
 import { freshTunnels, tunnelLinks } from './overlay.ts'
@@ -111,6 +112,7 @@ function subnetLinks(
       ...dressed(bridge),
     )
   } else {
+    refuseForeign(present.get(bridge)!, bridgeMac(subnet.tag))
     // A former release left it to the kernel.
     if (present.get(bridge)!.mac !== bridgeMac(subnet.tag))
       lines.push(`link set dev ${bridge} address ${bridgeMac(subnet.tag)}`)
@@ -127,6 +129,12 @@ function subnetLinks(
     lines.push(`link set dev ${gatewayPort} master ${bridge}`)
   } else if (!port.up) lines.push(`link set dev ${gatewayPort} up`)
   return lines
+}
+
+/** A bridge of somebody else's that is called like ours is left alone, whatever that costs us. */
+function refuseForeign(link: ObservedLink, ourMac: string): void {
+  if (link.alias === linkAlias || link.mac === ourMac) return // the second: cut off before it was dressed
+  throw fatal('LinkTaken', `This machine has a link named ${link.name} that is not the cloud's: rename it.`)
 }
 
 /** Every address that a router answers for; and nothing else of the pool, which would go round and round. */
