@@ -35,6 +35,8 @@ const stages: Stage[] = [
   // Once more over TLS, with the daemons in one process.
   { name: 'system-tls', command: script('test/system/first-light.ts', '--tls', '--one-process') },
   { name: 'clients', command: script('test/clients/clients.ts') },
+  // Skipped, and says so, where there is no terraform with the AWS provider.
+  { name: 'terraform', command: script('test/terraform/terraform.ts') },
   { name: 'machines', command: script('test/system/machines.ts') },
   { name: 'upgrade', command: script('test/system/upgrade.ts') },
   { name: 'docs', command: script('test/docs/docs.ts') },

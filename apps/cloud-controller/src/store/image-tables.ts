@@ -42,6 +42,8 @@ export interface ImageTable {
   origin_key: string | null
   /** Of an import's disk. */
   origin_format: 'raw' | 'qcow2' | 'vmdk' | 'vhd' | 'vhdx' | 'ova' | null
+  /** What its owner says of its drivers: `simple`, or nothing. All network cards here are virtio. */
+  sriov_net_support: 'simple' | null
   /** Percent of what walrus does with it while it is pending; null where nothing was said. */
   progress: number | null
   /** Whether walrus may hold an object that it made; it is told to remove it before the image is forgotten there. */

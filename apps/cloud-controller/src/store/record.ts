@@ -17,6 +17,7 @@ import { diskImports } from './migrations/0013-disk-imports.ts'
 import { instanceImports } from './migrations/0014-instance-imports.ts'
 import { networks } from './migrations/0015-networks.ts'
 import { peerGroups } from './migrations/0016-peer-groups.ts'
+import { imageDrivers } from './migrations/0017-image-drivers.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -41,6 +42,7 @@ export const migrations = [
   instanceImports,
   networks,
   peerGroups,
+  imageDrivers,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

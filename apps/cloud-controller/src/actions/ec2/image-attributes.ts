@@ -155,9 +155,12 @@ export const describeImageAttribute = defineEc2Action('DescribeImageAttribute', 
           return { ...named, ProductCodes: [] }
         case 'blockDeviceMapping':
           return { ...named, BlockDeviceMappings: (await imageDevices(db, image.id)).map(imageDeviceView) }
-        // What no image here has: present, and without a value.
         case 'sriovNetSupport':
-          return { ...named, SriovNetSupport: {} }
+          return {
+            ...named,
+            SriovNetSupport: image.sriov_net_support === null ? {} : { Value: image.sriov_net_support },
+          }
+        // What no image here has: present, and without a value.
         case 'bootMode':
           return { ...named, BootMode: {} }
         case 'tpmSupport':

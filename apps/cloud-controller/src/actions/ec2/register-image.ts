@@ -39,6 +39,7 @@ export const registerImage = defineEc2Action('RegisterImage', {
     'KernelId',
     'RamdiskId',
     'RootDeviceName',
+    'SriovNetSupport',
     'TagSpecifications',
     ...mappingMembers,
   ],
@@ -48,7 +49,8 @@ export const registerImage = defineEc2Action('RegisterImage', {
   },
   creates: ['image'],
   async run(ctx, input) {
-    if (input.ImageLocation === undefined && (input.BlockDeviceMappings ?? []).length > 0)
+    // Terraform says an empty location beside mappings.
+    if (!input.ImageLocation && (input.BlockDeviceMappings ?? []).length > 0)
       return registerSnapshotImage(ctx, input)
     if ((input.BlockDeviceMappings ?? []).length > 0)
       throw invalidParameterCombination(
@@ -73,6 +75,7 @@ export const registerImage = defineEc2Action('RegisterImage', {
         description: input.Description ?? null,
         architecture,
         root_device_name: input.RootDeviceName ?? rootDeviceOf(bundle) ?? '/dev/sda1',
+        sriov_net_support: driversOf(input),
         kernel_id: await bootImage(input.KernelId ?? bundle?.kernelId, 'kernel'),
         ramdisk_id: await bootImage(input.RamdiskId ?? bundle?.ramdiskId, 'ramdisk'),
         source_image_id: null,
@@ -102,6 +105,7 @@ function registerSnapshotImage(ctx: ActionContext, input: Ec2Input<'RegisterImag
       description: input.Description ?? null,
       architecture: architectureOf(input.Architecture),
       root_device_name: root,
+      sriov_net_support: driversOf(input),
       kernel_id: await bootImage(input.KernelId, 'kernel'),
       ramdisk_id: await bootImage(input.RamdiskId, 'ramdisk'),
     })
@@ -111,6 +115,14 @@ function registerSnapshotImage(ctx: ActionContext, input: Ec2Input<'RegisterImag
     await putTags(tx, tagRows(ctx, input.TagSpecifications, 'image', [id]))
     return { ImageId: id }
   })
+}
+
+/** It is said of the image, and asks nothing of the cloud; `simple` is the only value that EC2 has. */
+function driversOf({ SriovNetSupport: said }: Pick<Ec2Input<'RegisterImage'>, 'SriovNetSupport'>) {
+  if (said === undefined || said === '') return null
+  if (said !== 'simple')
+    throw invalidParameterValue(`Value (${said.slice(0, 60)}) for parameter sriovNetSupport is invalid.`)
+  return said
 }
 
 /** What is so of every image that boots from a volume: walrus has no object of it. */
@@ -208,7 +220,8 @@ type NewImage = Pick<
   | 'source_image_id'
 > &
   Partial<Pick<ImageTable, 'origin' | 'origin_bucket' | 'origin_key' | 'origin_format' | 'has_disk'>> &
-  Partial<Pick<ImageTable, 'root_device_type' | 'source_instance_id' | 'create_phase'>> & {
+  Partial<Pick<ImageTable, 'root_device_type' | 'source_instance_id' | 'create_phase'>> &
+  Partial<Pick<ImageTable, 'sriov_net_support'>> & {
     readonly name: string
     readonly id: string
   }

@@ -42,7 +42,8 @@ export async function resolveLaunchNetwork(
   input: Input,
 ): Promise<LaunchNetwork> {
   const specifications = specifiedInterfaces(input)
-  const zone = input.Placement?.AvailabilityZone ?? null
+  // Terraform says an empty one beside a placement group.
+  const zone = input.Placement?.AvailabilityZone || null
   if (zone !== null && !ctx.settings.availabilityZones.includes(zone)) throw invalidAvailabilityZone(zone)
   const subnets = await db
     .selectFrom('subnet')

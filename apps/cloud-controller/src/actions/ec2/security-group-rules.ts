@@ -93,15 +93,21 @@ export const authorizeSecurityGroupEgress = defineEc2Action('AuthorizeSecurityGr
   run: (ctx, input) => authorize(ctx, input, true),
 })
 
+/**
+ * No group has a rule on IPv6, since none is authorised. Terraform asks for the removal of the one that AWS gives every
+ * group at first, and goes on when it hears that there is none.
+ */
+const ipv6Members = ['IpPermissions.Ipv6Ranges.CidrIpv6', 'IpPermissions.Ipv6Ranges.Description'] as const
+
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html */
 export const revokeSecurityGroupIngress = defineEc2Action('RevokeSecurityGroupIngress', {
-  honours: [...ingressMembers, 'SecurityGroupRuleIds'],
+  honours: [...ingressMembers, 'SecurityGroupRuleIds', ...ipv6Members],
   run: (ctx, input) => revoke(ctx, input, false),
 })
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupEgress.html */
 export const revokeSecurityGroupEgress = defineEc2Action('RevokeSecurityGroupEgress', {
-  honours: [...egressMembers, 'SecurityGroupRuleIds'],
+  honours: [...egressMembers, 'SecurityGroupRuleIds', ...ipv6Members],
   run: (ctx, input) => revoke(ctx, input, true),
 })
 
@@ -154,6 +160,8 @@ export async function checkRoom(
 function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {
   return ctx.transaction(async (tx) => {
     const group = await requireGroup(ctx, tx.db, input)
+    if (input.IpPermissions?.some((entry) => (entry.Ipv6Ranges ?? []).some(({ CidrIpv6: cidr }) => cidr)))
+      throw invalidPermissionNotFound()
     const present = (await listRules(tx.db, [group.id])).filter((rule) => (rule.is_egress === 1) === isEgress)
     const rows =
       (input.SecurityGroupRuleIds?.length ?? 0) > 0
