@@ -97,7 +97,7 @@ export const authorizeSecurityGroupEgress = defineEc2Action('AuthorizeSecurityGr
  * No group has a rule on IPv6, since none is authorised. Terraform asks for the removal of the one that AWS gives every
  * group at first, and goes on when it hears that there is none.
  */
-const ipv6Members = ['IpPermissions.Ipv6Ranges.CidrIpv6', 'IpPermissions.Ipv6Ranges.Description'] as const
+const ipv6Members = ['IpPermissions.Ipv6Ranges.CidrIpv6'] as const
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html */
 export const revokeSecurityGroupIngress = defineEc2Action('RevokeSecurityGroupIngress', {
