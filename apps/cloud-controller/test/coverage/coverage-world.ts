@@ -1,4 +1,4 @@
-import type { CloudUnderTest } from '../cloud-under-test.ts'
+import { roomyStorage, type CloudUnderTest } from '../cloud-under-test.ts'
 
 export type Parameters = Record<string, string | number | boolean>
 
@@ -162,9 +162,19 @@ export class CoverageWorld {
 
   /** As its storage controller would say: once it is there. */
   async volume(): Promise<string> {
+    await this.hearStorage()
     const { volumeId } = await this.call('CreateVolume', { AvailabilityZone: 'us-east-1a', Size: 1 })
     await this.make([volumeId])
     return volumeId
+  }
+
+  /** It says nothing by itself, and the tests before this may have taken longer than it may be silent. */
+  async hearStorage(): Promise<void> {
+    const agents = await this.cloud.cloud.record.read((db) =>
+      db.selectFrom('agent').select('id').where('kind', '=', 'storage').execute(),
+    )
+    for (const { id } of agents) await this.cloud.report('storage', id, [], roomyStorage)
+    await this.cloud.settled()
   }
 
   async snapshot(): Promise<string> {

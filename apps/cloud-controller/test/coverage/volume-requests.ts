@@ -30,7 +30,12 @@ export const volumeRequests: Readonly<Record<string, BaseRequest>> = {
   CreateSnapshots: {
     request: async (world) => ({ 'InstanceSpecification.InstanceId': await world.stoppedInstance() }),
   },
-  CreateVolume: { request: () => ({ AvailabilityZone: 'us-east-1a', Size: 1 }) },
+  CreateVolume: {
+    request: async (world) => {
+      await world.hearStorage()
+      return { AvailabilityZone: 'us-east-1a', Size: 1 }
+    },
+  },
   DeleteSnapshot: { request: ofSnapshot },
   DeleteVolume: ofVolume,
   DescribeSnapshotAttribute: {
