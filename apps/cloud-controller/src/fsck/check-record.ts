@@ -32,7 +32,8 @@ function checkEvents(rows: RecordRows, ctx: CheckContext): Finding[] {
     // The volumes that a launch made may be deleted, and forgotten at once.
     for (const id of resources.filter((resource) => resource.startsWith('i-'))) {
       launched.add(id)
-      if (instances.has(id) || launch.at < ctx.nowMs - ctx.terminatedVisibleMs) continue
+      if (launch.action !== 'RunInstances' || instances.has(id)) continue
+      if (launch.at < ctx.nowMs - ctx.terminatedVisibleMs) continue
       const what = 'was launched and acknowledged, and the record has nothing of it'
       found.push(finding('I6.launch-lost', id, what, 'Compare with a backup: ./mallee restore.'))
     }

@@ -37,8 +37,12 @@ export interface RecordRows {
   readonly consoles: readonly { readonly instance_id: string }[]
   readonly screenshots: readonly { readonly instance_id: string }[]
   readonly samples: readonly { readonly instance_id: string }[]
-  /** Of RunInstances, newest first. */
-  readonly launches: readonly { readonly at: number; readonly resources: string }[]
+  /** By RunInstances; by ImportInstance, whose instance is made when its disks are there, and StartInstances, its launch. */
+  readonly launches: readonly {
+    readonly at: number
+    readonly action: string
+    readonly resources: string
+  }[]
   /** Of each instance that is not forgotten, the states that its transitions led to. */
   readonly reachedStates: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -67,8 +71,8 @@ export async function readRecordRows(db: Reader, options: { launchesSinceMs: num
     samples: await db.selectFrom('sample').select('instance_id').distinct().execute(),
     launches: await db
       .selectFrom('event')
-      .select(['at', 'resources'])
-      .where('action', '=', 'RunInstances')
+      .select(['at', 'action', 'resources'])
+      .where('action', 'in', ['RunInstances', 'ImportInstance', 'StartInstances'])
       .where('at', '>=', options.launchesSinceMs)
       .execute(),
     reachedStates: await reachedStates(db),
