@@ -131,6 +131,9 @@ interface Rows {
   network_acl_association: { id: string; account_id: string; acl_id: string; subnet_id: string }
 }
 
+/** As it was described before there were rows of it. */
+const cidrAssociationId = (vpcId: string) => vpcId.replace('vpc-', 'vpc-cidr-assoc-')
+
 /** Every VPC of before was a default one: it gets the gateway, the main route table and the ACL that AWS gives those. */
 async function completeDefaultVpcs(db: Kysely<Rows>): Promise<void> {
   for (const vpc of await db.selectFrom('vpc').selectAll().execute()) {
@@ -139,7 +142,7 @@ async function completeDefaultVpcs(db: Kysely<Rows>): Promise<void> {
     const [gateway, table, acl] = [newId('internetGateway'), newId('routeTable'), newId('networkAcl')]
     await db
       .insertInto('vpc_cidr')
-      .values({ id: newId('vpcCidrAssociation'), ...own, cidr: vpc.cidr, is_primary: 1, created_at })
+      .values({ id: cidrAssociationId(vpc.id), ...own, cidr: vpc.cidr, is_primary: 1, created_at })
       .execute()
     await db
       .insertInto('internet_gateway')
