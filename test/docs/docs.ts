@@ -39,7 +39,7 @@ async function runBlock(block: Block): Promise<void> {
     `[ ! -e ${kept} ] || . ${kept}`,
     text,
     // Aliases and variables live as long as the reader's shell does.
-    `{ declare -p | grep -E ' (AWS_[A-Z_]+|ID|IMAGE)='; alias -p; } > ${kept} || true`,
+    `{ declare -p | grep -E ' (AWS_[A-Z_]+|ID|IMAGE|VPC|SUBNET|GATEWAY|TABLE|ADDRESS|NAT)='; alias -p; } > ${kept} || true`,
   ].join('\n')
   const outcome =
     block.machine === 'second'
