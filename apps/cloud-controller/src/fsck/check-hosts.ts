@@ -36,6 +36,7 @@ export function checkHosts(
     ...rows.interfaces.map((row) => row.id),
     ...rows.subnets.map((row) => row.id),
     ...rows.vpcs.map((row) => row.id),
+    ...rows.networks.natGateways.map((row) => row.id),
   ])
   const found: Finding[] = []
   for (const { agent, blob } of inventories) {
