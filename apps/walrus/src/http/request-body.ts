@@ -165,13 +165,16 @@ function faultOf(error: unknown): unknown {
   return ours ? error : s3Error('IncompleteBody', { cause: error })
 }
 
+const brokenOff = 'the connection ended in the middle of the body'
+
 /** Exactly so many bytes, and then the end. What comes beyond them is not kept. */
 function gathered(source: Readable, count: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let received = 0
     const done = (error: unknown) => {
-      source.off('data', onData).off('end', onEnd).off('error', done).off('close', onClose)
+      // Errors are listened to still: one that is on its way when all is said would be nobody's.
+      source.off('data', onData).off('end', onEnd).off('close', onClose)
       if (error) reject(error as Error)
       else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
     }
@@ -181,8 +184,10 @@ function gathered(source: Readable, count: number): Promise<Buffer> {
       chunks.push(chunk)
     }
     const onEnd = () => done(received === count ? null : s3Error('IncompleteBody'))
-    const onClose = () => done(new Error('the connection ended in the middle of the body'))
+    const onClose = () => done(new Error(brokenOff))
     source.on('data', onData).on('end', onEnd).on('error', done).on('close', onClose)
+    // One that was gone before anybody listened says nothing any more.
+    if (source.destroyed) onClose()
   })
 }
 
@@ -190,8 +195,9 @@ function gathered(source: Readable, count: number): Promise<Buffer> {
  * Like `pipeline`, but an error of the decoder leaves the message alone: its connection still has to carry the answer.
  */
 function pipeKeeping(message: IncomingMessage, decoder: AwsChunkedDecoder): Readable {
+  // Also when all has come: what was not read of it by now is lost.
   const broken = () => {
-    if (!message.complete) decoder.destroy(new Error('the connection ended in the middle of the body'))
+    if (!message.readableEnded) decoder.destroy(new Error(brokenOff))
   }
   message.once('close', broken)
   message.once('error', broken)
@@ -199,5 +205,6 @@ function pipeKeeping(message: IncomingMessage, decoder: AwsChunkedDecoder): Read
     message.off('close', broken)
     message.unpipe(decoder)
   })
+  if (message.destroyed) broken()
   return message.pipe(decoder)
 }
