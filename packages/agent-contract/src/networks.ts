@@ -127,7 +127,7 @@ export const vpcItemSchema = record(
           /** Of the node that has it, on its uplink. */
           node: text(),
         },
-        { hostname: text(), publicIp: nullable(text()), publicName: text() },
+        { hostname: text(), publicName: text() },
       ),
     ),
     /** The other nodes that send into these subnets: who hosts this VPC, or one that is peered with it. */
@@ -155,20 +155,6 @@ export const vpcItemSchema = record(
     }),
     /** Whether the subnets' own name server answers. Left out: yes. */
     dnsSupport: flag(),
-    /** Which interfaces' flows are written down. */
-    flowLogs: list(
-      record({
-        flowLogId: text(),
-        interfaceIds: list(text()),
-        traffic: choice('ACCEPT', 'REJECT', 'ALL'),
-        intervalSeconds: integer(1, 600),
-        bucket: text(),
-        keyPrefix: text(),
-        format: text({ maxLength: 4096 }),
-        accountId: text(),
-        region: text(),
-      }),
-    ),
   },
 )
 export type VpcItem = Shape<typeof vpcItemSchema>

@@ -8,7 +8,7 @@ export const natGatewayLifecycle = defineLifecycle({
     pending: { doc: 'It has its interface; no node carries it yet.' },
     available: { doc: 'A node translates by it.' },
     failed: { terminal: true, doc: 'It could not be made; it says why for an hour.' },
-    deleting: { doc: 'Its node is to let go of it.' },
+    deleting: { doc: 'Its interface is to go.' },
     deleted: { terminal: true, doc: 'Its interface is gone; it is described for another hour.' },
   },
   events: {
@@ -38,7 +38,7 @@ export const natGatewayLifecycle = defineLifecycle({
       from: ['deleting'],
       already: ['deleted'],
       to: 'deleted',
-      doc: 'No node has it any more.',
+      doc: 'Its interface is gone, and its node is told to let go of it.',
     },
   },
 })

@@ -133,6 +133,7 @@ export async function ownedOf<K extends OwnedKind>(
     .selectFrom(table)
     .selectAll()
     .$if(ctx.scope !== null, (query) => query.where('account_id', '=', ctx.scope!))
+    .$if(ids.length > 0 && ids.length <= 500, (query) => query.where('id', 'in', ids))
     .execute()
   const all = rows as unknown as Owned[K][]
   return ids.length === 0 ? all : requireIds(ids, all, { kind, idOf: (row) => row.id, malformed, missing })

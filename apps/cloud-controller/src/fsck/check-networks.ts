@@ -144,8 +144,6 @@ function references(rows: RecordRows): Finding[] {
     else need(row.id, row.peering_id ?? 'no peering', peerings)
     need(row.id, row.prefix_list_id, lists)
   }
-  for (const row of networks.flowLogs)
-    need(row.id, row.resource_id, new Set([...vpcs, ...subnets, ...interfaces]))
   for (const row of networks.natGateways) {
     if (row.state === 'failed' || row.state === 'deleted') continue
     need(row.id, row.vpc_id, vpcs)

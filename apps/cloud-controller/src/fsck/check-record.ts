@@ -81,6 +81,9 @@ function checkReferences(rows: RecordRows): Finding[] {
     dopt: ids(rows.networks.dhcpOptions),
     nat: ids(rows.networks.natGateways),
     pcx: ids(rows.networks.peerings),
+    pl: ids(rows.networks.prefixLists),
+    sg: ids(rows.networks.groups),
+    sgr: ids(rows.networks.rules),
     eipalloc: new Set(rows.addresses.flatMap((row) => row.allocation_id ?? [])),
   }
   for (const row of rows.tags) {

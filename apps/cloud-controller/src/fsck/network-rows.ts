@@ -2,7 +2,6 @@ import type { Reader } from '../store/record.ts'
 import type { NetworkInterfaceAddressTable, VpcCidrTable } from '../store/network-tables.ts'
 import type {
   DhcpOptionsTable,
-  FlowLogTable,
   InternetGatewayTable,
   NatGatewayTable,
   NetworkAclAssociationTable,
@@ -33,7 +32,6 @@ export interface NetworkRows {
     readonly version: number
     readonly entries: number | string | bigint
   }[]
-  readonly flowLogs: readonly FlowLogTable[]
   readonly rules: readonly {
     readonly id: string
     readonly peer_group_id: string | null
@@ -63,7 +61,6 @@ export async function readNetworkRows(db: Reader): Promise<NetworkRows> {
       .select(['prefix_list_id', 'version', (eb) => eb.fn.countAll().as('entries')])
       .groupBy(['prefix_list_id', 'version'])
       .execute(),
-    flowLogs: await db.selectFrom('flow_log').selectAll().execute(),
     rules: await db
       .selectFrom('security_group_rule')
       .select(['id', 'peer_group_id', 'peer_vpc_id', 'peering_id', 'prefix_list_id'])

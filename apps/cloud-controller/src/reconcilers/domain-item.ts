@@ -62,7 +62,7 @@ export async function domainItem(
     publicKey: instance.public_key,
     userData: instance.user_data,
     privateDnsName: primary ? privateDnsName(settings.region, primary.private_ip) : '',
-    publicDnsName: publicDnsName(settings.region, primary?.public_ip ?? null),
+    publicDnsName: primary ? publicDnsName(settings.region, primary, primary.public_ip) : '',
     interfaces: interfaces.map((entry) => guestInterface(entry, cidrOf.get(entry.subnet_id) ?? '', vpc.cidr)),
     metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
     tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),

@@ -1,18 +1,17 @@
 import { formatIpv4 } from '@mallee/base'
 import type { FirewallRule, MetadataOptions, VpcItem } from '@mallee/agent-contract'
-import { peersOfVpc } from '../store/network-reach.ts'
+import { peersOfVpcs } from '../store/network-reach.ts'
 import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
 import { listRules } from '../store/security-group-store.ts'
 import type { NatGatewayTable } from '../store/routing-tables.ts'
 import type { InstanceTable, SecurityGroupRuleTable, SubnetTable, VpcTable } from '../store/tables.ts'
-import { privateDnsName, publicDnsName } from '../views/instance-view.ts'
-import { readRemotes, type OtherNodes } from './vpc-remotes.ts'
+import { privateDnsName } from '../views/instance-view.ts'
+import { publicNameOf, readRemotes, type OtherNodes } from './vpc-remotes.ts'
 import { readAcls, readPeerings, readPrefixLists, readRouteTables } from './vpc-routing.ts'
 
 /** What one node has of a VPC. */
 export interface NodeShare {
-  readonly nodeId: string
   /** Instances of the VPC that are placed on it. */
   readonly instances: readonly InstanceTable[]
   readonly natGateways: readonly NatGatewayTable[]
@@ -55,7 +54,7 @@ export async function vpcItem(db: Reader, region: string, vpcId: string, share: 
     vpcId,
     cidr: vpc.cidr,
     tag: vpc.tag,
-    interfaces: mine.map((entry) => portOf(entry, byInstance.get(entry.instance_id!)!, region, vpc)),
+    interfaces: mine.map((entry) => portOf(entry, byInstance.get(entry.instance_id!)!, region)),
     securityGroups: groupsOf(mine, rules, await readPrefixLists(db, rules)),
     peerAddresses: await peersOf(db, vpcId, rules),
     ...(cidrs.length > 1 ? { cidrs: cidrs.map(({ cidr }) => cidr) } : {}),
@@ -98,7 +97,6 @@ function portOf(
   entry: InterfaceView,
   instance: InstanceTable,
   region: string,
-  vpc: VpcTable,
 ): VpcItem['interfaces'][number] {
   const secondary = entry.addresses.filter((address) => address.is_primary === 0)
   return {
@@ -120,17 +118,8 @@ function portOf(
             publicIp: address.public_ip === null ? null : formatIpv4(address.public_ip),
           })),
         }),
-    ...publicNameOf(region, vpc, entry.public_ip),
+    ...publicNameOf(region, entry, entry.public_ip),
   }
-}
-
-/** Only where the VPC gives its instances public names (ModifyVpcAttribute, `enableDnsHostnames`). */
-export function publicNameOf(
-  region: string,
-  vpc: Pick<VpcTable, 'dns_hostnames'>,
-  publicIp: number | null,
-): { publicName?: string } {
-  return publicIp === null || vpc.dns_hostnames === 0 ? {} : { publicName: publicDnsName(region, publicIp) }
 }
 
 function natOf(entry: InterfaceView, share: NodeShare): NonNullable<VpcItem['natGateways']>[number] {
@@ -181,7 +170,7 @@ async function peersOf(
   rules: readonly SecurityGroupRuleTable[],
 ): Promise<Record<string, string[]>> {
   const isFar = rules.some((rule) => rule.peer_vpc_id !== null)
-  const peered = new Set(isFar ? await peersOfVpc(db, vpcId, ['active']) : [])
+  const peered = isFar ? await peersOfVpcs(db, [vpcId]) : new Set()
   const places = new Map(
     rules.flatMap((rule) => (rule.peer_group_id === null ? [] : [[rule.peer_group_id, rule.peer_vpc_id]])),
   )

@@ -19,6 +19,12 @@ export function nodeAddress(agent: Pick<AgentTable, 'fingerprint'>): string | nu
     : ((JSON.parse(agent.fingerprint) as NodeFingerprint).address ?? null)
 }
 
+/** Left out where there is none. */
+export function publicNameOf(...of: Parameters<typeof publicDnsName>): { publicName?: string } {
+  const publicName = publicDnsName(...of)
+  return publicName === '' ? {} : { publicName }
+}
+
 /** The interfaces of a VPC that other nodes have: of instances, and of NAT gateways. */
 export async function readRemotes(
   db: Reader,
@@ -62,9 +68,7 @@ export async function readRemotes(
         addresses: rows.map(({ address }) => formatIpv4(address)),
         node: others.of.get(row.node_id!)!,
         hostname: privateDnsName(region, row.private_ip),
-        ...(row.public_ip === null || vpc.dns_hostnames === 0
-          ? {}
-          : { publicName: publicDnsName(region, row.public_ip) }),
+        ...publicNameOf(region, vpc, row.public_ip),
       }
     }),
     ...ofGateways.map((row) => ({

@@ -1,8 +1,8 @@
 import { formatIpv4 } from '@mallee/base'
 import type { AclEntry, VpcItem, VpcRoute } from '@mallee/agent-contract'
-import { peersOfVpc } from '../store/network-reach.ts'
+import { readRoutes, type RouteFacts } from '../store/route-store.ts'
 import type { Reader } from '../store/record.ts'
-import type { NetworkAclEntryTable, RouteRowTable } from '../store/routing-tables.ts'
+import type { NetworkAclEntryTable } from '../store/routing-tables.ts'
 import type { SecurityGroupRuleTable, SubnetTable, VpcTable } from '../store/tables.ts'
 
 type RouteTables = NonNullable<VpcItem['routeTables']>
@@ -22,83 +22,37 @@ export async function readRouteTables(
   const own = new Map(associations.map((row) => [row.subnet_id, row.route_table_id]))
   const of = (subnetId: string) => own.get(subnetId) ?? main
   const ids = [...new Set(subnets.map((subnet) => of(subnet.id)))].toSorted()
-  const rows =
-    ids.length === 0
-      ? []
-      : await db
-          .selectFrom('route')
-          .selectAll()
-          .where('route_table_id', 'in', ids)
-          .orderBy('destination')
-          .execute()
-  const targets = await targetsOf(db, vpc, rows)
+  const known = await readRoutes(db, ids)
   const lists = await entriesOf(
     db,
-    rows.flatMap((row) => row.prefix_list_id ?? []),
+    [...known.values()].flat().flatMap(({ route }) => route.prefix_list_id ?? []),
   )
   const routesOf = (id: string): VpcRoute[] =>
-    rows
-      .filter((row) => row.route_table_id === id)
-      .flatMap((row) => {
-        const target = targets(row)
-        const destinations =
-          row.prefix_list_id === null ? [row.destination] : (lists.get(row.prefix_list_id) ?? [])
-        return destinations.map((destination) => ({ destination, ...target }))
-      })
+    (known.get(id) ?? []).flatMap((facts) => {
+      const { prefix_list_id: listId, destination: own } = facts.route
+      const destinations = listId === null ? [own] : (lists.get(listId) ?? [])
+      const target = targetOf(facts)
+      return destinations.map((destination) => ({ destination, ...target }))
+    })
   return { all: ids.map((id) => ({ routeTableId: id, routes: routesOf(id) })), of }
 }
 
-/** Where each route leads; a target that is gone, detached or not running is a black hole, as on AWS. */
-async function targetsOf(
-  db: Reader,
-  vpc: VpcTable,
-  rows: readonly RouteRowTable[],
-): Promise<(row: RouteRowTable) => Omit<VpcRoute, 'destination'>> {
-  const ids = (kind: RouteRowTable['target_kind']) => [
-    '',
-    ...rows.filter((row) => row.target_kind === kind).map((row) => row.target_id),
-  ]
-  const gateways = await db
-    .selectFrom('internet_gateway')
-    .select('id')
-    .where('id', 'in', ids('internet-gateway'))
-    .where('vpc_id', '=', vpc.id)
-    .execute()
-  const nats = await db
-    .selectFrom('nat_gateway')
-    .select(['id', 'private_ip', 'subnet_id'])
-    .where('id', 'in', ids('nat-gateway'))
-    .where('state', '=', 'available')
-    .execute()
-  const interfaces = await db
-    .selectFrom('network_interface')
-    .innerJoin('instance', 'instance.id', 'network_interface.instance_id')
-    .select(['network_interface.id', 'network_interface.private_ip', 'network_interface.subnet_id'])
-    .where('network_interface.id', 'in', ids('network-interface'))
-    .where('instance.state', 'in', ['pending', 'running'])
-    .execute()
-  const peerings = await db
-    .selectFrom('vpc_peering')
-    .select('id')
-    .where('id', 'in', ids('vpc-peering-connection'))
-    .where('status', '=', 'active')
-    .execute()
-  const found = new Map<string, Omit<VpcRoute, 'destination'>>([
-    ...gateways.map(({ id }) => [id, { target: 'internet-gateway' as const }] as const),
-    ...nats.map((nat) => [nat.id, hop('nat-gateway', nat)] as const),
-    ...interfaces.map((entry) => [entry.id, hop('network-interface', entry)] as const),
-    ...peerings.map(({ id }) => [id, { target: 'vpc-peering-connection' as const, peeringId: id }] as const),
-  ])
-  return (row) => found.get(row.target_id) ?? { target: 'blackhole' }
+/** Where a route leads; a target that is gone, detached or not running is a black hole, as on AWS. */
+function targetOf({ route, active, via }: RouteFacts): Omit<VpcRoute, 'destination'> {
+  const { target_kind: kind, target_id: id } = route
+  if (!active) return { target: 'blackhole' }
+  switch (kind) {
+    case 'internet-gateway':
+      return { target: kind }
+    case 'vpc-peering-connection':
+      return { target: kind, peeringId: id }
+    case 'nat-gateway':
+    case 'network-interface':
+      return via === null
+        ? { target: 'blackhole' }
+        : { target: kind, via: formatIpv4(via.privateIp), viaSubnetId: via.subnetId }
+  }
 }
-
-const hop = (
-  target: 'nat-gateway' | 'network-interface',
-  entry: { private_ip: number | null; subnet_id: string },
-): Omit<VpcRoute, 'destination'> =>
-  entry.private_ip === null
-    ? { target: 'blackhole' }
-    : { target, via: formatIpv4(entry.private_ip), viaSubnetId: entry.subnet_id }
 
 type Acls = NonNullable<VpcItem['networkAcls']>
 
@@ -181,13 +135,6 @@ export async function readPeerings(db: Reader, vpcId: string): Promise<NonNullab
     .execute()
   const of = Map.groupBy(cidrs, (row) => row.vpc_id)
   return others.map((other) => ({ ...other, cidrs: (of.get(other.vpcId) ?? []).map(({ cidr }) => cidr) }))
-}
-
-/** The VPCs that a node with these needs as well: those that they are peered with now. */
-export async function peeredWith(db: Reader, vpcIds: readonly string[]): Promise<Set<string>> {
-  const found = new Set<string>()
-  for (const vpcId of vpcIds) for (const peer of await peersOfVpc(db, vpcId, ['active'])) found.add(peer)
-  return found
 }
 
 /** The blocks of the prefix lists that these rules name. */

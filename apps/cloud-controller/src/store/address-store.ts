@@ -1,5 +1,5 @@
 import { newId, parseCidr, type Random } from '@mallee/base'
-import { freePublicAddresses, isUsable } from './network-store.ts'
+import { freePublicAddresses, isUsable } from './free-addresses.ts'
 import type { Reader, Tx } from './record.ts'
 import type { AddressTable, NetworkInterfaceTable } from './network-tables.ts'
 
@@ -39,27 +39,74 @@ async function ifFree(db: Reader, pool: string, wished: number): Promise<number[
 }
 
 /**
- * Puts an elastic address on a private one, and takes it from wherever it was. What stood there before gives way: a lent
- * address goes back to the pool, an elastic one stays its owner's and is on nothing.
+ * Lends public addresses of the pool. Fewer than asked where the pool is empty: an instance
+ * without a public address still runs, as Eucalyptus had it.
  */
+export async function claimPublicAddresses(
+  tx: Tx,
+  options: {
+    pool: string
+    accountId: string
+    interfaces: readonly Pick<NetworkInterfaceTable, 'id' | 'private_ip'>[]
+    random: Random
+    nowMs: number
+  },
+): Promise<AddressTable[]> {
+  const free = await freePublicAddresses(tx.db, options.pool, options.interfaces.length)
+  const rows: AddressTable[] = free.map((address, index) => ({
+    public_ip: address,
+    account_id: options.accountId,
+    interface_id: options.interfaces[index]!.id,
+    private_ip: options.interfaces[index]!.private_ip,
+    allocation_id: null,
+    association_id: newId('association', options.random),
+    created_at: options.nowMs,
+  }))
+  if (rows.length > 0) await tx.db.insertInto('address').values(rows).execute()
+  return rows
+}
+
+/** Of interfaces: all, or those of these private ones. */
+export interface AddressPlaces {
+  readonly interfaceIds: readonly string[]
+  readonly privateIps?: readonly number[]
+}
+
+/** Addresses that the cloud lent go back to the pool; they never outlive what they were lent for. */
+export async function returnLentAddresses(tx: Tx, places: AddressPlaces): Promise<void> {
+  const { interfaceIds, privateIps } = places
+  if (interfaceIds.length === 0) return
+  await tx.db
+    .deleteFrom('address')
+    .where('interface_id', 'in', interfaceIds)
+    .$if(privateIps !== undefined, (query) => query.where('private_ip', 'in', privateIps!))
+    .where('allocation_id', 'is', null)
+    .execute()
+}
+
+/** What stands there gives way: a lent address goes back to the pool, an elastic one stays its owner's and is on nothing. */
+export async function clearAddresses(tx: Tx, places: AddressPlaces): Promise<void> {
+  const { interfaceIds, privateIps } = places
+  if (interfaceIds.length === 0) return
+  await returnLentAddresses(tx, places)
+  await tx.db
+    .updateTable('address')
+    .set(onNothing)
+    .where('interface_id', 'in', interfaceIds)
+    .$if(privateIps !== undefined, (query) => query.where('private_ip', 'in', privateIps!))
+    .execute()
+}
+
+const onNothing = { interface_id: null, private_ip: null, association_id: null }
+
+/** Puts an elastic address on a private one, and takes it from wherever it was. */
 export async function placeAddress(
   tx: Tx,
   address: Pick<AddressTable, 'public_ip'>,
   place: { entry: Pick<NetworkInterfaceTable, 'id'>; privateIp: number; random: Random },
 ): Promise<string> {
   const { entry, privateIp } = place
-  await tx.db
-    .deleteFrom('address')
-    .where('interface_id', '=', entry.id)
-    .where('private_ip', '=', privateIp)
-    .where('allocation_id', 'is', null)
-    .execute()
-  await tx.db
-    .updateTable('address')
-    .set({ interface_id: null, private_ip: null, association_id: null })
-    .where('interface_id', '=', entry.id)
-    .where('private_ip', '=', privateIp)
-    .execute()
+  await clearAddresses(tx, { interfaceIds: [entry.id], privateIps: [privateIp] })
   const associationId = newId('association', place.random)
   await tx.db
     .updateTable('address')
@@ -70,11 +117,7 @@ export async function placeAddress(
 }
 
 export async function takeAddressOff(tx: Tx, address: Pick<AddressTable, 'public_ip'>): Promise<void> {
-  await tx.db
-    .updateTable('address')
-    .set({ interface_id: null, private_ip: null, association_id: null })
-    .where('public_ip', '=', address.public_ip)
-    .execute()
+  await tx.db.updateTable('address').set(onNothing).where('public_ip', '=', address.public_ip).execute()
 }
 
 /** Whether anything of a VPC has a public address, lent or elastic. */

@@ -64,7 +64,6 @@ export async function deleteVpcRows(
     ...(await own('route_table').execute()),
     ...(await own('network_acl').execute()),
     ...(await own('security_group').execute()),
-    ...(await db.selectFrom('flow_log').select('id').where('resource_id', '=', vpc.id).execute()),
   ]
   const rules = await db
     .selectFrom('security_group_rule')
@@ -72,7 +71,6 @@ export async function deleteVpcRows(
     .where('group_id', 'in', own('security_group'))
     .execute()
   for (const row of [...made, ...rules, vpc]) await deleteTagsOf(tx, row.id)
-  await db.deleteFrom('flow_log').where('resource_id', '=', vpc.id).execute()
   await db.deleteFrom('route_table_association').where('vpc_id', '=', vpc.id).execute()
   await db.deleteFrom('route').where('route_table_id', 'in', own('route_table')).execute()
   await db.deleteFrom('route_table').where('vpc_id', '=', vpc.id).execute()
@@ -95,9 +93,7 @@ async function endPeerings(tx: Tx, vpcId: string, ended: { by: string; nowMs: nu
 
 /** What a subnet is associated with goes with it. */
 export async function deleteSubnetRows(tx: Tx, subnetId: string): Promise<void> {
-  const logs = await tx.db.selectFrom('flow_log').select('id').where('resource_id', '=', subnetId).execute()
-  for (const id of [subnetId, ...logs.map((log) => log.id)]) await deleteTagsOf(tx, id)
-  await tx.db.deleteFrom('flow_log').where('resource_id', '=', subnetId).execute()
+  await deleteTagsOf(tx, subnetId)
   await tx.db.deleteFrom('route_table_association').where('subnet_id', '=', subnetId).execute()
   await tx.db.deleteFrom('network_acl_association').where('subnet_id', '=', subnetId).execute()
   await tx.db.deleteFrom('subnet').where('id', '=', subnetId).execute()

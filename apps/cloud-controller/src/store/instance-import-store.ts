@@ -5,7 +5,7 @@ import type { ImageTable, InstanceTable } from './tables.ts'
 /**
  * An ImportInstance. Its disks are imported each as ImportVolume would; the instance is made when all of them are volumes.
  * Until then nothing of it is to be seen, but what it will need is promised to it: a share of the account's quota, the
- * address that was asked for, its security groups.
+ * address, its security groups.
  */
 export interface InstanceImportTable {
   id: string
@@ -20,7 +20,7 @@ export interface InstanceImportTable {
   /** As JSON. */
   group_ids: string
   subnet_id: string
-  /** Null where any will do. */
+  /** Promised to it; null of one from before that was done where none was asked for. */
   private_ip: number | null
   vcpus: number
   description: string
@@ -101,6 +101,17 @@ export async function promisedAddresses(db: Reader, subnetId: string): Promise<n
     .where('phase', '=', 'converting')
     .execute()
   return rows.map((row) => row.private_ip!)
+}
+
+/** Whether an instance that is not there yet will be in a subnet. */
+export async function isSubnetPromised(db: Reader, subnetId: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('instance_import')
+    .select('id')
+    .where('subnet_id', '=', subnetId)
+    .where('phase', '=', 'converting')
+    .executeTakeFirst()
+  return found !== undefined
 }
 
 /** Whether an instance that is not there yet will be in a security group. */

@@ -1,8 +1,8 @@
 import { newId, type Random } from '@mallee/base'
 import type { PluggedInterface } from '@mallee/agent-contract'
 import type { Wakes } from '../wakes.ts'
-import { wakeVpc } from './network-reach.ts'
-import { returnLentAddresses } from './network-store.ts'
+import { wakeInterface } from './network-reach.ts'
+import { unplugInterfaces, updateInterface } from './network-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { InstanceTable, NetworkInterfaceTable } from './tables.ts'
 
@@ -35,20 +35,15 @@ export async function attachInterface(
 ): Promise<string> {
   const { entry, instance } = options
   const id = newId('networkInterfaceAttachment', options.random)
-  await tx.db
-    .updateTable('network_interface')
-    .set({
-      instance_id: instance.id,
-      device_index: options.deviceIndex,
-      attachment_id: id,
-      attached_at: options.nowMs,
-      attachment_state: instance.node_id === null || options.deviceIndex === 0 ? 'attached' : 'attaching',
-      delete_on_termination: options.deleteOnTermination ? 1 : 0,
-    })
-    .where('id', '=', entry.id)
-    .execute()
-  tx.afterCommit(() => wakes.instance(instance.id))
-  await wakeVpc(tx, wakes, instance.vpc_id)
+  await updateInterface(tx, entry.id, {
+    instance_id: instance.id,
+    device_index: options.deviceIndex,
+    attachment_id: id,
+    attached_at: options.nowMs,
+    attachment_state: instance.node_id === null || options.deviceIndex === 0 ? 'attached' : 'attaching',
+    delete_on_termination: options.deleteOnTermination ? 1 : 0,
+  })
+  await wakeInterface(tx, wakes, { vpc_id: instance.vpc_id, instance_id: instance.id })
   return id
 }
 
@@ -59,53 +54,17 @@ export async function detachInterface(
   entry: NetworkInterfaceTable,
   options: { now: boolean },
 ): Promise<void> {
-  const instanceId = entry.instance_id
-  if (options.now) await finishDetach(tx, entry)
-  else
-    await tx.db
-      .updateTable('network_interface')
-      .set({ attachment_state: 'detaching' })
-      .where('id', '=', entry.id)
-      .execute()
-  // While the instance is still known to have it: afterwards its node would not be among those to wake.
-  if (instanceId !== null) {
-    tx.afterCommit(() => wakes.instance(instanceId))
-    const host = await tx.db
-      .selectFrom('instance')
-      .select('node_id')
-      .where('id', '=', instanceId)
-      .executeTakeFirst()
-    const nodeId = host?.node_id
-    if (nodeId) tx.afterCommit(() => wakes.network(nodeId))
-  }
-  await wakeVpc(tx, wakes, entry.vpc_id)
-}
-
-async function finishDetach(tx: Tx, entry: Pick<NetworkInterfaceTable, 'id'>): Promise<void> {
-  await returnLentAddresses(tx, [entry.id])
-  await tx.db
-    .updateTable('network_interface')
-    .set({
-      instance_id: null,
-      device_index: null,
-      attachment_id: null,
-      attached_at: null,
-      attachment_state: null,
-    })
-    .where('id', '=', entry.id)
-    .execute()
+  if (options.now) await unplugInterfaces(tx, [entry.id])
+  else await updateInterface(tx, entry.id, { attachment_state: 'detaching' })
+  await wakeInterface(tx, wakes, entry)
 }
 
 /** A guest that is no more holds on to nothing, and what it was to get it has when it starts again. */
 export async function settleInterfaces(tx: Tx, instanceId: string): Promise<void> {
   for (const row of await interfacesOfInstance(tx.db, instanceId)) {
-    if (row.attachment_state === 'detaching') await finishDetach(tx, row)
+    if (row.attachment_state === 'detaching') await unplugInterfaces(tx, [row.id])
     if (row.attachment_state === 'attaching')
-      await tx.db
-        .updateTable('network_interface')
-        .set({ attachment_state: 'attached' })
-        .where('id', '=', row.id)
-        .execute()
+      await updateInterface(tx, row.id, { attachment_state: 'attached' })
   }
 }
 
@@ -132,20 +91,15 @@ export async function recordInterfaces(
   for (const row of rows) {
     const id = row.attachment_id ?? ''
     if (row.attachment_state === 'attaching' && present.has(id)) {
-      await tx.db
-        .updateTable('network_interface')
-        .set({ attachment_state: 'attached' })
-        .where('id', '=', row.id)
-        .execute()
+      await updateInterface(tx, row.id, { attachment_state: 'attached' })
     }
     // What is leaving is named by its MAC: the item that the node has knows it no more.
     const gone = known !== null && !known.includes(id) && !states.has(row.mac)
     // What cannot be plugged in is its owner's to try again, or elsewhere, and not attaching for ever.
     const failed = row.attachment_state === 'attaching' && states.get(id) === 'failed'
     if (failed || (row.attachment_state === 'detaching' && gone)) {
-      await finishDetach(tx, row)
-      tx.afterCommit(() => wakes.instance(instanceId))
-      await wakeVpc(tx, wakes, row.vpc_id)
+      await unplugInterfaces(tx, [row.id])
+      await wakeInterface(tx, wakes, row)
     }
   }
 }

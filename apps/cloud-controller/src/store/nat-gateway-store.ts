@@ -47,17 +47,12 @@ export async function insertNatGateway(
 /** As AWS has it, one that cannot be is made all the same, and says why it failed. */
 export async function insertFailedNatGateway(
   tx: Tx,
-  options: NewNatGateway & { code: string; message: string },
+  options: NewNatGateway & { requestId: string; code: string; message: string },
 ): Promise<NatGatewayTable> {
-  const row: NatGatewayTable = {
-    ...blankGateway(options),
-    state: 'failed',
-    failure_code: options.code,
-    failure_message: options.message,
-    deleted_at: options.nowMs,
-  }
+  const { nowMs, requestId, code, message } = options
+  const row = blankGateway(options)
   await tx.db.insertInto('nat_gateway').values(row).execute()
-  return row
+  return transitionNatGateway(tx, row, 'refused', { nowMs, requestId, failure: { code, message } })
 }
 
 function blankGateway({ subnet, connectivity, address, random, nowMs }: NewNatGateway): NatGatewayTable {

@@ -1,3 +1,4 @@
+import { readInSlices } from './read-in-slices.ts'
 import type { Reader } from './record.ts'
 import type { RouteRowTable } from './routing-tables.ts'
 
@@ -8,6 +9,13 @@ export interface RouteFacts {
   readonly active: boolean
   /** Of a route to an interface that is in use. */
   readonly instanceId: string | null
+  /** Where packets are handed to, of a route to an interface or to a NAT gateway's that is active. */
+  readonly via: RouteVia | null
+}
+
+export interface RouteVia {
+  readonly privateIp: number
+  readonly subnetId: string
 }
 
 /** The routes of these tables in the order of their destinations; the local ones follow from the VPC and have no rows. */
@@ -15,38 +23,38 @@ export async function readRoutes(
   db: Reader,
   tableIds: readonly string[],
 ): Promise<Map<string, RouteFacts[]>> {
-  const rows: (RouteRowTable & { vpc_id: string })[] = []
-  for (let start = 0; start < tableIds.length; start += 500)
-    rows.push(
-      ...(await db
-        .selectFrom('route')
-        .innerJoin('route_table', 'route_table.id', 'route.route_table_id')
-        .selectAll('route')
-        .select('route_table.vpc_id')
-        .where('route.route_table_id', 'in', tableIds.slice(start, start + 500))
-        .orderBy('route.destination')
-        .execute()),
-    )
+  const rows = await readInSlices(tableIds, (slice) =>
+    db
+      .selectFrom('route')
+      .innerJoin('route_table', 'route_table.id', 'route.route_table_id')
+      .selectAll('route')
+      .select('route_table.vpc_id')
+      .where('route.route_table_id', 'in', slice)
+      .orderBy('route.destination')
+      .execute(),
+  )
   const targets = await readTargets(db, rows)
   const facts = rows.map(({ vpc_id: vpcId, ...route }): RouteFacts => {
-    const instance = targets.instances.get(route.target_id)
+    const target = targets.get(route.target_id)
+    const active = target?.vpcIds.includes(vpcId) ?? false
     return {
       route,
-      active: targets.open.has(`${vpcId} ${route.target_id}`),
-      instanceId: instance ?? null,
+      active,
+      instanceId: target?.instanceId ?? null,
+      via: active ? (target?.via ?? null) : null,
     }
   })
   return Map.groupBy(facts, ({ route }) => route.route_table_id)
 }
 
-interface Targets {
-  /** `VPC target`, of targets that take packets of that VPC. */
-  readonly open: ReadonlySet<string>
-  /** The instances that interfaces are plugged into. */
-  readonly instances: ReadonlyMap<string, string>
+interface Target {
+  /** Of the VPCs whose packets it takes. */
+  readonly vpcIds: readonly string[]
+  readonly instanceId?: string | null
+  readonly via?: RouteVia | null
 }
 
-async function readTargets(db: Reader, rows: readonly RouteRowTable[]): Promise<Targets> {
+async function readTargets(db: Reader, rows: readonly RouteRowTable[]): Promise<ReadonlyMap<string, Target>> {
   const idsOf = (kind: RouteRowTable['target_kind']) => [
     '',
     ...new Set(rows.filter((row) => row.target_kind === kind).map((row) => row.target_id)),
@@ -58,14 +66,15 @@ async function readTargets(db: Reader, rows: readonly RouteRowTable[]): Promise<
     .execute()
   const nats = await db
     .selectFrom('nat_gateway')
-    .select(['id', 'vpc_id'])
+    .select(['id', 'vpc_id', 'private_ip', 'subnet_id'])
     .where('id', 'in', idsOf('nat-gateway'))
     .where('state', 'in', ['pending', 'available'])
     .execute()
   const interfaces = await db
     .selectFrom('network_interface as entry')
     .leftJoin('instance', 'instance.id', 'entry.instance_id')
-    .select(['entry.id', 'entry.vpc_id', 'entry.instance_id', 'instance.state'])
+    .select(['entry.id', 'entry.vpc_id', 'entry.private_ip', 'entry.subnet_id', 'entry.instance_id'])
+    .select('instance.state')
     .where('entry.id', 'in', idsOf('network-interface'))
     .execute()
   const peerings = await db
@@ -74,16 +83,24 @@ async function readTargets(db: Reader, rows: readonly RouteRowTable[]): Promise<
     .where('id', 'in', idsOf('vpc-peering-connection'))
     .where('status', '=', 'active')
     .execute()
-  const plugged = interfaces.filter((entry) => entry.state === 'pending' || entry.state === 'running')
-  return {
-    open: new Set([
-      ...[...gateways, ...nats, ...plugged].map((row) => `${row.vpc_id} ${row.id}`),
-      ...peerings.flatMap((row) => [`${row.requester_vpc_id} ${row.id}`, `${row.accepter_vpc_id} ${row.id}`]),
-    ]),
-    instances: new Map(
-      interfaces.flatMap((entry) =>
-        entry.instance_id === null ? [] : [[entry.id, entry.instance_id] as const],
-      ),
+  return new Map<string, Target>([
+    ...gateways.map((row) => [row.id, { vpcIds: row.vpc_id === null ? [] : [row.vpc_id] }] as const),
+    ...nats.map((row) => [row.id, { vpcIds: [row.vpc_id], via: viaOf(row) }] as const),
+    ...interfaces.map(
+      (row) =>
+        [
+          row.id,
+          {
+            vpcIds: row.state === 'pending' || row.state === 'running' ? [row.vpc_id] : [],
+            instanceId: row.instance_id,
+            via: viaOf(row),
+          },
+        ] as const,
     ),
-  }
+    ...peerings.map((row) => [row.id, { vpcIds: [row.requester_vpc_id, row.accepter_vpc_id] }] as const),
+  ])
+}
+
+function viaOf(row: { private_ip: number | null; subnet_id: string }): RouteVia | null {
+  return row.private_ip === null ? null : { privateIp: row.private_ip, subnetId: row.subnet_id }
 }

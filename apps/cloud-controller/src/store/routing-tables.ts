@@ -136,25 +136,6 @@ export interface PrefixListEntryTable {
   description: string | null
 }
 
-export interface FlowLogTable {
-  id: string
-  account_id: string
-  /** A VPC, a subnet or an interface. */
-  resource_id: string
-  vpc_id: string
-  traffic: 'ACCEPT' | 'REJECT' | 'ALL'
-  bucket: string
-  key_prefix: string
-  /** As it was given: the ARN of the bucket. */
-  destination: string
-  format: string
-  interval_s: number
-  /** JSON: file format, Hive-compatible partitions, a partition for each hour. */
-  options: string
-  error: string | null
-  created_at: number
-}
-
 export interface RoutingTables {
   dhcp_options: DhcpOptionsTable
   internet_gateway: InternetGatewayTable
@@ -168,5 +149,4 @@ export interface RoutingTables {
   vpc_peering: VpcPeeringTable
   prefix_list: PrefixListTable
   prefix_list_entry: PrefixListEntryTable
-  flow_log: FlowLogTable
 }

@@ -1,4 +1,5 @@
 import { parseCidr, type Ipv4Block } from '@mallee/base'
+import { readInSlices } from './read-in-slices.ts'
 import type { Reader } from './record.ts'
 import type { VpcCidrTable } from './network-tables.ts'
 
@@ -7,18 +8,16 @@ export async function readVpcCidrs(
   db: Reader,
   vpcIds: readonly string[],
 ): Promise<Map<string, VpcCidrTable[]>> {
-  const rows: VpcCidrTable[] = []
-  for (let start = 0; start < vpcIds.length; start += 500)
-    rows.push(
-      ...(await db
-        .selectFrom('vpc_cidr')
-        .selectAll()
-        .where('vpc_id', 'in', vpcIds.slice(start, start + 500))
-        .orderBy('is_primary', 'desc')
-        .orderBy('created_at')
-        .orderBy('id')
-        .execute()),
-    )
+  const rows = await readInSlices(vpcIds, (slice) =>
+    db
+      .selectFrom('vpc_cidr')
+      .selectAll()
+      .where('vpc_id', 'in', slice)
+      .orderBy('is_primary', 'desc')
+      .orderBy('created_at')
+      .orderBy('id')
+      .execute(),
+  )
   return Map.groupBy(rows, (row) => row.vpc_id)
 }
 

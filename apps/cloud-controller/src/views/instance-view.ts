@@ -7,6 +7,7 @@ import type {
   InstanceTable,
   PlacementGroupTable,
   VolumeAttachmentTable,
+  VpcTable,
 } from '../store/tables.ts'
 import type { InterfaceAddress, InterfaceView } from '../store/network-store.ts'
 
@@ -32,9 +33,16 @@ export function privateDnsName(region: string, address: number): string {
   return `ip-${formatIpv4(address).replaceAll('.', '-')}.${domain}`
 }
 
-/** `ec2-198-18-145-4.compute-1.internal`: AWS's form under a domain that is ours to answer for. */
-export function publicDnsName(region: string, address: number | null): string {
-  if (address === null) return ''
+/**
+ * `ec2-198-18-145-4.compute-1.internal`: AWS's form under a domain that is ours to answer for. Empty without an address,
+ * and in a VPC that gives its instances no public names (ModifyVpcAttribute, `enableDnsHostnames`).
+ */
+export function publicDnsName(
+  region: string,
+  vpc: Pick<VpcTable, 'dns_hostnames'>,
+  address: number | null,
+): string {
+  if (address === null || vpc.dns_hostnames === 0) return ''
   const domain = region === 'us-east-1' ? 'compute-1.internal' : `${region}.compute.internal`
   return `ec2-${formatIpv4(address).replaceAll('.', '-')}.${domain}`
 }
@@ -48,7 +56,7 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
     ImageId: instance.image_id,
     State: instanceState(instance.state),
     PrivateDnsName: primary ? privateDnsName(region, primary.private_ip) : '',
-    PublicDnsName: publicDnsName(region, primary?.public_ip ?? null),
+    PublicDnsName: primary ? publicDnsName(region, primary, primary.public_ip) : '',
     StateTransitionReason: transitionReason(instance),
     ...(instance.state_reason_code
       ? {
@@ -135,7 +143,7 @@ function interfaceOfInstance(entry: InterfaceView, region: string): Ec2.Instance
       : {
           Association: {
             IpOwnerId: own.allocation_id === null ? 'amazon' : entry.account_id,
-            PublicDnsName: publicDnsName(region, own.public_ip),
+            PublicDnsName: publicDnsName(region, entry, own.public_ip),
             PublicIp: formatIpv4(own.public_ip),
           },
         }

@@ -1,6 +1,7 @@
 import { blockSize, parseCidr } from '@mallee/base'
 import type { Tag } from '@mallee/ec2-api'
 import { zoneId } from './zone-id.ts'
+import { readInSlices } from '../store/read-in-slices.ts'
 import type { Reader } from '../store/record.ts'
 import type { SubnetTable } from '../store/network-tables.ts'
 
@@ -13,13 +14,20 @@ export interface SubnetFacts {
   freeOf(subnet: SubnetTable): number
 }
 
-/** How many addresses of each subnet are still to be had. */
-export async function freeAddressCounts(db: Reader): Promise<SubnetFacts['freeOf']> {
-  const used = await db
-    .selectFrom('network_interface_address')
-    .select((eb) => ['subnet_id', eb.fn.countAll<number>().as('count')])
-    .groupBy('subnet_id')
-    .execute()
+/** How many addresses of each of these subnets are still to be had. */
+export async function freeAddressCounts(
+  db: Reader,
+  subnets: readonly SubnetTable[],
+): Promise<SubnetFacts['freeOf']> {
+  const ids = subnets.map((subnet) => subnet.id)
+  const used = await readInSlices(ids, (slice) =>
+    db
+      .selectFrom('network_interface_address')
+      .select((eb) => ['subnet_id', eb.fn.countAll<number>().as('count')])
+      .where('subnet_id', 'in', slice)
+      .groupBy('subnet_id')
+      .execute(),
+  )
   const usedIn = new Map(used.map((row) => [row.subnet_id, Number(row.count)]))
   return (subnet) => blockSize(parseCidr(subnet.cidr)!) - reservedAddresses - (usedIn.get(subnet.id) ?? 0)
 }

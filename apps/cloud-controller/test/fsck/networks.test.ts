@@ -54,18 +54,30 @@ async function everything() {
 }
 
 test('a cloud with something of everything has no findings, nor one from which it was all taken away', async () => {
-  const { vpcId, gateway, table } = await everything()
-  expect(await codes()).toEqual([])
-  await steps.done('DisassociateRouteTable', {
-    AssociationId: items(
-      (await steps.done('DescribeRouteTables', filter('route-table-id', table))).routeTableSet,
-    )[0].associationSet.item[0].routeTableAssociationId,
-  })
-  await steps.done('DeleteRouteTable', { RouteTableId: table })
+  const made = await everything()
+  const { vpcId, subnet, gateway, table, second } = made
   expect(await codes()).toEqual([])
   expect(await steps.refused('DetachInternetGateway', { InternetGatewayId: gateway, VpcId: vpcId })).toBe(
     'DependencyViolation',
   )
+  await steps.done('DeleteNatGateway', { NatGatewayId: made.nat })
+  await cloud.settled()
+  await steps.done('ReleaseAddress', { AllocationId: made.allocationId })
+  await steps.done('DeleteVpcPeeringConnection', { VpcPeeringConnectionId: made.peering })
+  const [described] = items(
+    (await steps.done('DescribeRouteTables', filter('route-table-id', table))).routeTableSet,
+  )
+  await steps.done('DisassociateRouteTable', {
+    AssociationId: described.associationSet.item[0].routeTableAssociationId,
+  })
+  await steps.done('DeleteRouteTable', { RouteTableId: table })
+  expect(await codes()).toEqual([])
+  await steps.done('DetachInternetGateway', { InternetGatewayId: gateway, VpcId: vpcId })
+  await steps.done('DeleteInternetGateway', { InternetGatewayId: gateway })
+  await steps.done('DeleteSubnet', { SubnetId: subnet })
+  for (const id of [vpcId, second]) await steps.done('DeleteVpc', { VpcId: id })
+  await steps.done('DeleteDhcpOptions', { DhcpOptionsId: made.dhcpOptionsId })
+  expect(await codes()).toEqual([])
 })
 
 test('what is gone and still named', async () => {

@@ -12,13 +12,14 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import { placeAddress, takeAddressOff } from '../../store/address-store.ts'
-import { wakeVpc } from '../../store/network-reach.ts'
+import { wakeInterface } from '../../store/network-reach.ts'
 import type { Reader } from '../../store/record.ts'
 import type { AddressTable, InstanceTable, NetworkInterfaceTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireOwned } from '../owned-networks.ts'
 import { requireInstances } from '../require-instances.ts'
 import { isManaged, requireAddress, requirePublicIp } from './allocate-address.ts'
+import { onlyInterfaceOf } from './require-interfaces.ts'
 
 type Input = Ec2Input<'AssociateAddress'>
 
@@ -48,7 +49,7 @@ export const associateAddress = defineEc2Action('AssociateAddress', {
       await wakeFormer(ctx, tx, address)
       const associationId = await placeAddress(tx, address, { entry, privateIp, random: ctx.random })
       tx.touch(address.allocation_id!, entry.id)
-      await wakeHolder(ctx, tx, entry)
+      await wakeInterface(tx, ctx.wakes, entry)
       return { AssociationId: associationId }
     })
   },
@@ -117,21 +118,6 @@ async function requireTarget(
   return onlyInterfaceOf(db, instanceId)
 }
 
-/** What is asked of an instance where it means its interface: more than one, and it must be named. */
-export async function onlyInterfaceOf(db: Reader, instanceId: string): Promise<NetworkInterfaceTable> {
-  const entries = await db
-    .selectFrom('network_interface')
-    .selectAll()
-    .where('instance_id', '=', instanceId)
-    .execute()
-  if (entries.length === 1) return entries[0]!
-  throw invalidInstanceId(
-    entries.length === 0
-      ? `The instance '${instanceId}' has no network interface.`
-      : `There are multiple interfaces attached to instance '${instanceId}'. Please specify an interface ID for the operation instead.`,
-  )
-}
-
 function takesAddress({ state }: InstanceTable): boolean {
   return state === 'running' || state === 'stopping' || state === 'stopped'
 }
@@ -180,15 +166,5 @@ async function wakeFormer(
     .select(['vpc_id', 'instance_id'])
     .where('id', '=', address.interface_id)
     .executeTakeFirst()
-  if (former) await wakeHolder(ctx, tx, former)
-}
-
-/** Packets feel it, and a guest finds its public address in its metadata. */
-async function wakeHolder(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  { vpc_id: vpcId, instance_id: instanceId }: Pick<NetworkInterfaceTable, 'vpc_id' | 'instance_id'>,
-): Promise<void> {
-  await wakeVpc(tx, ctx.wakes, vpcId)
-  if (instanceId !== null) tx.afterCommit(() => ctx.wakes.instance(instanceId))
+  if (former) await wakeInterface(tx, ctx.wakes, former)
 }

@@ -14,7 +14,7 @@ import { requireIds } from '../required-ids.ts'
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html */
 export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfaces', {
   honours: ['NetworkInterfaceIds', 'Filters', 'MaxResults', 'NextToken'],
-  filters: filterNames(fields(''), { tagged: true }),
+  filters: filterNames(interfaceFields(''), { tagged: true }),
   ids: ['NetworkInterfaceIds'],
   async run(ctx, input) {
     const { region } = ctx.settings
@@ -32,7 +32,7 @@ export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfa
                 missing: invalidNetworkInterfaceIdNotFound,
               }),
         idOf: (entry) => entry.id,
-        fields: fields(region),
+        fields: interfaceFields(region),
         exclusiveIds: ids.length > 0,
         view: (entry, tags) => interfaceView(entry, region, tags),
       })
@@ -41,7 +41,8 @@ export const describeNetworkInterfaces = defineEc2Action('DescribeNetworkInterfa
   },
 })
 
-function fields(region: string): FilterFields<InterfaceView> {
+/** Also of an instance's interfaces, with `network-interface.` before each name (`instanceFields`). */
+export function interfaceFields(region: string): FilterFields<InterfaceView> {
   const publicIp = (entry: InterfaceView) => [entry.public_ip === null ? null : formatIpv4(entry.public_ip)]
   const publicIps = (entry: InterfaceView) =>
     entry.addresses.map((own) => (own.public_ip === null ? null : formatIpv4(own.public_ip)))
@@ -150,7 +151,7 @@ function associationOf(
     Association: {
       IpOwnerId: own.allocation_id === null ? 'amazon' : entry.account_id,
       PublicIp: formatIpv4(own.public_ip),
-      PublicDnsName: publicDnsName(region, own.public_ip),
+      PublicDnsName: publicDnsName(region, entry, own.public_ip),
       ...(own.association_id === null ? {} : { AssociationId: own.association_id }),
       ...(own.allocation_id === null ? {} : { AllocationId: own.allocation_id }),
     },

@@ -15,7 +15,7 @@ export const describeSubnets = defineEc2Action('DescribeSubnets', {
     return ctx.read(async (db) => {
       const subnets = await ownedOf(ctx, db, 'subnet', input.SubnetIds)
       const { region, availabilityZones: zones } = ctx.settings
-      const facts: SubnetFacts = { region, zones, freeOf: await freeAddressCounts(db) }
+      const facts: SubnetFacts = { region, zones, freeOf: await freeAddressCounts(db, subnets) }
       const { views, nextToken } = await describeThings(ctx, db, input, {
         things: subnets,
         idOf: (subnet) => subnet.id,

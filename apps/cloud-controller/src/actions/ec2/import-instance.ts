@@ -11,7 +11,8 @@ import {
   type InstanceImportTable,
   type PlannedInstance,
 } from '../../store/instance-import-store.ts'
-import { requireFree } from '../../store/network-store.ts'
+import { freeAddresses, requireFree } from '../../store/free-addresses.ts'
+import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { instanceTaskView } from './conversion-task-views.ts'
@@ -96,8 +97,7 @@ async function promise(
   })
   const zone = network.availabilityZone ?? ctx.settings.availabilityZones[0]!
   const subnet = network.subnetIn(zone)
-  const address = wanted.PrivateIpAddress === undefined ? null : hostAddress(subnet, wanted.PrivateIpAddress)
-  if (address !== null) await requireFree(tx.db, subnet.id, [address])
+  const address = await claimAddress(tx.db, subnet, wanted.PrivateIpAddress)
   const request = { minCount: 1, maxCount: 1, vcpus }
   await claimInstanceQuota(ctx, tx, { request, capacity: await ctx.capacity.at(tx) })
   const [instanceId, imageId] = [newId('instance', ctx.random), newId('image', ctx.random)]
@@ -123,6 +123,14 @@ async function promise(
   }
   await tx.db.insertInto('instance_import').values(row).execute()
   return { zone, instanceId }
+}
+
+/** Kept for the instance, so that its subnet cannot be full when its disks are there. */
+async function claimAddress(db: Reader, subnet: SubnetTable, wished: string | undefined): Promise<number> {
+  if (wished === undefined) return (await freeAddresses(db, subnet, 1))[0]!
+  const address = hostAddress(subnet, wished)
+  await requireFree(db, subnet.id, [address])
+  return address
 }
 
 const placeIn = ({ id, vpc_id, availability_zone }: SubnetTable) => ({

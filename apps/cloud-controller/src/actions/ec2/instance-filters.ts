@@ -1,6 +1,5 @@
 import { formatIpv4 } from '@mallee/base'
 import type { MetadataOptions } from '@mallee/agent-contract'
-import type { InterfaceView } from '../../store/network-store.ts'
 import {
   instanceState,
   privateDnsName,
@@ -10,8 +9,7 @@ import {
   type InstanceRows,
 } from '../../views/instance-view.ts'
 import type { FilterFields } from '../filters.ts'
-
-type Values = readonly (string | number | boolean | null | undefined)[]
+import { interfaceFields } from './describe-network-interfaces.ts'
 
 const address = (value: number | null) => (value === null ? null : formatIpv4(value))
 const time = (atMs: number | null) => (atMs === null ? null : new Date(atMs).toISOString())
@@ -34,7 +32,7 @@ export function instanceFields(region: string): FilterFields<InstanceRows> {
     'block-device-mapping.volume-id': (row) => row.volumes.map((entry) => entry.volume_id),
     'capacity-reservation-id': () => [],
     'client-token': (row) => [row.instance.client_token],
-    'dns-name': (row) => row.interfaces.map((entry) => publicDnsName(region, entry.public_ip)),
+    'dns-name': (row) => row.interfaces.map((entry) => publicDnsName(region, entry, entry.public_ip)),
     'group-id': (row) => groups(row).map((group) => group.id),
     'group-name': (row) => groups(row).map((group) => group.name),
     'hibernation-options.configured': () => [false],
@@ -81,7 +79,7 @@ export function instanceFields(region: string): FilterFields<InstanceRows> {
     tenancy: () => ['default'],
     'virtualization-type': () => ['hvm'],
     'vpc-id': (row) => [row.instance.vpc_id],
-    ...interfaceFields(region),
+    ...fieldsOfInterfaces(region),
   }
 }
 
@@ -89,46 +87,28 @@ function groups(row: InstanceRows) {
   return row.interfaces.flatMap((entry) => entry.groups)
 }
 
+/** What DescribeInstances knows of the filters of interfaces. */
+const interfaceFilters = [
+  ...['addresses.association.public-ip', 'addresses.primary', 'addresses.private-ip-address'],
+  ...['association.allocation-id', 'association.association-id'],
+  ...['association.ip-owner-id', 'association.public-ip'],
+  ...['attachment.attach-time', 'attachment.attachment-id', 'attachment.delete-on-termination'],
+  ...['attachment.device-index', 'attachment.instance-id', 'attachment.instance-owner-id'],
+  ...['attachment.status', 'availability-zone', 'description', 'group-id', 'group-name'],
+  ...['ipv6-addresses.ipv6-address', 'mac-address', 'network-interface-id', 'owner-id'],
+  ...['private-dns-name', 'requester-id', 'requester-managed', 'source-dest-check', 'status'],
+  ...['subnet-id', 'vpc-id'],
+]
+
 /** `network-interface.…`: of any of the instance's interfaces; `association.…` alone as well, as AWS had it once. */
-function interfaceFields(region: string): FilterFields<InstanceRows> {
-  const owner = (entry: InterfaceView) =>
-    entry.public_ip === null ? null : entry.address_allocation_id === null ? 'amazon' : entry.account_id
-  const fields: Record<string, (entry: InterfaceView) => Values> = {
-    'addresses.association.ip-owner-id': (entry) => [owner(entry)],
-    'addresses.association.public-ip': (entry) => [address(entry.public_ip)],
-    'addresses.primary': () => [true],
-    'addresses.private-ip-address': (entry) => [address(entry.private_ip)],
-    'association.allocation-id': (entry) => [entry.address_allocation_id],
-    'association.association-id': (entry) => [entry.address_association_id],
-    'association.ip-owner-id': (entry) => [owner(entry)],
-    'association.public-ip': (entry) => [address(entry.public_ip)],
-    'attachment.attach-time': (entry) => [time(entry.attached_at)],
-    'attachment.attachment-id': (entry) => [entry.attachment_id],
-    'attachment.delete-on-termination': () => [true],
-    'attachment.device-index': (entry) => [entry.device_index],
-    'attachment.instance-id': (entry) => [entry.instance_id],
-    'attachment.instance-owner-id': (entry) => [entry.account_id],
-    'attachment.status': () => ['attached'],
-    'availability-zone': (entry) => [entry.availability_zone],
-    description: (entry) => [entry.description],
-    'group-id': (entry) => entry.groups.map((group) => group.id),
-    'group-name': (entry) => entry.groups.map((group) => group.name),
-    'ipv6-addresses.ipv6-address': () => [],
-    'mac-address': (entry) => [entry.mac],
-    'network-interface-id': (entry) => [entry.id],
-    'owner-id': (entry) => [entry.account_id],
-    'private-dns-name': (entry) => [privateDnsName(region, entry.private_ip)],
-    'requester-id': () => [],
-    'requester-managed': () => [false],
-    'source-dest-check': (entry) => [entry.source_dest_check === 1],
-    status: () => ['in-use'],
-    'subnet-id': (entry) => [entry.subnet_id],
-    'vpc-id': (entry) => [entry.vpc_id],
-  }
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, read]) => {
-      const names = [`network-interface.${name}`, ...(name.startsWith('association.') ? [name] : [])]
-      return names.map((known) => [known, (row: InstanceRows) => row.interfaces.flatMap(read)])
-    }),
-  )
+function fieldsOfInterfaces(region: string): FilterFields<InstanceRows> {
+  const known = interfaceFields(region)
+  const of = (name: string) => (row: InstanceRows) => row.interfaces.flatMap((entry) => known[name]!(entry))
+  return Object.fromEntries([
+    ...interfaceFilters.map((name) => [`network-interface.${name}`, of(name)] as const),
+    ['network-interface.addresses.association.ip-owner-id', of('addresses.association.owner-id')],
+    ...interfaceFilters
+      .filter((name) => name.startsWith('association.'))
+      .map((name) => [name, of(name)] as const),
+  ])
 }

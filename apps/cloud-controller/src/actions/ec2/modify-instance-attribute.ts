@@ -10,13 +10,14 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import { updateInstance } from '../../store/instance-store.ts'
-import { wakeVpc } from '../../store/network-reach.ts'
-import { replaceInterfaceGroups, setSourceDestCheck } from '../../store/network-store.ts'
+import { wakeInterface } from '../../store/network-reach.ts'
+import { replaceInterfaceGroups, updateInterface } from '../../store/network-store.ts'
 import type { InstanceTable } from '../../store/tables.ts'
 import { attachmentsOfInstance } from '../../store/volume-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireInstances } from '../require-instances.ts'
 import { changeStopped, textOf } from './change-stopped-instance.ts'
+import { onlyInterfaceOf } from './require-interfaces.ts'
 import { resolveGroups } from './resolve-groups.ts'
 import { deviceNamed } from './volume-devices.ts'
 
@@ -163,8 +164,7 @@ async function carryOut(
     case 'instanceInitiatedShutdownBehavior':
       return updateInstance(tx, instance.id, { shutdown_behavior: shutdownBehavior(instance, value) })
     case 'sourceDestCheck':
-      await setSourceDestCheck(tx, instance.id, bit(attribute, value))
-      return wakeNode(ctx, tx, instance)
+      return setSourceDestCheck(ctx, tx, instance, bit(attribute, value))
     case 'groupSet':
       return setGroups(ctx, tx, instance, groups)
     case 'instanceType':
@@ -205,14 +205,21 @@ async function setGroups(
   instance: InstanceTable,
   ids: readonly string[],
 ): Promise<void> {
+  const entry = await onlyInterfaceOf(tx.db, instance.id)
   const groupIds = await resolveGroups(ctx, tx.db, { vpcId: instance.vpc_id, ids, names: [] })
-  await replaceInterfaceGroups(tx, instance.id, groupIds)
+  await replaceInterfaceGroups(tx, entry.id, groupIds)
   // Whoever's rules name the old groups or the new ones hears of it, wherever in the VPC it runs.
-  await wakeVpc(tx, ctx.wakes, instance.vpc_id)
-  tx.afterCommit(() => ctx.wakes.instance(instance.id))
+  await wakeInterface(tx, ctx.wakes, entry)
 }
 
-function wakeNode(ctx: ActionContext, tx: ActionTransaction, instance: InstanceTable): void {
+async function setSourceDestCheck(
+  ctx: ActionContext,
+  tx: ActionTransaction,
+  instance: InstanceTable,
+  check: 0 | 1,
+): Promise<void> {
+  const entry = await onlyInterfaceOf(tx.db, instance.id)
+  await updateInterface(tx, entry.id, { source_dest_check: check })
   const nodeId = instance.node_id
   if (nodeId !== null) tx.afterCommit(() => ctx.wakes.network(nodeId))
 }

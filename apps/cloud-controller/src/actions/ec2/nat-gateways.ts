@@ -1,4 +1,4 @@
-import { formatIpv4 } from '@mallee/base'
+import { formatIpv4, MalleeError } from '@mallee/base'
 import {
   invalidParameterCombination,
   missingParameter,
@@ -7,6 +7,7 @@ import {
   type Ec2,
   type Ec2Input,
 } from '@mallee/ec2-api'
+import { freeAddresses, requireFree } from '../../store/free-addresses.ts'
 import {
   insertFailedNatGateway,
   insertNatGateway,
@@ -18,14 +19,15 @@ import {
 import { wakeVpc } from '../../store/network-reach.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
+import type { SubnetTable } from '../../store/network-tables.ts'
 import type { NatGatewayTable } from '../../store/routing-tables.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { describeThings, type Tag } from '../describe-things.ts'
 import { filterNames, type FilterFields } from '../filters.ts'
 import { ownedOf, requireAllocation, requireOwned } from '../owned-networks.ts'
-import { choosePrivateIp } from '../private-addresses.ts'
 import { tagRows } from '../tag-specifications.ts'
+import { hostAddress } from './private-addresses.ts'
 
 type Input = Ec2Input<'CreateNatGateway'>
 
@@ -75,15 +77,36 @@ async function make(
     throw natGatewayLimitExceeded(zone)
   const made: NewNatGateway = { subnet, connectivity, address, random: ctx.random, nowMs: ctx.nowMs }
   const failure = await whyNot(tx.db, made)
-  if (failure) return insertFailedNatGateway(tx, { ...made, ...failure })
-  const privateIp = await choosePrivateIp(tx.db, subnet, input.PrivateIpAddress)
+  if (failure) return insertFailedNatGateway(tx, { ...made, ...failure, requestId: ctx.requestId })
+  const privateIp = await privateIpFor(tx.db, subnet, input.PrivateIpAddress)
   if (privateIp === null)
     return insertFailedNatGateway(tx, {
       ...made,
+      requestId: ctx.requestId,
       code: 'InsufficientFreeAddressesInSubnet',
       message: 'Subnet has insufficient free addresses to create this NAT gateway',
     })
   return insertNatGateway(tx, { ...made, privateIp })
+}
+
+/** The one that is wished, or a free one of the subnet; null where it has none left. */
+async function privateIpFor(
+  db: Reader,
+  subnet: SubnetTable,
+  wished: string | undefined,
+): Promise<number | null> {
+  if (wished !== undefined) {
+    const address = hostAddress(subnet, wished)
+    await requireFree(db, subnet.id, [address])
+    return address
+  }
+  try {
+    const [address] = await freeAddresses(db, subnet, 1)
+    return address!
+  } catch (error) {
+    if (error instanceof MalleeError && error.code === 'InsufficientFreeAddressesInSubnet') return null
+    throw error
+  }
 }
 
 /** What AWS finds out only while it makes the gateway (VPC User Guide, "NAT gateway creation fails"). */
@@ -107,7 +130,7 @@ async function whyNot(
   return { code: 'Resource.AlreadyAssociated', message }
 }
 
-/** Whoever carries it lets go of it first, and then its interface goes. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html */
+/** Its interface and its addresses go, and its node is told. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html */
 export const deleteNatGateway = defineEc2Action('DeleteNatGateway', {
   honours: ['NatGatewayId'],
   run(ctx, input) {

@@ -7,6 +7,7 @@ import {
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
 import { quotaOf } from '../../store/quota-store.ts'
+import { readInSlices } from '../../store/read-in-slices.ts'
 import type { Reader } from '../../store/record.ts'
 import type { NetworkAclTable } from '../../store/routing-tables.ts'
 import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
@@ -106,7 +107,7 @@ export const replaceNetworkAclAssociation = defineEc2Action('ReplaceNetworkAclAs
   },
 })
 
-const entries =
+const ofEntries =
   (read: (entry: ReturnType<typeof entryView>) => string | number | boolean | null | undefined) =>
   (rows: NetworkAclRows) =>
     allEntries(rows).map((entry) => read(entryView(entry)))
@@ -116,17 +117,17 @@ const fields: FilterFields<NetworkAclRows> = {
   'association.network-acl-id': ({ associations }) => associations.map((row) => row.acl_id),
   'association.subnet-id': ({ associations }) => associations.map((row) => row.subnet_id),
   default: ({ acl }) => [acl.is_default === 1],
-  'entry.cidr': entries((entry) => entry.CidrBlock),
-  'entry.egress': entries((entry) => entry.Egress),
-  'entry.icmp.code': entries((entry) => entry.IcmpTypeCode?.Code),
-  'entry.icmp.type': entries((entry) => entry.IcmpTypeCode?.Type),
+  'entry.cidr': ofEntries((entry) => entry.CidrBlock),
+  'entry.egress': ofEntries((entry) => entry.Egress),
+  'entry.icmp.code': ofEntries((entry) => entry.IcmpTypeCode?.Code),
+  'entry.icmp.type': ofEntries((entry) => entry.IcmpTypeCode?.Type),
   'entry.ipv6-cidr': () => [],
-  'entry.port-range.from': entries((entry) => entry.PortRange?.From),
-  'entry.port-range.to': entries((entry) => entry.PortRange?.To),
+  'entry.port-range.from': ofEntries((entry) => entry.PortRange?.From),
+  'entry.port-range.to': ofEntries((entry) => entry.PortRange?.To),
   'entry.protocol': (rows) =>
     allEntries(rows).flatMap((entry) => [entry.protocol, protocolName(entry.protocol)]),
-  'entry.rule-action': entries((entry) => entry.RuleAction),
-  'entry.rule-number': entries((entry) => entry.RuleNumber),
+  'entry.rule-action': ofEntries((entry) => entry.RuleAction),
+  'entry.rule-number': ofEntries((entry) => entry.RuleNumber),
   'network-acl-id': ({ acl }) => [acl.id],
   'owner-id': ({ acl }) => [acl.account_id],
   'vpc-id': ({ acl }) => [acl.vpc_id],
@@ -152,20 +153,21 @@ export const describeNetworkAcls = defineEc2Action('DescribeNetworkAcls', {
 })
 
 async function readAcls(db: Reader, acls: readonly NetworkAclTable[]): Promise<NetworkAclRows[]> {
-  const ids = new Set(acls.map((acl) => acl.id))
-  const found = await db
-    .selectFrom('network_acl_entry')
-    .selectAll()
-    .orderBy('is_egress')
-    .orderBy('rule_number')
-    .execute()
-  const links = await db.selectFrom('network_acl_association').selectAll().orderBy('id').execute()
-  const own = <T extends { acl_id: string }>(rows: readonly T[]) =>
-    Map.groupBy(
-      rows.filter((row) => ids.has(row.acl_id)),
-      (row) => row.acl_id,
-    )
-  const [entriesOf, linksOf] = [own(found), own(links)]
+  const ids = acls.map((acl) => acl.id)
+  const entries = await readInSlices(ids, (slice) =>
+    db
+      .selectFrom('network_acl_entry')
+      .selectAll()
+      .where('acl_id', 'in', slice)
+      .orderBy('is_egress')
+      .orderBy('rule_number')
+      .execute(),
+  )
+  const links = await readInSlices(ids, (slice) =>
+    db.selectFrom('network_acl_association').selectAll().where('acl_id', 'in', slice).orderBy('id').execute(),
+  )
+  const entriesOf = Map.groupBy(entries, (row) => row.acl_id)
+  const linksOf = Map.groupBy(links, (row) => row.acl_id)
   return acls.map((acl) => ({
     acl,
     entries: entriesOf.get(acl.id) ?? [],

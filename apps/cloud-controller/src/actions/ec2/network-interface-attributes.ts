@@ -1,12 +1,13 @@
 import { invalidParameterCombination, invalidParameterValue, missingParameter } from '@mallee/ec2-api'
-import { wakeVpc } from '../../store/network-reach.ts'
-import { readInterfaces } from '../../store/network-store.ts'
+import { wakeInterface } from '../../store/network-reach.ts'
+import { readInterfaces, replaceInterfaceGroups, updateInterface } from '../../store/network-store.ts'
 import type { NetworkInterfaceTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
+import { requireOwned } from '../owned-networks.ts'
 import { requireAttached } from './attach-network-interface.ts'
 import { interfaceView } from './describe-network-interfaces.ts'
 import { descriptionOf } from './network-interfaces.ts'
-import { requireInterface, requireOwnInterface } from './require-interfaces.ts'
+import { requireOwnInterface } from './require-interfaces.ts'
 import { resolveGroups } from './resolve-groups.ts'
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaceAttribute.html */
@@ -14,7 +15,7 @@ export const describeNetworkInterfaceAttribute = defineEc2Action('DescribeNetwor
   honours: ['NetworkInterfaceId', 'Attribute'],
   run(ctx, input) {
     return ctx.read(async (db) => {
-      const { id } = await requireInterface(ctx, db, input.NetworkInterfaceId)
+      const { id } = await requireOwned(ctx, db, 'networkInterface', input.NetworkInterfaceId)
       const [entry] = await readInterfaces(db, { interfaceIds: [id] })
       const view = interfaceView(entry!, ctx.settings.region, [])
       const of = { NetworkInterfaceId: id }
@@ -61,24 +62,19 @@ export const modifyNetworkInterfaceAttribute = defineEc2Action('ModifyNetworkInt
     return ctx.transaction(async (tx) => {
       const entry = await requireOwnInterface(ctx, tx.db, input.NetworkInterfaceId)
       if (input.Description !== undefined)
-        await setColumns(tx, entry, { description: descriptionOf(input.Description.Value) })
+        await updateInterface(tx, entry.id, { description: descriptionOf(input.Description.Value) })
       if (input.SourceDestCheck !== undefined)
-        await setColumns(tx, entry, { source_dest_check: input.SourceDestCheck.Value === false ? 0 : 1 })
+        await updateInterface(tx, entry.id, {
+          source_dest_check: input.SourceDestCheck.Value === false ? 0 : 1,
+        })
       if (groups.length > 0) await setGroups(ctx, tx, entry, groups)
       if (input.Attachment !== undefined) await setAttachment(ctx, tx, entry, input.Attachment)
-      await changed(ctx, tx, entry)
+      tx.touch(entry.id)
+      await wakeInterface(tx, ctx.wakes, entry)
       return {}
     })
   },
 })
-
-async function setColumns(
-  tx: ActionTransaction,
-  entry: NetworkInterfaceTable,
-  columns: Partial<NetworkInterfaceTable>,
-): Promise<void> {
-  await tx.db.updateTable('network_interface').set(columns).where('id', '=', entry.id).execute()
-}
 
 async function setGroups(
   ctx: ActionContext,
@@ -87,11 +83,7 @@ async function setGroups(
   ids: readonly string[],
 ): Promise<void> {
   const groupIds = await resolveGroups(ctx, tx.db, { vpcId: entry.vpc_id, ids, names: [] })
-  await tx.db.deleteFrom('network_interface_group').where('interface_id', '=', entry.id).execute()
-  await tx.db
-    .insertInto('network_interface_group')
-    .values(groupIds.map((groupId) => ({ interface_id: entry.id, group_id: groupId })))
-    .execute()
+  await replaceInterfaceGroups(tx, entry.id, groupIds)
 }
 
 async function setAttachment(
@@ -105,18 +97,7 @@ async function setAttachment(
   const attached = await requireAttached(ctx, tx.db, wish.AttachmentId)
   if (attached.id !== entry.id)
     throw invalidParameterValue(`The attachment '${wish.AttachmentId}' is not one of '${entry.id}'.`)
-  await setColumns(tx, entry, { delete_on_termination: wish.DeleteOnTermination ? 1 : 0 })
-}
-
-async function changed(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  entry: NetworkInterfaceTable,
-): Promise<void> {
-  tx.touch(entry.id)
-  const instanceId = entry.instance_id
-  if (instanceId !== null) tx.afterCommit(() => ctx.wakes.instance(instanceId))
-  await wakeVpc(tx, ctx.wakes, entry.vpc_id)
+  await updateInterface(tx, entry.id, { delete_on_termination: wish.DeleteOnTermination ? 1 : 0 })
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ResetNetworkInterfaceAttribute.html */
@@ -127,8 +108,9 @@ export const resetNetworkInterfaceAttribute = defineEc2Action('ResetNetworkInter
       const entry = await requireOwnInterface(ctx, tx.db, input.NetworkInterfaceId)
       // The value is not looked at, as on AWS: naming the attribute resets it.
       if (input.SourceDestCheck === undefined) throw missingParameter('sourceDestCheck')
-      await setColumns(tx, entry, { source_dest_check: 1 })
-      await changed(ctx, tx, entry)
+      await updateInterface(tx, entry.id, { source_dest_check: 1 })
+      tx.touch(entry.id)
+      await wakeInterface(tx, ctx.wakes, entry)
       return {}
     })
   },

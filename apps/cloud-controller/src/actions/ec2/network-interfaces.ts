@@ -1,8 +1,6 @@
 import {
   invalidNetworkInterfaceInUse,
   invalidParameterValue,
-  invalidSubnetIdMalformed,
-  invalidSubnetIdNotFound,
   networkInterfaceLimitExceeded,
 } from '@mallee/ec2-api'
 import {
@@ -14,10 +12,9 @@ import {
 import { wakeVpc } from '../../store/network-reach.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
-import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
-import type { SubnetTable } from '../../store/tables.ts'
+import { putTags, readTags } from '../../store/tag-store.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
-import { requireIds } from '../required-ids.ts'
+import { requireOwned } from '../owned-networks.ts'
 import { tagRows } from '../tag-specifications.ts'
 import { interfaceView } from './describe-network-interfaces.ts'
 import { chooseAddresses } from './private-addresses.ts'
@@ -41,7 +38,7 @@ export const createNetworkInterface = defineEc2Action('CreateNetworkInterface', 
   creates: ['network-interface'],
   async run(ctx, input) {
     const id = await ctx.transaction(async (tx) => {
-      const subnet = await requireSubnet(ctx, tx.db, input.SubnetId)
+      const subnet = await requireOwned(ctx, tx.db, 'subnet', input.SubnetId)
       await requireRoom(ctx, tx.db)
       const groupIds = await resolveGroups(ctx, tx.db, {
         vpcId: subnet.vpc_id,
@@ -79,22 +76,6 @@ export function descriptionOf(text: string | undefined): string {
   return text ?? ''
 }
 
-async function requireSubnet(ctx: ActionContext, db: Reader, id: string): Promise<SubnetTable> {
-  const rows = await db
-    .selectFrom('subnet')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', ctx.caller.accountId)
-    .execute()
-  const [subnet] = requireIds([id], rows, {
-    kind: 'subnet',
-    idOf: (row) => row.id,
-    malformed: invalidSubnetIdMalformed,
-    missing: invalidSubnetIdNotFound,
-  })
-  return subnet!
-}
-
 async function requireRoom(ctx: ActionContext, db: Reader): Promise<void> {
   const { count } = await db
     .selectFrom('network_interface')
@@ -113,7 +94,6 @@ export const deleteNetworkInterface = defineEc2Action('DeleteNetworkInterface', 
       const entry = await requireOwnInterface(ctx, tx.db, input.NetworkInterfaceId)
       if (entry.instance_id !== null) throw invalidNetworkInterfaceInUse(entry.id)
       await deleteInterfaces(tx, [entry.id])
-      await deleteTagsOf(tx, entry.id)
       await wakeVpc(tx, ctx.wakes, entry.vpc_id)
       tx.touch(entry.id)
       return {}

@@ -1,4 +1,4 @@
-import { blockContains, blockSize, formatIpv4, parseCidr, parseIpv4 } from '@mallee/base'
+import { blockContains, formatIpv4, parseCidr, parseIpv4 } from '@mallee/base'
 import {
   invalidIpAddressInUse,
   invalidParameterCombination,
@@ -6,27 +6,31 @@ import {
   missingParameter,
   privateIpAddressLimitExceeded,
 } from '@mallee/ec2-api'
-import { wakeVpc } from '../../store/network-reach.ts'
-import { addPrivateAddresses, freeAddresses, requireFree } from '../../store/network-store.ts'
+import { clearAddresses } from '../../store/address-store.ts'
+import { freeAddresses, isUsable, requireFree } from '../../store/free-addresses.ts'
+import { wakeInterface } from '../../store/network-reach.ts'
+import { addPrivateAddresses } from '../../store/network-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { NetworkInterfaceTable, SubnetTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
 import { requireOwnInterface } from './require-interfaces.ts'
 
-/** The first four addresses of a subnet and its last are AWS's own (VPC User Guide, "Subnet sizing"). */
-const reservedAtStart = 4
-
 /** An address of a subnet that somebody may have, as a number. */
 export function hostAddress(subnet: Pick<SubnetTable, 'cidr'>, text: string): number {
-  const address = parseIpv4(text)
-  if (address === null) throw invalidParameterValue(`Invalid IPv4 address: ${text.slice(0, 60)}`)
+  const address = requireIpv4(text)
   const block = parseCidr(subnet.cidr)!
   if (!blockContains(block, address))
     throw invalidParameterValue("Address does not fall within the subnet's address range")
-  const last = block.base + blockSize(block) - 1
-  if (address < block.base + reservedAtStart || address === last)
+  if (!isUsable(block, address))
     throw invalidParameterValue(`Address ${text} is in subnet's reserved address range`)
+  return address
+}
+
+function requireIpv4(text: string): number {
+  const address = parseIpv4(text)
+  if (address === null)
+    throw invalidParameterValue(`invalid value for parameter address: ${text.slice(0, 60)}`)
   return address
 }
 
@@ -86,12 +90,9 @@ async function freeBeside(
   count: number,
   named: readonly number[],
 ): Promise<number[]> {
-  const taken = new Set(named)
-  const found = await freeAddresses(db, subnet, count + named.length).catch(() =>
-    freeAddresses(db, subnet, count),
-  )
-  const free = found.filter((address) => !taken.has(address)).slice(0, count)
-  return free.length === count ? free : freeAddresses(db, subnet, blockSize(parseCidr(subnet.cidr)!))
+  // Those are free as well, so that with them there must be as many.
+  const found = await freeAddresses(db, subnet, count + named.length)
+  return found.filter((address) => !named.includes(address)).slice(0, count)
 }
 
 async function requireRoomFor(ctx: ActionContext, db: Reader, count: number): Promise<void> {
@@ -105,17 +106,6 @@ function refuse(error: Error): never {
 
 async function subnetOf(db: Reader, entry: NetworkInterfaceTable): Promise<SubnetTable> {
   return db.selectFrom('subnet').selectAll().where('id', '=', entry.subnet_id).executeTakeFirstOrThrow()
-}
-
-async function changed(
-  ctx: ActionContext,
-  tx: ActionTransaction,
-  entry: NetworkInterfaceTable,
-): Promise<void> {
-  tx.touch(entry.id)
-  const instanceId = entry.instance_id
-  if (instanceId !== null) tx.afterCommit(() => ctx.wakes.instance(instanceId))
-  await wakeVpc(tx, ctx.wakes, entry.vpc_id)
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssignPrivateIpAddresses.html */
@@ -142,10 +132,12 @@ export const assignPrivateIpAddresses = defineEc2Action('AssignPrivateIpAddresse
       const lacking = [...new Set(wished)].filter((address) => !own.includes(address))
       await requireRoomFor(ctx, tx.db, own.length + lacking.length + count)
       if (input.AllowReassignment === true) await takeOver(ctx, tx, subnet, lacking)
-      else await requireFree(tx.db, subnet.id, lacking)
+      // Also after that: what is promised to an import is nobody's to take over.
+      await requireFree(tx.db, subnet.id, lacking)
       const added = named.length > 0 ? lacking : await freeAddresses(tx.db, subnet, count)
       await addPrivateAddresses(tx, entry, added)
-      await changed(ctx, tx, entry)
+      tx.touch(entry.id)
+      await wakeInterface(tx, ctx.wakes, entry)
       return {
         NetworkInterfaceId: entry.id,
         AssignedPrivateIpAddresses: (named.length > 0 ? wished : added).map((address) => ({
@@ -191,18 +183,7 @@ async function takeOver(
 }
 
 async function dropAddresses(tx: Tx, interfaceId: string, addresses: readonly number[]): Promise<void> {
-  await tx.db
-    .deleteFrom('address')
-    .where('interface_id', '=', interfaceId)
-    .where('private_ip', 'in', addresses)
-    .where('allocation_id', 'is', null)
-    .execute()
-  await tx.db
-    .updateTable('address')
-    .set({ interface_id: null, private_ip: null, association_id: null })
-    .where('interface_id', '=', interfaceId)
-    .where('private_ip', 'in', addresses)
-    .execute()
+  await clearAddresses(tx, { interfaceIds: [interfaceId], privateIps: addresses })
   await tx.db
     .deleteFrom('network_interface_address')
     .where('interface_id', '=', interfaceId)
@@ -216,10 +197,7 @@ export const unassignPrivateIpAddresses = defineEc2Action('UnassignPrivateIpAddr
   run(ctx, input) {
     return ctx.transaction(async (tx) => {
       const entry = await requireOwnInterface(ctx, tx.db, input.NetworkInterfaceId)
-      const wished = (input.PrivateIpAddresses ?? []).map(
-        (text) =>
-          parseIpv4(text) ?? refuse(invalidParameterValue(`Invalid IPv4 address: ${text.slice(0, 60)}`)),
-      )
+      const wished = (input.PrivateIpAddresses ?? []).map(requireIpv4)
       if (wished.length === 0) throw missingParameter('privateIpAddresses')
       const own = await addressesOf(tx.db, entry.id)
       const missing = wished.filter((address) => !own.includes(address) || address === entry.private_ip)
@@ -228,7 +206,8 @@ export const unassignPrivateIpAddresses = defineEc2Action('UnassignPrivateIpAddr
           `Some of [${missing.map(formatIpv4).join(', ')}] are not assigned to interface ${entry.id} as secondary addresses`,
         )
       await dropAddresses(tx, entry.id, wished)
-      await changed(ctx, tx, entry)
+      tx.touch(entry.id)
+      await wakeInterface(tx, ctx.wakes, entry)
       return {}
     })
   },

@@ -1,5 +1,6 @@
 import { hasDependencies, routeTableLimitExceeded } from '@mallee/ec2-api'
 import { quotaOf } from '../../store/quota-store.ts'
+import { readInSlices } from '../../store/read-in-slices.ts'
 import type { Reader } from '../../store/record.ts'
 import { readRoutes } from '../../store/route-store.ts'
 import type { RouteTableTable } from '../../store/routing-tables.ts'
@@ -111,19 +112,19 @@ export const describeRouteTables = defineEc2Action('DescribeRouteTables', {
 })
 
 async function readTables(db: Reader, tables: readonly RouteTableTable[]): Promise<RouteTableRows[]> {
-  const ids = new Set(tables.map((table) => table.id))
+  const ids = tables.map((table) => table.id)
   const cidrs = await readVpcCidrs(db, [...new Set(tables.map((table) => table.vpc_id))])
-  const known = await readRoutes(db, [...ids])
-  const links = await db
-    .selectFrom('route_table_association')
-    .selectAll()
-    .orderBy('is_main', 'desc')
-    .orderBy('id')
-    .execute()
-  const linksOf = Map.groupBy(
-    links.filter((link) => ids.has(link.route_table_id)),
-    (link) => link.route_table_id,
+  const known = await readRoutes(db, ids)
+  const links = await readInSlices(ids, (slice) =>
+    db
+      .selectFrom('route_table_association')
+      .selectAll()
+      .where('route_table_id', 'in', slice)
+      .orderBy('is_main', 'desc')
+      .orderBy('id')
+      .execute(),
   )
+  const linksOf = Map.groupBy(links, (link) => link.route_table_id)
   return tables.map((table) => ({
     table,
     cidrs: cidrs.get(table.vpc_id) ?? [],

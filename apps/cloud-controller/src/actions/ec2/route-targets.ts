@@ -15,7 +15,7 @@ import type { ActionContext } from '../define-action.ts'
 import { requireOwned } from '../owned-networks.ts'
 import { requireInstances } from '../require-instances.ts'
 import { requirePeering } from '../require-peering.ts'
-import { onlyInterfaceOf } from './associate-address.ts'
+import { onlyInterfaceOf } from './require-interfaces.ts'
 
 export interface RouteTarget {
   readonly kind: RouteTargetKind

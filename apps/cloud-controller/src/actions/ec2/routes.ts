@@ -21,6 +21,8 @@ interface Destination {
   /** A block, or the id of a prefix list. */
   readonly key: string
   readonly prefixListId: string | null
+  /** How many routes it counts as: a prefix list, as many as it may have entries. */
+  readonly weight: number
   /** Whether it is one of the VPC's own blocks, whose route is always there. */
   readonly isLocal: boolean
 }
@@ -134,7 +136,7 @@ async function requireDestination(
   const key = keyOf(input)
   if (input.DestinationPrefixListId !== undefined) {
     const list = await requireOwned(ctx, db, 'prefixList', input.DestinationPrefixListId)
-    return { key: list.id, prefixListId: list.id, isLocal: false }
+    return { key: list.id, prefixListId: list.id, weight: list.max_entries, isLocal: false }
   }
   const block = parseCidr(key)!
   const own = await vpcBlocks(db, table.vpc_id)
@@ -142,7 +144,7 @@ async function requireDestination(
   if (!isLocal && own.some((other) => blockWithin(other, block))) throw moreSpecificThanLocal(key)
   if (blocksOverlap(linkLocal, block) && block.prefixLength >= linkLocal.prefixLength)
     throw invalidParameterValue(`The destination CIDR block ${key} is reserved.`)
-  return { key, prefixListId: null, isLocal }
+  return { key, prefixListId: null, weight: 1, isLocal }
 }
 
 /**
@@ -151,7 +153,7 @@ async function requireDestination(
  */
 function moreSpecificThanLocal(key: string) {
   return invalidParameterValue(
-    `The destination CIDR block ${key} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.`,
+    `The destination CIDR block ${key} is equal to or more specific than one of this VPC's CIDR blocks. This cloud routes nothing within a VPC by another way.`,
   )
 }
 
@@ -184,7 +186,6 @@ async function setTarget(
     .execute()
 }
 
-/** A prefix list counts as often as it may have entries. */
 async function checkQuota(
   ctx: ActionContext,
   db: Reader,
@@ -197,17 +198,6 @@ async function checkQuota(
     .select('prefix_list.max_entries')
     .where('route.route_table_id', '=', table.id)
     .execute()
-  const list =
-    added.prefixListId === null
-      ? undefined
-      : await db
-          .selectFrom('prefix_list')
-          .select('max_entries')
-          .where('id', '=', added.prefixListId)
-          .executeTakeFirst()
-  const used = [...rows, { max_entries: list?.max_entries ?? null }].reduce(
-    (sum, row) => sum + (row.max_entries ?? 1),
-    0,
-  )
+  const used = rows.reduce((sum, row) => sum + (row.max_entries ?? 1), added.weight)
   if (used > (await quotaOf(db, ctx.caller.accountId, 'routes-per-table'))) throw routeLimitExceeded(table.id)
 }

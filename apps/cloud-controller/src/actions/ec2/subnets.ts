@@ -12,6 +12,7 @@ import {
 } from '@mallee/ec2-api'
 import { insertDefaultSubnet } from '../../store/default-network.ts'
 import { deleteSubnetRows } from '../../store/delete-vpc.ts'
+import { isSubnetPromised } from '../../store/instance-import-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
@@ -116,7 +117,7 @@ function subnetsOf(db: Reader, vpcId: string): Promise<SubnetTable[]> {
 async function viewOf(ctx: ActionContext, db: Reader, subnet: SubnetTable) {
   const { region, availabilityZones: zones } = ctx.settings
   const tags = (await readTags(db, ctx.caller.accountId, [subnet.id])).get(subnet.id) ?? []
-  return subnetView({ region, zones, freeOf: await freeAddressCounts(db) }, subnet, tags)
+  return subnetView({ region, zones, freeOf: await freeAddressCounts(db, [subnet]) }, subnet, tags)
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSubnet.html */
@@ -130,7 +131,7 @@ export const deleteSubnet = defineEc2Action('DeleteSubnet', {
         .select('id')
         .where('subnet_id', '=', subnet.id)
         .executeTakeFirst()
-      if (entry) throw hasDependencies('subnet', subnet.id)
+      if (entry || (await isSubnetPromised(tx.db, subnet.id))) throw hasDependencies('subnet', subnet.id)
       await deleteSubnetRows(tx, subnet.id)
       tx.touch(subnet.id)
       await wakeVpc(tx, ctx.wakes, subnet.vpc_id)

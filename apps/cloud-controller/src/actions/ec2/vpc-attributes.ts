@@ -49,6 +49,9 @@ export const modifyVpcAttribute = defineEc2Action('ModifyVpcAttribute', {
         .execute()
       tx.touch(vpc.id)
       await wakeVpc(tx, ctx.wakes, vpc.id)
+      // Guests find their public names in their metadata.
+      const guests = await tx.db.selectFrom('instance').select('id').where('vpc_id', '=', vpc.id).execute()
+      for (const { id } of guests) tx.afterCommit(() => ctx.wakes.instance(id))
       return {}
     })
   },

@@ -224,6 +224,38 @@ describe('ImportInstance', () => {
     expect((await task(id)).state).toBe('cancelled')
   })
 
+  test('has its address from the start, and its subnet stays', async () => {
+    const vpc = (await ok('CreateVpc', { CidrBlock: '10.0.0.0/16' })).vpc
+    const subnet = (
+      await ok('CreateSubnet', { VpcId: vpc.vpcId, CidrBlock: '10.0.1.0/28', AvailabilityZone: 'us-east-1a' })
+    ).subnet.subnetId as string
+    const eni = (await ok('CreateNetworkInterface', { SubnetId: subnet })).networkInterface
+    const assign = (more: Parameters) =>
+      cloud.call('AssignPrivateIpAddresses', { NetworkInterfaceId: eni.networkInterfaceId, ...more })
+    await ok('AssignPrivateIpAddresses', {
+      ...{ NetworkInterfaceId: eni.networkInterfaceId, SecondaryPrivateIpAddressCount: 9 },
+    })
+    const { conversionTaskId: id } = await begin({ ...guest, ...specification({ SubnetId: subnet }) })
+    const own = '10.0.1.14'
+    for (const more of [{}, { AllowReassignment: true }])
+      expect((await assign({ 'PrivateIpAddress.1': own, ...more })).code).toBe('InvalidIPAddress.InUse')
+    const refused = async (action: string, parameters: Parameters) =>
+      (await cloud.call(action, parameters)).code
+    const gateway = { SubnetId: subnet, ConnectivityType: 'private' }
+    expect([
+      await refused('CreateNatGateway', { ...gateway, PrivateIpAddress: own }),
+      await refused('CreateNetworkInterface', { SubnetId: subnet }),
+      await refused('ImportInstance', { ...guest, ...specification({ SubnetId: subnet }) }),
+      await refused('DeleteSubnet', { SubnetId: subnet }),
+    ]).toEqual([
+      ...['InvalidIPAddress.InUse', 'InsufficientFreeAddressesInSubnet'],
+      ...['InsufficientFreeAddressesInSubnet', 'DependencyViolation'],
+    ])
+    await say(id, staged)
+    await settle()
+    expect((await instances())[0].privateIpAddress).toBe(own)
+  })
+
   test('has its share of the quota from the start, once', async () => {
     await cloud.cloud.record.transaction('action', (tx) =>
       tx.db

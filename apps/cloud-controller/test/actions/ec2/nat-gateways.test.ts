@@ -142,7 +142,7 @@ describe('a private one', () => {
     ].map((answer) => answer.code)
     expect(codes).toEqual([
       ...['InvalidIPAddress.InUse', 'InvalidParameterValue', 'InvalidParameterValue'],
-      'InvalidAddress.Malformed',
+      'InvalidParameterValue',
     ])
   })
 

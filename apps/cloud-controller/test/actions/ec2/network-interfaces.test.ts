@@ -278,6 +278,8 @@ describe('attaching', () => {
         InstanceId: id,
         DeviceIndex: index + 1,
       })
+    const tag = { 'Tag.1.Key': 'colour', 'Tag.1.Value': 'red' }
+    await cloud.call('CreateTags', { 'ResourceId.1': keeps, 'ResourceId.2': ends, ...tag })
     const { attachmentId } = (await look(ends)).attachment
     const changed = await cloud.call('ModifyNetworkInterfaceAttribute', {
       NetworkInterfaceId: ends,
@@ -303,6 +305,40 @@ describe('attaching', () => {
     const left = (await cloud.call('DescribeNetworkInterfaces', {})).xml.networkInterfaceSet.item
     expect(left.map((entry: { networkInterfaceId: string }) => entry.networkInterfaceId)).toEqual([keeps])
     expect(left[0].status).toBe('available')
+    const tags = (await cloud.call('DescribeTags', {})).xml.tagSet.item
+    expect(tags.map((entry: { resourceId: string }) => entry.resourceId)).toEqual([keeps])
+  })
+
+  test('what is asked of an instance with several must name one of them', async () => {
+    const id = await running()
+    const eni = (await created()).networkInterfaceId as string
+    await cloud.call('AttachNetworkInterface', { NetworkInterfaceId: eni, InstanceId: id, DeviceIndex: 1 })
+    const group = (await look(eni)).groupSet.item[0].groupId as string
+    for (const change of [{ 'SourceDestCheck.Value': false }, { 'GroupId.1': group }] as Parameters[])
+      expect((await cloud.call('ModifyInstanceAttribute', { InstanceId: id, ...change })).code).toBe(
+        'InvalidInstanceID',
+      )
+    expect((await look(eni)).sourceDestCheck).toBe('true')
+  })
+
+  test('is found by the filters of the instance', async () => {
+    const id = await running()
+    const eni = (await created()).networkInterfaceId as string
+    await cloud.call('AttachNetworkInterface', { NetworkInterfaceId: eni, InstanceId: id, DeviceIndex: 1 })
+    const found = async (name: string, value: string | boolean) => {
+      const filter = { 'Filter.1.Name': `network-interface.${name}`, 'Filter.1.Value.1': value }
+      return ((await cloud.call('DescribeInstances', filter)).xml.reservationSet.item ?? []).length
+    }
+    expect(await found('attachment.status', 'attaching')).toBe(1)
+    expect(await found('attachment.status', 'detached')).toBe(0)
+    expect(await found('attachment.delete-on-termination', false)).toBe(1)
+    expect(await found('network-interface-id', eni)).toBe(1)
+    expect(await found('addresses.primary', false)).toBe(0)
+    await cloud.call('AssignPrivateIpAddresses', {
+      NetworkInterfaceId: eni,
+      SecondaryPrivateIpAddressCount: 1,
+    })
+    expect(await found('addresses.primary', false)).toBe(1)
   })
 })
 

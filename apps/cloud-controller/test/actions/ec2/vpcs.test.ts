@@ -134,6 +134,32 @@ describe('CreateVpc and DeleteVpc', () => {
   })
 })
 
+test('public names are those of a VPC that gives them', async () => {
+  const vpcId = await steps.vpc()
+  await steps.gateway(vpcId)
+  const subnet = await steps.subnet(vpcId)
+  await steps.done('ModifySubnetAttribute', { SubnetId: subnet, 'MapPublicIpOnLaunch.Value': true })
+  const { id } = await steps.instance({ SubnetId: subnet })
+  const names = async () => {
+    const [reservation] = items(
+      (await steps.done('DescribeInstances', { 'InstanceId.1': id })).reservationSet,
+    )
+    const [instance] = reservation.instancesSet.item
+    const [entry] = instance.networkInterfaceSet.item
+    const named = filter('dns-name', 'ec2-*')
+    expect(instance.ipAddress).toBe(entry.association.publicIp)
+    return [
+      instance.dnsName,
+      entry.association.publicDnsName,
+      items((await steps.done('DescribeInstances', named)).reservationSet).length,
+    ]
+  }
+  expect(await names()).toEqual(['', '', 0])
+  await steps.done('ModifyVpcAttribute', { VpcId: vpcId, 'EnableDnsHostnames.Value': true })
+  const name = expect.stringMatching(/^ec2-.*\.compute-1\.internal$/)
+  expect(await names()).toEqual([name, name, 1])
+})
+
 test('attributes: one a call, and what is so is said', async () => {
   const vpcId = await steps.vpc()
   const value = async (name: string) => {
