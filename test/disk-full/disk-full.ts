@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { Chapters } from '@mallee/testkit'
 import { simulatedHost } from '../crash/host.ts'
-import { FullCloud } from './full-cloud.ts'
+import { FullCloud, tellTroubles } from './full-cloud.ts'
 import { firstStart, fullBackup } from './folder-chapters.ts'
 import { fullJoin, fullLogs, fullNode } from './node-chapters.ts'
 import { fullObjects, fullObjectsRestart } from './object-chapters.ts'
@@ -46,7 +46,10 @@ if (real.includes(wanted)) await told.tell(real, realNode)
 const full = await FullCloud.start(simulatedHost)
 try {
   for (const [name, work] of Object.entries(chapters))
-    if (name.includes(wanted) && !(await told.tell(name, () => work(full)))) break
+    if (name.includes(wanted) && !(await told.tell(name, () => work(full)))) {
+      await tellTroubles(full.world.dir)
+      break
+    }
 } finally {
   await full.stop()
 }

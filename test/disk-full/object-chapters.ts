@@ -63,7 +63,7 @@ function putPart(full: FullCloud, part: { upload: string; number: number }, body
   return s3Call(full.world, { method: 'PUT', path: '/images/parts', query, body })
 }
 
-/** Walrus ends while there is no room. */
+/** Walrus ends while there is no room: if it starts at all, then it reads, and it goes on when there is some. */
 export async function fullObjectsRestart(full: FullCloud): Promise<void> {
   const { world, disks } = full
   await disks.walrus.fill()
@@ -73,10 +73,20 @@ export async function fullObjectsRestart(full: FullCloud): Promise<void> {
     () => false,
   )
   process.stdout.write(`     on a full disk walrus ${stood ? 'starts' : 'does not start'}\n`)
+  if (stood) await objectIsRead(full)
+  assert(await disks.walrus.isFull(), 'the disk has room')
   await disks.walrus.room()
   await full.restarted(world.walrus)
-  await until('the object', async () => (await world.client.s3('GET', '/images/first.img'))?.status === 200)
+  await objectIsRead(full)
   await full.well()
+}
+
+function objectIsRead({ world }: FullCloud): Promise<boolean> {
+  return until('the object', async () => {
+    const answer = await s3Call(world, { method: 'GET', path: '/images/first.img' })
+    if (answer?.status === 200) return true
+    throw new Error(answer ? `${answer.status} ${answer.text.slice(0, 300)}` : 'no answer')
+  })
 }
 
 interface Upload {

@@ -1,8 +1,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, open, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MalleeError, removeUnfinished, type Log, writeAtomically } from '@mallee/base'
 import type { DesiredItem, DesiredResponse, ItemBody, ItemKind } from '@mallee/agent-contract'
+
+const startsFile = 'starts.json'
 
 /**
  * What an agent remembers: the desired set and its revision (a lower one is ignored, or two incarnations of one
@@ -31,7 +33,7 @@ export class Ledger {
     const ledger = new Ledger(options.dir, sealKey)
     await ledger.load(options.log)
     ledger.startCount += 1
-    await ledger.save('starts.json', { starts: ledger.startCount })
+    await ledger.saveStarts()
     return ledger
   }
 
@@ -113,7 +115,7 @@ export class Ledger {
   }
 
   private async load(log: Log): Promise<void> {
-    const starts = await this.read<{ starts: number }>('starts.json')
+    const starts = await this.read<{ starts: number }>(startsFile)
     this.startCount = starts?.starts ?? 0
     this.notes = new Map(Object.entries((await this.read<Record<string, unknown>>('notes.json')) ?? {}))
     const desired = await this.read<{ revision: number; items: SealedItem[] }>('desired.json')
@@ -132,6 +134,27 @@ export class Ledger {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       throw error
+    }
+  }
+
+  /**
+   * On a full disk over what is there, which takes no room: an agent that does not start serves nobody, and one that
+   * counts no start says what its cloud holds for old.
+   */
+  private async saveStarts(): Promise<void> {
+    const value = { starts: this.startCount }
+    try {
+      await this.save(startsFile, value)
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      const there = await open(path.join(this.dir, startsFile), 'r+').catch(() => null)
+      if (!there) throw error
+      try {
+        await there.write(JSON.stringify(value), 0) // never shorter than what it covers
+        await there.sync()
+      } finally {
+        await there.close()
+      }
     }
   }
 
