@@ -108,7 +108,7 @@ export const imports: StoryChapters = {
   ) {
     const { client, host } = story
     await client.aws('s3api', 'create-bucket', '--bucket', bucket)
-    const raw = (await host.must('find', [`${host.stateDir}/node/images`, '-name', '*.raw'])).split('\n')[0]!
+    const raw = `${host.stateDir}/starter/starter.img`
     const vmdk = `${host.stateDir}/disk.vmdk`
     const convert = ['convert', '-f', 'raw', '-O', 'vmdk', '-o', 'subformat=streamOptimized', raw, vmdk]
     await host.must('qemu-img', convert)

@@ -56,7 +56,7 @@ export async function reachable({ client }: Story, ids: readonly string[]): Prom
     const guests = await client.guests(...ids)
     for (const guest of guests) {
       if (guest.state === 'shutting-down' || guest.state === 'terminated')
-        throw new Error(`${guest.id} is ${guest.state}`)
+        throw new Error(`${guest.id} is ${guest.state}: ${guest.reason}`)
       if (
         guest.state !== 'running' ||
         guest.publicIp === '' ||

@@ -6,7 +6,7 @@ import { digestOf, silentLog, systemClock } from '@mallee/base'
 import type { AttachedFacts, DomainFacts } from '@mallee/agent-contract'
 import { Ledger } from '@mallee/agent-kit'
 import { DomainKeeper } from './domain-keeper.ts'
-import { openSimulatedHypervisor } from './drivers/hypervisor/simulated/driver.ts'
+import { openSimulatedHypervisor, type SimulatedHypervisor } from './drivers/hypervisor/simulated/driver.ts'
 import { passing } from './node-error.ts'
 
 let dir: string
@@ -14,20 +14,37 @@ let keeper: DomainKeeper
 let said: DomainFacts[]
 let later: (() => void)[]
 let look: () => Promise<AttachedFacts[] | undefined>
+let ledger: Ledger
+let hypervisor: SimulatedHypervisor
+/** Of the volume that the next domain is started with: 1 is nobody's. */
+let portal: number
 
 beforeEach(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'mallee-domain-keeper-'))
   ;[said, later] = [[], []]
-  const hypervisor = await openSimulatedHypervisor({ dir, vcpus: 1, memoryMiB: 1 })
+  hypervisor = await openSimulatedHypervisor({ dir, vcpus: 1, memoryMiB: 1 })
   await hypervisor.start('<domain><name>i-1</name></domain>')
-  const ledger = await Ledger.open({ dir: path.join(dir, 'ledger'), privateKey: 'key', log: silentLog })
-  const body = { instanceId: 'i-1', incarnation: 1, intent: 'run', rebootCount: 0, volumes: [] }
+  ledger = await Ledger.open({ dir: path.join(dir, 'ledger'), privateKey: 'key', log: silentLog })
+  const body = {
+    instanceId: 'i-1',
+    incarnation: 1,
+    intent: 'run',
+    rebootCount: 0,
+    volumes: [],
+    interfaces: [],
+  }
   const item = { kind: 'domain', id: 'i-1/1', generation: 2, digest: digestOf(body), body }
   await ledger.accept({ revision: 1, pollSeconds: 1, index: [item], bodies: [item] } as never)
   await ledger.setNote('domain i-1/1', { startIntentAtMs: 1, startedAtMs: 1, rebootCount: 0 })
   keeper = new DomainKeeper({
     ...{ ledger, hypervisor, log: silentLog, accelerator: () => null },
-    ...{ network: {} as never, preparer: {} as never },
+    network: { plannedPorts: () => [], standing: () => Promise.resolve() } as never,
+    preparer: {
+      prepare: () =>
+        Promise.resolve(
+          `<domain><name>i-1</name><devices><disk type="network"><source protocol="iscsi" name="iqn"><host name="h" port="${portal}"/></source></disk></devices></domain>`,
+        ),
+    } as never,
     volumes: { look: () => look(), isUnsettled: () => false },
     interfaces: { look: () => Promise.resolve(undefined), isUnsettled: () => false },
     clock: {
@@ -62,4 +79,22 @@ test('a guest that has no volumes says nothing of any', async () => {
   keeper.refresh('i-1')
   await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 20_000 })
   expect(said[0]).not.toHaveProperty('volumes')
+})
+
+test('a guest whose volume was not reached never ran, and is started when it is reached', async () => {
+  look = () => Promise.resolve(undefined)
+  await hypervisor.destroy('i-1')
+  await ledger.setNote('domain i-1/1', undefined)
+  portal = 1
+  keeper.refresh('i-1')
+  await vi.waitFor(() => expect(later).toHaveLength(1), { timeout: 20_000 })
+  expect(said.at(-1)).toMatchObject({
+    state: 'preparing',
+    message: 'A volume of the instance is not reached.',
+  })
+  expect(ledger.note('domain i-1/1')).not.toHaveProperty('startIntentAtMs')
+  portal = 3260
+  later[0]!()
+  await vi.waitFor(() => expect(said.at(-1)?.state).toBe('running'), { timeout: 20_000 })
+  expect(said.map(({ state }) => state)).not.toContain('failed')
 })

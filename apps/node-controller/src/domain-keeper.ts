@@ -6,7 +6,7 @@ import type { HypervisorDriver, LiveDomain } from './drivers/hypervisor/driver.t
 import type { InterfaceKeeper } from './interfaces/interface-keeper.ts'
 import type { NodeFigures } from './metrics/node-figures.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
-import { isPassing, namingFullDisk } from './node-error.ts'
+import { hasNeverRun, isPassing, namingFullDisk } from './node-error.ts'
 import { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
 import type { GuestPreparer } from './steps/guest-preparer.ts'
 import type { VolumeKeeper } from './volumes/volume-keeper.ts'
@@ -227,7 +227,8 @@ export class DomainKeeper {
       await this.traced('start', item, () => hypervisor.start(xml), span)
       this.deps.onLaunchStep?.('start', (clock.now() - startingMs) / 1000)
     } catch (error) {
-      if (!isPassing(error)) await this.setNote(item, { failure: errorMessage(error) })
+      if (hasNeverRun(error)) await this.dropIntent(item)
+      else if (!isPassing(error)) await this.setNote(item, { failure: errorMessage(error) })
       throw error
     }
     await this.setNote(item, { startedAtMs: clock.now() })
@@ -341,6 +342,11 @@ export class DomainKeeper {
 
   private note(item: Item): DomainNote {
     return this.deps.ledger.note<DomainNote>(noteName(item.id)) ?? {}
+  }
+
+  private dropIntent(item: Item): Promise<void> {
+    const { startIntentAtMs: _intent, ...rest } = this.note(item)
+    return this.deps.ledger.setNote(noteName(item.id), rest)
   }
 
   private setNote(item: Item, changes: Partial<DomainNote>): Promise<void> {

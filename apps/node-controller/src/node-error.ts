@@ -10,6 +10,20 @@ export function passing(code: string, publicMessage: string, cause?: unknown): M
   return new MalleeError({ code, publicMessage, cause, retryable: true })
 }
 
+/**
+ * The hypervisor's own word that the domain does not run and never ran, for a reason that may pass: the one error after
+ * which it may be started again under the same item.
+ */
+export function neverRan(publicMessage: string, cause?: unknown): MalleeError {
+  return passing(neverRanCode, publicMessage, cause)
+}
+
+export function hasNeverRun(error: unknown): boolean {
+  return error instanceof MalleeError && error.code === neverRanCode
+}
+
+const neverRanCode = 'NeverRan'
+
 export function isPassing(error: unknown): boolean {
   return error instanceof MalleeError && error.retryable
 }

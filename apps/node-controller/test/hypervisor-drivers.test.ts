@@ -12,7 +12,7 @@ describeHypervisorDriver('simulated', async () => {
   const driver = await open()
   return {
     driver,
-    domainXml: (name) => `<domain><name>${name}</name></domain>`,
+    domainXml: (name) => `<domain><name>${name}</name><devices></devices></domain>`,
     diskFile: (name, sizeBytes) => diskFile(dir, name, sizeBytes),
     crash: (name) => driver.inject(name, 'crash'),
     reopen: open,

@@ -107,6 +107,17 @@ export function describeHypervisorDriver(name: string, open: () => Promise<Hyper
       expect(await names()).toEqual([])
     })
 
+    test('a guest whose volume is not reached never ran, and may be started when it is', async () => {
+      const host = '<host name="127.0.0.1" port="1"/>' // where nobody listens
+      const disk = `<disk type="network" device="disk"><driver name="qemu" type="raw"/><source protocol="iscsi" name="iqn.2026-11.internal.mallee:none/1">${host}<initiator><iqn name="iqn.2026-11.internal.mallee:test"/></initiator></source><target dev="vda" bus="virtio"/></disk>`
+      const xml = world.domainXml('i-0000000a')
+      const start = world.driver.start(xml.replace('</devices>', `${disk}</devices>`))
+      await expect(start).rejects.toMatchObject({ code: 'NeverRan', retryable: true })
+      expect(await names()).not.toContain('i-0000000a')
+      await world.driver.start(xml)
+      await world.driver.destroy('i-0000000a')
+    })
+
     test('a crash is told from the guest’s own shutdown, also after a restart of the agent', async () => {
       await world.driver.start(world.domainXml('i-00000003'))
       await world.crash('i-00000003')

@@ -6,6 +6,8 @@ type Json = any
 export interface Guest {
   readonly id: string
   readonly state: string
+  /** Why it is in this state, where there is something to say. */
+  readonly reason: string
   readonly publicIp: string
   readonly privateIp: string
 }
@@ -62,6 +64,7 @@ export class CloudClient {
       reservation.Instances.map((instance: Json) => ({
         id: instance.InstanceId,
         state: instance.State.Name,
+        reason: instance.StateReason?.Message ?? '',
         publicIp: instance.PublicIpAddress ?? '',
         privateIp: instance.PrivateIpAddress ?? '',
       })),

@@ -7,7 +7,7 @@ import type { EndReason, LiveDomain } from '../drivers/hypervisor/driver.ts'
  * is noted, durably, before the start; a note without a live domain means that it was started and is no more.
  */
 export interface DomainNote {
-  /** Set before the one start, never unset. */
+  /** Set before the one start; unset where the hypervisor itself says that nothing ran. */
   readonly startIntentAtMs?: number
   readonly startedAtMs?: number
   readonly rebootCount?: number

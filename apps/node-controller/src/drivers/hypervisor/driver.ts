@@ -7,7 +7,10 @@ export interface HypervisorDriver {
   fingerprint(): Promise<HypervisorFingerprint>
   /** Every domain that the hypervisor has, ours or not. */
   list(): Promise<LiveDomain[]>
-  /** Starts a transient domain from its XML, once: the caller has written its intent. Not idempotent. */
+  /**
+   * Starts a transient domain from its XML, once: the caller has written its intent. Not idempotent. Where a volume
+   * could not be reached, it rejects with `neverRan`.
+   */
   start(xml: string): Promise<void>
   /** Asks the guest to power off (ACPI); returns at once. */
   shutdown(name: string): Promise<void>

@@ -10,7 +10,7 @@ import {
   type LibvirtConnection,
   type TypedParams,
 } from '@mallee/libvirt'
-import { fatal, passing } from '../../../node-error.ts'
+import { fatal, hasNeverRun, neverRan, passing } from '../../../node-error.ts'
 import { within } from '../../../within.ts'
 import type {
   EndReason,
@@ -114,7 +114,9 @@ export class LibvirtDriver implements HypervisorDriver {
   }
 
   async start(xml: string): Promise<void> {
-    await this.with((connection) => connection.domainCreateXml(xml, [], { timeoutMs: startMs }))
+    await this.with((connection) =>
+      connection.domainCreateXml(xml, [], { timeoutMs: startMs }).catch(namingLostVolume),
+    )
   }
 
   async shutdown(name: string): Promise<void> {
@@ -281,6 +283,7 @@ export class LibvirtDriver implements HypervisorDriver {
     try {
       return await work(await this.connect())
     } catch (error) {
+      if (hasNeverRun(error)) throw error
       if (error instanceof LibvirtError) throw fatal('LibvirtRefused', `libvirt: ${error.message}`, error)
       throw passing('LibvirtAway', `libvirtd: ${errorMessage(error)}`, error)
     }
@@ -337,6 +340,16 @@ function countersOf(name: string, params: TypedParams): GuestCounters {
 function liveState(state: string): LiveDomain['state'] {
   if (state === 'running' || state === 'blocked') return 'running'
   return state === 'paused' || state === 'pmsuspended' ? 'paused' : 'ending'
+}
+
+/**
+ * QEMU ends before the guest runs where its initiator is not let in at once: the target daemon is being replaced, or the
+ * volume's target is made anew because all of its snapshot has arrived.
+ */
+function namingLostVolume(error: unknown): never {
+  if (error instanceof LibvirtError && error.message.includes('iSCSI: Failed to connect to LUN'))
+    throw neverRan('A volume of the instance is not reached.', error)
+  throw error
 }
 
 function ignoreMissing(error: unknown): undefined {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { removeUnfinished, writeAtomically } from '@mallee/base'
-import { fatal } from '../../../node-error.ts'
+import { fatal, neverRan } from '../../../node-error.ts'
 import {
   domainName,
   type EndReason,
@@ -31,6 +31,9 @@ export interface SimulatedHypervisor extends HypervisorDriver {
   /** What a guest or its host does by itself. */
   inject(name: string, what: 'guest-shutdown' | 'crash'): Promise<void>
 }
+
+/** There is no volume where nobody listens. */
+const nobodysPort = /<source protocol="iscsi"[^>]*>\s*<host [^>]*port="1"/
 
 /** Guests that do nothing use nothing, and show a black screen. */
 const blankScreen = Buffer.concat([Buffer.from('P6\n64 48\n255\n'), Buffer.alloc(64 * 48 * 3)])
@@ -78,6 +81,7 @@ class SimulatedHost {
   start(xml: string): Promise<void> {
     const name = /<name>([^<]+)<\/name>/.exec(xml)?.[1]
     if (name === undefined) return Promise.reject(fatal('BadDomain', 'The domain XML has no name.'))
+    if (nobodysPort.test(xml)) return Promise.reject(neverRan('A volume of the instance is not reached.'))
     return this.change(name, (state) => {
       if (name in state.domains) throw fatal('DomainExists', `There is a domain named ${name} already.`)
       state.domains[name] = 'running'
