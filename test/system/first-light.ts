@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { assert } from '@mallee/base'
+import { assert, isAlive, readProcessMark } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
 import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
@@ -39,6 +39,15 @@ const toldOnce: ReadonlySet<string> = new Set([
   ...Object.keys(directSnapshots),
   'launches are shared with two simulated nodes, and explain tells why',
 ])
+
+const nodeOf = (stateDir: string) =>
+  `mallee-${createHash('sha256').update(stateDir).digest('hex').slice(0, 6)}`
+
+async function processesIn(namespace: string) {
+  const { stdout } = await host.run('ip', ['netns', 'pids', namespace])
+  const pids = stdout.split('\n').filter((pid) => pid !== '')
+  return pids.map((pid) => readProcessMark(Number(pid)))
+}
 
 await host.open()
 try {
@@ -82,11 +91,15 @@ try {
     )
 } finally {
   const before = host.stateDir
+  const inNode = await processesIn(nodeOf(before))
   const namesSeen = execFileSync('ip', ['netns'], { encoding: 'utf8' })
   await host.close()
   await story.tell('destroy leaves nothing behind', async () => {
     const namespaces = execFileSync('ip', ['netns'], { encoding: 'utf8' })
-    const name = `mallee-${createHash('sha256').update(before).digest('hex').slice(0, 6)}`
+    const name = nodeOf(before)
+    assert(inNode.length > 0, 'nothing ran in the node, and this test looks in the wrong place')
+    const stay = inNode.filter(isAlive)
+    assert(stay.length === 0, `of the node ${JSON.stringify(stay)} still run`)
     assert(
       namesSeen.includes(name),
       `the cloud's namespace is not called ${name}, and this test looks for the wrong one`,

@@ -22,6 +22,8 @@ export interface NodeControllerConfig {
         readonly uplink: string
         readonly runDir: string
         readonly publicPool: string
+        /** Who knows names that are no VPC's, as `address` or `address#port`; the machine's own where absent. */
+        readonly nameServers?: readonly string[]
       }
     | { readonly driver: 'simulated' }
   /** Eucalyptus' MAX_CORES and MAX_MEM; what the machine has, times vcpusPerCore, where not set. */
@@ -92,6 +94,7 @@ export const nodeControllerSchema = {
           uplink: text,
           runDir: text,
           publicPool: text,
+          nameServers: { type: 'array', items: { type: 'string', pattern: '^[0-9.]+(#[0-9]+)?$' } },
         }),
         simulated,
       ],

@@ -1,5 +1,7 @@
 import { leaseByDhcp, type TestLease } from '../src/dhcp-client.ts'
 import type { TestGuest } from '../src/test-guest.ts'
+import { serveNames } from '../src/test-name-server.ts'
+import { testHostAddress } from '../src/test-network.ts'
 import { makeTestLan, type TestLan } from '../src/test-lan.ts'
 import {
   lanGuests,
@@ -30,7 +32,9 @@ export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
   const lan = await makeTestLan(2)
   const addresses = lan.nodes.map((node) => node.address)
   const drivers: NetworkDriverUnderTest[] = []
+  let endNames = () => Promise.resolve()
   const end = async () => {
+    await endNames()
     for (const driver of drivers) {
       await driver.removeAll()
       await driver.close()
@@ -41,6 +45,7 @@ export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
     await Promise.all(drivers.map((driver, node) => driver.apply(lanItems(node, addresses, wishes))))
   }
   try {
+    endNames = await serveNames(lan.host, testHostAddress)
     for (const node of lan.nodes) drivers.push(await open(node.name))
     await wish()
     const guests = {} as Record<LanGuest, TestGuest>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leaseByDhcp } from '../src/dhcp-client.ts'
 import type { TestGuest } from '../src/test-guest.ts'
+import { outsideName, serveNames } from '../src/test-name-server.ts'
 import { testHostAddress, testNodeAddress } from '../src/test-network.ts'
 import {
   allow,
@@ -36,18 +37,23 @@ export function describeNetworkAddresses(name: string, openDriver: OpenDriver): 
   describe(`addresses of the ${name} network`, () => {
     let world: NetworkWorld
     let server: TestGuest
+    let endNames = () => Promise.resolve()
     const guest = (who: GuestName): TestGuest => world.guests[who]
     beforeAll(async () => {
       world = await makeNetworkWorld(openDriver)
       await Promise.all(guestNames.map((who) => guest(who).listenTcp(22)))
       await world.network.host.listenTcp(8_080)
+      endNames = await serveNames(world.network.host, testHostAddress)
       server = await world.network.addNodeProcess()
       const { host, port } = world.driver().metadataAddress
       await server.listenHttp(host, port)
       await server.listenTcp(9_999)
       await server.listenUdp(5_999)
     })
-    afterAll(() => world.end())
+    afterAll(async () => {
+      await endNames()
+      await world.end()
+    })
     leasesAndNames(() => world, guest)
     publicAddresses(() => world, guest)
     metadata(
@@ -80,6 +86,11 @@ export function describeNetworkAddresses(name: string, openDriver: OpenDriver): 
   })
 }
 
+function lookUp(who: TestGuest, name: string, server = '172.31.0.1'): Promise<string> {
+  const question = `busybox timeout 2 busybox nslookup -type=a ${name} ${server} 2>&1 || true`
+  return who.exec('sh', ['-c', question])
+}
+
 type Guest = (who: GuestName) => TestGuest
 
 function leasesAndNames(world: () => NetworkWorld, guest: Guest): void {
@@ -110,14 +121,24 @@ function leasesAndNames(world: () => NetworkWorld, guest: Guest): void {
     await world().wish()
   })
 
-  it('answers names of the VPC, and others at once with a refusal', async () => {
+  it('answers names of the VPC itself, and others as the node’s name servers do', async () => {
     await world().wish()
-    const resolve = (who: GuestName, name: string, server: string) =>
-      guest(who).exec('sh', ['-c', `busybox nslookup -type=a ${name} ${server} 2>&1 || true`])
-    expect(await resolve('a', 'ip-172-31-16-4.ec2.internal', '172.31.0.1')).toContain('172.31.16.4')
-    expect(await resolve('a', 'ip-172-31-9-9.ec2.internal', '172.31.0.1')).toMatch(/NXDOMAIN/)
-    expect(await resolve('a', 'example.com', '172.31.0.1')).toMatch(/REFUSED/)
-    expect(await resolve('x', 'ip-172-31-16-4.ec2.internal', '172.31.0.1')).toMatch(/NXDOMAIN/)
+    const resolve = (who: GuestName, name: string) => lookUp(guest(who), name)
+    expect(await resolve('a', 'ip-172-31-16-4.ec2.internal')).toContain('172.31.16.4')
+    expect(await resolve('a', 'ip-172-31-9-9.ec2.internal')).toMatch(/NXDOMAIN/)
+    expect(await resolve('a', outsideName.name)).toContain(outsideName.address)
+    expect(await resolve('x', outsideName.name)).toContain(outsideName.address)
+    expect(await resolve('a', 'example.com')).toMatch(/REFUSED/)
+    expect(await resolve('a', 'ip-172-31-9-9')).toMatch(/NXDOMAIN/)
+    expect(await resolve('x', 'ip-172-31-16-4.ec2.internal')).toMatch(/NXDOMAIN/)
+  })
+
+  it('lets guests ask the node’s resolver through their own name server only', async () => {
+    await world().wish()
+    const ask = (server: string) => lookUp(guest('a'), outsideName.name, server)
+    for (const port of ['53', '8753'])
+      expect(await ask(`169.254.0.1:${port}`), port).not.toContain(outsideName.address)
+    expect(await ask('172.31.0.2')).toContain(outsideName.address)
   })
 }
 
@@ -317,7 +338,7 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
     expect(await world().network.host.echoes(old, quick)).toBe(false)
   })
 
-  it('starts a dead DHCP again, and repairs links that somebody removed, when it is opened', async () => {
+  it('starts a dead DHCP or resolver again, and repairs links that somebody removed, when it is opened', async () => {
     const items = await world().wish(open)
     // Asked from the node's namespace, or the question itself would be in the answer.
     const router = `${world().network.node}-r6`
@@ -333,6 +354,19 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
     )
     expect(alive).not.toBe(pid)
     expect((await leaseByDhcp(guest('x')))?.address).toBe(places.x.privateIp)
+    const { node } = world().network
+    const ofNode = `for pid in $(ip netns pids ${node}); do grep -qx dnsmasq /proc/$pid/comm && echo $pid; done; true`
+    const resolvers = (await world().network.exec(node, 'sh', ['-c', ofNode])).trim()
+    expect(resolvers).toMatch(/^\d+$/)
+    process.kill(Number(resolvers), 'SIGKILL')
+    const found = await eventually(
+      async () => {
+        await world().driver().apply(items)
+        return lookUp(guest('x'), outsideName.name)
+      },
+      (said) => said.includes(outsideName.address),
+    )
+    expect(found).toContain(outsideName.address)
     await world().network.exec(world().network.node, 'ip', ['link', 'del', 'ru6'])
     expect(await guest('x').connectTcp(testHostAddress, 8_080, quick)).toBeNull()
     await world().restart()

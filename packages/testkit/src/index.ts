@@ -1,7 +1,13 @@
 export { startIsolatedLibvirtd, whyNoIsolatedLibvirtd } from './isolated-libvirtd.ts'
 export type { IsolatedLibvirtd, IsolatedLibvirtdOptions } from './isolated-libvirtd.ts'
 export { startPrivatePostgres, whyNoPostgres, type PrivatePostgres } from './private-postgres.ts'
-export { makeTestNetwork, whyNoTestNetwork, testPublicPool, type TestNetwork } from './test-network.ts'
+export {
+  makeTestNetwork,
+  testHostAddress,
+  testPublicPool,
+  whyNoTestNetwork,
+  type TestNetwork,
+} from './test-network.ts'
 export type { GuestAnswer, TestGuest } from './test-guest.ts'
 export { describeNetworkDriver } from '../contracts/network.ts'
 export { describeNetworkRules } from '../contracts/network-rules.ts'

@@ -7,6 +7,7 @@ import { openMachine, type Machine } from '../host/machine.ts'
 import { nodeWords } from '../host/node-words.ts'
 import { endStorageHost } from '../host/storage-host.ts'
 import { Supervisor } from '../host/supervisor.ts'
+import { removeNetns } from '../host/netns.ts'
 import { removeNodeHost } from '../host/node-host.ts'
 import { choicesFile, repositoryRoot } from '../layout.ts'
 import { run, succeeds } from '../program.ts'
@@ -90,14 +91,6 @@ async function removeNetworkOfNode(netns: string): Promise<void> {
   for (const line of list.split('\n')) {
     const name = line.split(' ')[0] ?? ''
     if (!name.startsWith(`${netns}-`)) continue
-    const pids = (await run('ip', ['netns', 'pids', name])).split('\n').filter((pid) => pid !== '')
-    for (const pid of pids) {
-      try {
-        process.kill(Number(pid), 'SIGKILL')
-      } catch {
-        // it ended by itself
-      }
-    }
-    await run('ip', ['netns', 'del', name])
+    await removeNetns(name)
   }
 }

@@ -15,9 +15,10 @@ export interface DaemonSpec {
 
 /** The daemons of an embedded cloud, in the order of their start; they stop in the reverse order. */
 export function daemonSpecs(layout: Layout): DaemonSpec[] {
-  if (layout.choices.oneProcess) return [libvirtd(layout), oneProcess(layout)]
+  if (layout.choices.oneProcess) return [libvirtd(layout), nameServer(layout), oneProcess(layout)]
   return [
     libvirtd(layout),
+    nameServer(layout),
     ours(layout, 'cloud-controller', 'apps/cloud-controller'),
     ours(layout, 'walrus', 'apps/walrus', [], busyWords),
     ours(layout, 'storage-controller', 'apps/storage-controller'),
@@ -66,6 +67,21 @@ function libvirtd(layout: Layout): DaemonSpec {
       ...libvirtdWords,
     ],
   }
+}
+
+const nameServerPort = 8753
+
+/**
+ * The node has a network of its own, where the machine's name servers need not be reachable: what listens on this
+ * machine alone is not. It asks this one, which asks those of /etc/resolv.conf.
+ */
+function nameServer(layout: Layout): DaemonSpec {
+  const words = [
+    ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'],
+    ...['--user=nobody', '--group=nogroup', '--no-hosts', '--domain-needed', '--dns-forward-max=1000'],
+    ...['--bind-interfaces', `--listen-address=${layout.hostAddress}`, `--port=${nameServerPort}`],
+  ]
+  return { name: 'name-server', graceMs: 2_000, command: () => Promise.resolve(words) }
 }
 
 /** The machine's own libvirtd, where neither systemd nor anybody else runs it. */
@@ -132,6 +148,7 @@ export function daemonConfigs(layout: Layout): Record<string, object> {
         uplink: 'uplink',
         runDir: layout.file('node', 'network'),
         publicPool: choices.publicPool,
+        nameServers: [`${layout.hostAddress}#${nameServerPort}`],
       },
     },
     'front-door': {

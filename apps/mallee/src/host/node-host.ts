@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { newUuid, writeAtomically, isAlive, readPidFile, writePidFile } from '@mallee/base'
 import type { Layout } from '../layout.ts'
+import { removeNetns } from './netns.ts'
 import { run, succeeds } from '../program.ts'
 
 /**
@@ -188,7 +189,7 @@ export async function removeNodeHost(layout: Layout): Promise<void> {
   await succeeds('ip', ['route', 'del', 'blackhole', pool, 'metric', '4000'])
   await succeeds('ip', ['route', 'flush', 'root', pool, 'proto', routeProtocol])
   await succeeds('ip', ['link', 'del', `${layout.linkPrefix}h`])
-  if (existsSync(`/run/netns/${layout.netns}`)) await run('ip', ['netns', 'del', layout.netns])
+  await removeNetns(layout.netns) // with the node's resolver, which is nobody's child
 }
 
 /** Ends the first process of the PID namespace, and with it all others; waits until the last of them is buried. */

@@ -10,7 +10,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   'qemu-system-common': 'its storage daemon, for encrypted volumes and those that still come out of walrus',
   'qemu-block-extra': 'iSCSI in QEMU',
   'qemu-utils': 'qemu-img, for overlays',
-  'dnsmasq-base': 'DHCP for guests',
+  'dnsmasq-base': 'DHCP and DNS for guests',
   nftables: 'security groups and NAT',
   iproute2: 'namespaces, bridges and taps',
   conntrack: 'cutting flows of revoked rules',

@@ -8,6 +8,7 @@ import {
   describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
+  testHostAddress,
   testPublicPool,
   whyNoTestNetwork,
 } from '@mallee/testkit'
@@ -34,7 +35,8 @@ if (whyNot !== null) {
   const open = async (netns: string) => {
     const runDir = runDirs.get(netns) ?? (await mkdtemp(path.join(tmpdir(), 'network-')))
     runDirs.set(netns, runDir)
-    return openLinuxNetwork({ uplink: 'uplink', runDir, publicPool: testPublicPool, log: silentLog, netns })
+    const [publicPool, nameServers] = [testPublicPool, [testHostAddress]]
+    return openLinuxNetwork({ uplink: 'uplink', runDir, publicPool, nameServers, log: silentLog, netns })
   }
   describeNetworkDriver('linux', async (use) => {
     const network = await makeTestNetwork()

@@ -1,12 +1,11 @@
+import { commonOptions, seenAt } from './dnsmasq.ts'
+import { metadataHost, resolverPort } from './names.ts'
 import type { RouterPlan, SubnetPlan } from './plan.ts'
 
 /**
- * What one subnet's dnsmasq reads. It sees its folder under one fixed path, whatever the folder's own: it runs as
- * nobody, who may not walk through the state folder. It gives fixed leases to known MACs only, and answers names of the
- * VPC's instances on this node; it asks nobody else, so any other name is refused at once.
+ * What one subnet's dnsmasq reads. It gives fixed leases to known MACs only, and answers names of the VPC's instances,
+ * wherever they are; for other names it asks the node's resolver.
  */
-export const seenAt = '/mnt'
-
 export interface DhcpFiles {
   /** Changed only by starting anew. */
   readonly config: string
@@ -28,14 +27,11 @@ export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan, mtu: number): 
   const domain = ports.map((port) => domainOf(port.hostname)).find((name) => name !== null) ?? null
   return {
     config: [
+      ...commonOptions,
       'no-resolv',
-      'no-hosts',
       'no-poll',
-      'user=nobody',
-      'group=nogroup',
       `interface=${subnet.gatewayLink}`,
       'except-interface=lo',
-      'bind-interfaces',
       `dhcp-range=${subnet.cidr.split('/')[0]},static,${netmask(subnet.prefixLength)},${leaseSeconds}`,
       'dhcp-authoritative',
       'dhcp-ignore=tag:!known',
@@ -55,13 +51,14 @@ export function dhcpFiles(subnet: SubnetPlan, router: RouterPlan, mtu: number): 
         ? []
         : [`dhcp-option=option:netbios-nodetype,${dhcp.netbiosNodeType}`]),
       ...(dhcp.ownNames ? [] : ['port=0']),
-      // Names of these domains that nobody has do not exist; all others are refused.
+      // Names of these domains that nobody has do not exist, and private addresses are nobody's elsewhere.
       ...domains.map((name) => `local=/${name}/`),
+      'bogus-priv',
+      'domain-needed',
+      `server=${metadataHost}#${resolverPort}`,
       `dhcp-hostsfile=${seenAt}/hosts`,
       `addn-hosts=${seenAt}/names`,
       `dhcp-leasefile=${seenAt}/leases`,
-      `pid-file=${seenAt}/pid`,
-      `log-facility=${seenAt}/log`,
       '',
     ].join('\n'),
     hosts: ports.map((port) => `${port.mac},${port.privateIp},${shortName(port.hostname)}\n`).join(''),

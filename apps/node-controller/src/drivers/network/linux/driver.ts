@@ -12,6 +12,8 @@ export interface LinuxNetworkOptions {
   readonly runDir: string
   /** Addresses of this pool that no interface has are refused here. */
   readonly publicPool: string
+  /** Who is asked for names that are no VPC's, as `address` or `address#port`; by itself the machine's own. */
+  readonly nameServers?: readonly string[]
   readonly log: Log
   /** Name under /run/netns of the node's namespace; this process's own where none is given. */
   readonly netns?: string
@@ -34,6 +36,7 @@ export async function openLinuxNetwork(options: LinuxNetworkOptions): Promise<Ne
     uplink,
     runDir,
     publicPool,
+    nameServers: options.nameServers ?? null,
     log,
     removeRunDir: () => rm(runDir, { recursive: true, force: true }),
   })

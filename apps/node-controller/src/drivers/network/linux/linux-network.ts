@@ -28,6 +28,7 @@ import { joinPeers } from './peer-links.ts'
 import { announce, answerForPublicAddresses } from './public-arp.ts'
 import { whyUnusable } from './preflight.ts'
 import { routerNeighbours, staleNeighbours } from './router-neighbours.ts'
+import { ResolverKeeper } from './resolver-keeper.ts'
 import { parseRouterRoutes, plannedRouterRoutes, routeChanges } from './router-routes.ts'
 import { routerRuleset } from './router-ruleset.ts'
 import {
@@ -50,6 +51,7 @@ interface Options {
   readonly uplink: string
   readonly runDir: string
   readonly publicPool: string
+  readonly nameServers: readonly string[] | null
   readonly log: Log
   readonly removeRunDir: () => Promise<void>
 }
@@ -71,6 +73,7 @@ export class LinuxNetwork implements NetworkDriver {
   readonly metadataAddress = { host: metadataHost, port: metadataPort }
   private readonly options: Options
   private readonly dhcp: DhcpKeeper
+  private readonly resolver: ResolverKeeper
   private numbers: Numbers = noNumbers
   private translations: Translations = {}
   private believed: Believed | null = null
@@ -85,6 +88,7 @@ export class LinuxNetwork implements NetworkDriver {
   constructor(options: Options) {
     this.options = options
     this.dhcp = new DhcpKeeper(options)
+    this.resolver = new ResolverKeeper(options)
   }
 
   async open(): Promise<void> {
@@ -92,8 +96,8 @@ export class LinuxNetwork implements NetworkDriver {
     this.translations = await readTranslations(this.options.runDir)
     await this.prepare()
     this.timer = setInterval(() => {
-      void this.inTurn(() => this.dhcp.revive()).catch((error: unknown) =>
-        this.options.log.error({ reason: errorMessage(error) }, 'DHCP could not be started again'),
+      void this.inTurn(() => this.revive()).catch((error: unknown) =>
+        this.options.log.error({ reason: errorMessage(error) }, 'DHCP and DNS could not be started again'),
       )
     }, reviveEveryMs)
     this.timer.unref()
@@ -122,7 +126,7 @@ export class LinuxNetwork implements NetworkDriver {
   apply(network: readonly VpcItem[]): Promise<void> {
     return this.inTurn(async () => {
       const digest = digestOf(network)
-      if (this.believed?.digest === digest) return this.dhcp.revive()
+      if (this.believed?.digest === digest) return this.revive()
       if (this.nodeAddress === null) await this.prepare()
       if (this.nodeAddress === null) throw passing('NetworkUnusable', this.problems.join(' '))
       const numbers = assignNumbers(this.numbers, {
@@ -169,6 +173,7 @@ export class LinuxNetwork implements NetworkDriver {
       this.askers = new Map()
       await this.announcing
       await this.dhcp.stopAllBut(new Map())
+      await this.resolver.apply(false)
       await answerForPublicAddresses(commands, noNetwork, { ...this.options, before: null })
       const gone = { publicPool: null, nodeAddress: '' }
       await commands.ip(linkChanges(noNetwork, await this.observe(), gone).remove)
@@ -182,6 +187,11 @@ export class LinuxNetwork implements NetworkDriver {
     if (this.timer) clearInterval(this.timer)
     await this.turn.catch(() => {})
     await this.announcing
+  }
+
+  private async revive(): Promise<void> {
+    await this.resolver.revive()
+    await this.dhcp.revive()
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -277,6 +287,7 @@ export class LinuxNetwork implements NetworkDriver {
       await writeTranslations(this.options.runDir, translations)
     this.translations = translations
     this.askers = new Map(plan.ports.map((port) => [port.identity, port.interfaceId]))
+    await this.resolver.apply(plan.routers.length > 0)
     await this.dhcp.apply(plan)
     if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
     await commands.ip(changes.remove)

@@ -50,6 +50,8 @@ export const tableName = 'mallee'
 export const transitRange = '169.254.0.0/17'
 export const metadataHost = '169.254.0.1'
 export const metadataPort = 8775
+/** At the same address: the node's resolver, for names that are no VPC's. */
+export const resolverPort = 8753
 /** Of every VPC (AWS VPC User Guide, "Amazon DNS server"). */
 export const linkLocalNameServer = '169.254.169.253'
 export const metadataAddress = '169.254.169.254'

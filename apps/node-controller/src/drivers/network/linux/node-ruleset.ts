@@ -4,6 +4,7 @@ import {
   metadataAddress,
   metadataHost,
   metadataPort,
+  resolverPort,
   tableName,
   transitRange,
   tunnelPort,
@@ -259,6 +260,9 @@ function routedChains({ uplink, nodeAddress }: { uplink: string; nodeAddress: st
     ]),
     ...chain('metadata', [
       'iifname "lo" accept',
+      // Routers themselves and nobody behind them: they pass on nothing else to this address.
+      `iifname . ip saddr @router_sources udp dport ${resolverPort} accept`,
+      `iifname . ip saddr @router_sources tcp dport ${resolverPort} accept`,
       'iifname . ip saddr != @identities drop',
       // One guest alone must not use up the server's connections.
       `tcp dport ${metadataPort} ct state new add @askers { ip saddr ct count over 32 } drop`,
