@@ -1,5 +1,5 @@
 import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
-import { fatal } from '../../../node-error.ts'
+import { refuseForeignBridge, refuseForeignPort } from './foreign-links.ts'
 import { bridgeMac, linkAlias, metadataHost, routeProtocol, routerUplink } from './names.ts'
 import { natGatewaysOf, natLinks } from './nat-gateway.ts'
 import { freshTunnels, tunnelLinks } from './overlay.ts'
@@ -44,6 +44,7 @@ export function linkChanges(
   const touched = new Set<string>()
   for (const router of plan.routers) {
     const isNew = !routersThere.has(router.namespace)
+    refuseForeignPort(present.get(router.port))
     const links = [router.port, ...router.subnets.map((subnet) => subnet.gatewayPort)]
     if (isNew || links.some((link) => !present.has(link))) touched.add(router.namespace)
     if (isNew) add.push(`netns add ${router.namespace}`)
@@ -106,13 +107,14 @@ function subnetLinks(
 ): string[] {
   const { bridge, gatewayPort, gatewayLink, gatewayMac } = subnet
   const lines: string[] = []
+  refuseForeignBridge(present.get(bridge), subnet.tag)
+  refuseForeignPort(present.get(gatewayPort))
   if (!present.get(bridge)) {
     lines.push(
       `link add ${bridge} mtu ${mtu} address ${bridgeMac(subnet.tag)} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
       ...dressed(bridge),
     )
   } else {
-    refuseForeign(present.get(bridge)!, bridgeMac(subnet.tag))
     // A former release left it to the kernel.
     if (present.get(bridge)!.mac !== bridgeMac(subnet.tag))
       lines.push(`link set dev ${bridge} address ${bridgeMac(subnet.tag)}`)
@@ -129,12 +131,6 @@ function subnetLinks(
     lines.push(`link set dev ${gatewayPort} master ${bridge}`)
   } else if (!port.up) lines.push(`link set dev ${gatewayPort} up`)
   return lines
-}
-
-/** A bridge of somebody else's that is called like ours is left alone, whatever that costs us. */
-function refuseForeign(link: ObservedLink, ourMac: string): void {
-  if (link.alias === linkAlias || link.mac === ourMac) return // the second: cut off before it was dressed
-  throw fatal('LinkTaken', `This machine has a link named ${link.name} that is not the cloud's: rename it.`)
 }
 
 /** Every address that a router answers for; and nothing else of the pool, which would go round and round. */

@@ -1,4 +1,5 @@
 import type { Commands } from './commands.ts'
+import { refuseForeignPort } from './foreign-links.ts'
 import { identityRange, linkAlias, natLink, tableName } from './names.ts'
 import { chain, replacedTable } from './nft-text.ts'
 import type { ObservedLink } from './parse.ts'
@@ -16,6 +17,7 @@ export function natLinks(
   return natGatewaysOf(plan).flatMap(({ namespace, tap, mac, subnet }) => {
     const isNew = !namespaces.has(namespace)
     const link = present.get(tap)
+    refuseForeignPort(link)
     const plug = `link set dev ${tap} master ${subnet.bridge}`
     if (link && !isNew) return link.master === subnet.bridge && present.has(subnet.bridge) ? [] : [plug]
     return [

@@ -1,3 +1,4 @@
+import { refuseForeignTunnel } from './foreign-links.ts'
 import { linkAlias, tunnelPort } from './names.ts'
 import type { ObservedLink } from './parse.ts'
 import type { NetworkPlan } from './plan.ts'
@@ -19,7 +20,7 @@ export const noOverlay: ObservedOverlay = { forwards: [], receivers: [], neighbo
 
 /** A tunnel keeps the address that it began at, though the node may have another since. */
 const isWhole = (link: ObservedLink | undefined, nodeAddress: string): link is ObservedLink =>
-  link !== undefined && (link.local === undefined || link.local === nodeAddress)
+  link !== undefined && link.local === nodeAddress
 
 /** Those that are lacking, or begin where the node is no more. */
 export function freshTunnels(
@@ -40,6 +41,7 @@ export function tunnelLinks(
   return plan.subnets.flatMap(({ tunnel, bridge, tag }) => {
     if (tunnel === null) return []
     const link = present.get(tunnel)
+    refuseForeignTunnel(link, nodeAddress)
     const join = `link set dev ${tunnel} master ${bridge}`
     const start = `link set dev ${tunnel} up`
     if (isWhole(link, nodeAddress))

@@ -8,6 +8,8 @@ export interface ObservedLink {
   readonly master: string | null
   readonly up: boolean
   readonly mac: string | null
+  /** The kernel's word for what it is, such as `vxlan`; hardware has none. */
+  readonly kind?: string
   /** Where a tunnel begins. */
   readonly local?: string
 }
@@ -16,7 +18,7 @@ type Json = Readonly<Record<string, unknown>>
 const members = (answer: unknown) => (Array.isArray(answer) ? (answer as Json[]) : [])
 const textOf = (value: unknown) => (typeof value === 'string' ? value : null)
 
-/** `ip -json link show`; only with `-details` it tells where tunnels begin. */
+/** `ip -json link show`; only with `-details` it tells kinds, and where tunnels begin. */
 export function parseLinks(answer: unknown): ObservedLink[] {
   return members(answer).flatMap((link) => {
     const name = textOf(link['ifname'])
@@ -30,15 +32,16 @@ export function parseLinks(answer: unknown): ObservedLink[] {
             master: textOf(link['master']),
             up: flags.includes('UP'),
             mac: textOf(link['address']),
-            ...localOf(link['linkinfo']),
+            ...detailsOf(link['linkinfo']),
           },
         ]
   })
 }
 
-function localOf(linkinfo: unknown): { local?: string } {
-  const local = textOf((linkinfo as { info_data?: Json } | undefined)?.info_data?.['local'])
-  return local === null ? {} : { local }
+function detailsOf(linkinfo: unknown): { kind?: string; local?: string } {
+  const info = linkinfo as { info_kind?: unknown; info_data?: Json } | undefined
+  const [kind, local] = [textOf(info?.info_kind), textOf(info?.info_data?.['local'])]
+  return { ...(kind === null ? {} : { kind }), ...(local === null ? {} : { local }) }
 }
 
 /** `ip -json address show`: addresses with their length, by link. */
