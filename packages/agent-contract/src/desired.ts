@@ -63,8 +63,6 @@ export const guestInterfaceSchema = record(
     secondary: list(record({ privateIp: text(), publicIp: nullable(text()) })),
     /** All of its VPC's blocks; left out where there is only the first. */
     vpcCidrs: list(text()),
-    /** What its VPC does not give is left out: names of instances, for one. */
-    publicDnsName: text(),
   },
 )
 export type GuestInterface = Shape<typeof guestInterfaceSchema>

@@ -5,6 +5,7 @@ import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
 import { readTags } from '../store/tag-store.ts'
 import type { DomainTable, ImageTable, InstanceTable, VolumeTable } from '../store/tables.ts'
+import { readVpcCidrs } from '../store/vpc-cidr-store.ts'
 import { volumeLimits } from '../store/volume-types.ts'
 import { reachedExports } from '../store/volume-store.ts'
 import { privateDnsName, publicDnsName } from '../views/instance-view.ts'
@@ -30,6 +31,11 @@ export async function domainItem(
     .selectAll()
     .where('id', '=', instance.vpc_id)
     .executeTakeFirstOrThrow()
+  const blocks = (await readVpcCidrs(db, [vpc.id])).get(vpc.id) ?? []
+  const cidrs = {
+    vpcCidr: vpc.cidr,
+    ...(blocks.length > 1 ? { vpcCidrs: blocks.map(({ cidr }) => cidr) } : {}),
+  }
   const tags = (await readTags(db, instance.account_id, [instance.id])).get(instance.id) ?? []
   const primary = interfaces.find((entry) => entry.device_index === 0)
   return {
@@ -63,7 +69,7 @@ export async function domainItem(
     userData: instance.user_data,
     privateDnsName: primary ? privateDnsName(settings.region, primary.private_ip) : '',
     publicDnsName: primary ? publicDnsName(settings.region, primary, primary.public_ip) : '',
-    interfaces: interfaces.map((entry) => guestInterface(entry, cidrOf.get(entry.subnet_id) ?? '', vpc.cidr)),
+    interfaces: interfaces.map((entry) => guestInterface(entry, cidrOf.get(entry.subnet_id) ?? '', cidrs)),
     metadata: JSON.parse(instance.metadata_options) as MetadataOptions,
     tags: Object.fromEntries(tags.map((tag) => [tag.Key, tag.Value])),
     // Left out while they say nothing: rows from before they were known make the very items that they made.
@@ -175,7 +181,7 @@ async function artifactById(db: Reader, id: string | null): Promise<Artifact | n
 function guestInterface(
   entry: InterfaceView,
   subnetCidr: string,
-  vpcCidr: string,
+  cidrs: Pick<DomainItem['interfaces'][number], 'vpcCidr' | 'vpcCidrs'>,
 ): DomainItem['interfaces'][number] {
   return {
     interfaceId: entry.id,
@@ -187,7 +193,7 @@ function guestInterface(
     subnetId: entry.subnet_id,
     subnetCidr,
     vpcId: entry.vpc_id,
-    vpcCidr,
+    ...cidrs,
     securityGroupIds: entry.groups.map((group) => group.id),
     securityGroupNames: entry.groups.map((group) => group.name),
     ...secondaryOf(entry),

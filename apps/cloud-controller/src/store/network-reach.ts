@@ -12,6 +12,18 @@ export async function wakeVpc(tx: Tx, wakes: Wakes, vpcId: string): Promise<void
     tx.afterCommit(() => wakes.network(nodeId))
 }
 
+/** The same, and its guests: they find of it in their metadata. */
+export async function wakeVpcAndGuests(tx: Tx, wakes: Wakes, vpcId: string): Promise<void> {
+  await wakeVpc(tx, wakes, vpcId)
+  const guests = await tx.db
+    .selectFrom('instance')
+    .select('id')
+    .where('vpc_id', '=', vpcId)
+    .where('state', '!=', 'terminated')
+    .execute()
+  for (const { id } of guests) tx.afterCommit(() => wakes.instance(id))
+}
+
 /** Whom a change of an interface concerns: its packets feel it, and its guest finds it in its metadata. */
 export async function wakeInterface(
   tx: Tx,

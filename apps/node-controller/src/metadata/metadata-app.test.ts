@@ -136,7 +136,8 @@ describe('the tree', () => {
     expect(await text('')).toBe('dynamic\nmeta-data\nuser-data')
     const keys = String(await text('meta-data/')).split('\n')
     expect(keys).toEqual([
-      ...['ami-id', 'ami-launch-index', 'ami-manifest-path', 'block-device-mapping/', 'hostname'],
+      ...['ami-id', 'ami-launch-index', 'ami-manifest-path', 'block-device-mapping/', 'events/'],
+      ...['hibernation/', 'hostname'],
       ...['instance-action', 'instance-id', 'instance-life-cycle', 'instance-type', 'kernel-id'],
       ...['local-hostname', 'local-ipv4', 'mac', 'network/', 'placement/', 'public-hostname'],
       ...['public-ipv4', 'public-keys/', 'reservation-id', 'security-groups', 'services/'],
@@ -173,12 +174,49 @@ describe('the tree', () => {
       'meta-data/tags/instance/Name': 404,
       'meta-data/instance-id/more': 404,
       'meta-data/iam/': 404,
+      'meta-data/events/maintenance/scheduled': '[]',
+      'meta-data/events/maintenance/history': '[]',
+      'meta-data/events/recommendations/rebalance': 404,
+      'meta-data/spot/': 404,
+      'meta-data/spot/instance-action': 404,
+      'meta-data/hibernation/configured': 'false',
+      'dynamic/fws/instance-monitoring': 'disabled',
     }
     for (const [path, value] of Object.entries(expected)) expect(await text(path), path).toBe(value)
     expect(JSON.parse(String(await text('dynamic/instance-identity/document')))).toMatchObject({
       ...{ accountId: '000000000001', instanceId: 'i-1', privateIp: '10.0.0.4', region: 'us-east-1' },
       ...{ pendingTime: '2024-01-02T03:04:05Z', ramdiskId: null, kernelId: 'aki-1' },
     })
+  })
+
+  it('says all addresses of an interface, and all blocks of its VPC', async () => {
+    const [first] = exampleItem.interfaces
+    const secondary = [
+      { privateIp: '10.0.0.5', publicIp: '1.1.1.2' },
+      { privateIp: '10.0.0.6', publicIp: null },
+    ]
+    const vpcCidrs = ['10.0.0.0/16', '10.1.0.0/16']
+    const { text } = world({ interfaces: [{ ...first!, secondary, vpcCidrs }] })
+    const mac = 'meta-data/network/interfaces/macs/02:00:00:00:00:01'
+    const expected = {
+      'local-ipv4s': '10.0.0.4\n10.0.0.5\n10.0.0.6',
+      'public-ipv4s': '1.1.1.1\n1.1.1.2',
+      'ipv4-associations/': '1.1.1.1\n1.1.1.2',
+      'ipv4-associations/1.1.1.2': '10.0.0.5',
+      'vpc-ipv4-cidr-blocks': '10.0.0.0/16\n10.1.0.0/16',
+    }
+    for (const [path, value] of Object.entries(expected)) expect(await text(`${mac}/${path}`)).toBe(value)
+  })
+
+  it('names volumes, the root but once, by the order of their devices', async () => {
+    const volume = (device: string) => ({
+      ...{ attachmentId: 'a', volumeId: 'vol-1', device, root: false, sizeBytes: 1 },
+      ...{ iops: 0, bytesPerSecond: 0 },
+    })
+    const volumes = ['/dev/sdg', '/dev/sda1', '/dev/sdf'].map(volume)
+    const { text } = world({ volumes })
+    expect(await text('meta-data/block-device-mapping/')).toBe('ami\nebs1\nebs2\nroot')
+    expect(await text('meta-data/block-device-mapping/ebs1')).toBe('sdf')
   })
 
   it('knows the partitions of a disk that the node made', async () => {

@@ -29,7 +29,13 @@ function branch(entries: readonly Entry[], rest: Omit<MetadataBranch, 'members'>
 export function metadataTree(item: DomainItem): MetadataBranch {
   return branch(
     [
-      ['dynamic', branch([['instance-identity', branch([['document', identityDocument(item)]])]])],
+      [
+        'dynamic',
+        branch([
+          ['fws', branch([['instance-monitoring', item.monitoring ? 'enabled' : 'disabled']])],
+          ['instance-identity', branch([['document', identityDocument(item)]])],
+        ]),
+      ],
       ['meta-data', metaData(item)],
       ['user-data', item.userData ? Buffer.from(item.userData, 'base64') : null],
     ],
@@ -52,6 +58,20 @@ function metaData(item: DomainItem): MetadataBranch {
     ['ami-launch-index', String(item.launchIndex)],
     ['ami-manifest-path', '(unknown)'],
     ['block-device-mapping', blockDevices(item)],
+    // There is no maintenance that an instance would be told of; asked for spot's notices, it is not a spot instance.
+    [
+      'events',
+      branch([
+        [
+          'maintenance',
+          branch([
+            ['history', '[]'],
+            ['scheduled', '[]'],
+          ]),
+        ],
+      ]),
+    ],
+    ['hibernation', branch([['configured', 'false']])],
     ['hostname', item.privateDnsName],
     ['instance-action', 'none'],
     ['instance-id', item.instanceId],
@@ -101,8 +121,11 @@ function blockDevices(item: DomainItem): MetadataBranch {
     const found = made.find(({ name }) => name === wanted)
     return found && `${disk}${found.number}`
   }
+  const volumes = (item.volumes ?? []).map(({ device }) => device.replace(/^\/dev\//, ''))
+  const further = volumes.filter((device) => device !== bare)
   return branch([
     ['ami', bare],
+    ...further.toSorted().map((device, index) => [`ebs${index + 1}`, device] as const),
     ['ephemeral0', partition('ephemeral0')],
     ['root', root],
     ['swap', partition('swap')],
@@ -130,23 +153,27 @@ function networkBranch(item: DomainItem): MetadataBranch {
 function interfaceBranch(item: DomainItem, entry: GuestInterface): MetadataBranch {
   const isPrimary = entry.deviceIndex === 0
   const publicName = isPrimary && entry.publicIp !== null ? item.publicDnsName || null : null
+  const addresses = [entry, ...(entry.secondary ?? [])]
+  const published = addresses.flatMap(({ publicIp, privateIp }) =>
+    publicIp === null ? [] : [[publicIp, privateIp] as const],
+  )
   return branch([
     ['device-number', String(entry.deviceIndex)],
     ['interface-id', entry.interfaceId],
-    ['ipv4-associations', entry.publicIp === null ? null : branch([[entry.publicIp, entry.privateIp]])],
+    ['ipv4-associations', published.length === 0 ? null : branch(published)],
     ['local-hostname', isPrimary ? item.privateDnsName : null],
-    ['local-ipv4s', entry.privateIp],
+    ['local-ipv4s', lines(addresses.map(({ privateIp }) => privateIp))],
     ['mac', entry.mac],
     ['owner-id', item.accountId],
     ['public-hostname', publicName],
-    ['public-ipv4s', entry.publicIp],
+    ['public-ipv4s', lines(published.map(([publicIp]) => publicIp))],
     ['security-group-ids', lines(entry.securityGroupIds)],
     ['security-groups', lines(entry.securityGroupNames)],
     ['subnet-id', entry.subnetId],
     ['subnet-ipv4-cidr-block', entry.subnetCidr],
     ['vpc-id', entry.vpcId],
     ['vpc-ipv4-cidr-block', entry.vpcCidr],
-    ['vpc-ipv4-cidr-blocks', entry.vpcCidr],
+    ['vpc-ipv4-cidr-blocks', lines(entry.vpcCidrs ?? [entry.vpcCidr])],
   ])
 }
 

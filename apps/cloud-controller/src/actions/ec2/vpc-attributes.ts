@@ -1,5 +1,5 @@
 import { invalidParameterCombination, missingParameter } from '@mallee/ec2-api'
-import { wakeVpc } from '../../store/network-reach.ts'
+import { wakeVpcAndGuests } from '../../store/network-reach.ts'
 import { defineEc2Action } from '../define-action.ts'
 import { requireOwned } from '../owned-networks.ts'
 
@@ -48,10 +48,7 @@ export const modifyVpcAttribute = defineEc2Action('ModifyVpcAttribute', {
         .where('id', '=', vpc.id)
         .execute()
       tx.touch(vpc.id)
-      await wakeVpc(tx, ctx.wakes, vpc.id)
-      // Guests find their public names in their metadata.
-      const guests = await tx.db.selectFrom('instance').select('id').where('vpc_id', '=', vpc.id).execute()
-      for (const { id } of guests) tx.afterCommit(() => ctx.wakes.instance(id))
+      await wakeVpcAndGuests(tx, ctx.wakes, vpc.id)
       return {}
     })
   },

@@ -14,7 +14,7 @@ import {
   operationNotPermitted,
   restrictedVpcRange,
 } from '@mallee/ec2-api'
-import { wakeVpc } from '../../store/network-reach.ts'
+import { wakeVpcAndGuests } from '../../store/network-reach.ts'
 import { openPeeringsOf } from '../../store/peering-store.ts'
 import { quotaOf } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
@@ -45,7 +45,7 @@ export const associateVpcCidrBlock = defineEc2Action('AssociateVpcCidrBlock', {
         ...{ random: ctx.random, nowMs: ctx.nowMs },
       })
       tx.touch(vpc.id, id)
-      await wakeVpc(tx, ctx.wakes, vpc.id)
+      await wakeVpcAndGuests(tx, ctx.wakes, vpc.id)
       return { VpcId: vpc.id, CidrBlockAssociation: cidrAssociationView({ id, cidr }) }
     })
   },
@@ -117,7 +117,7 @@ export const disassociateVpcCidrBlock = defineEc2Action('DisassociateVpcCidrBloc
         )
       await tx.db.deleteFrom('vpc_cidr').where('id', '=', id).execute()
       tx.touch(row.vpc_id, id)
-      await wakeVpc(tx, ctx.wakes, row.vpc_id)
+      await wakeVpcAndGuests(tx, ctx.wakes, row.vpc_id)
       return { VpcId: row.vpc_id, CidrBlockAssociation: cidrAssociationView(row, 'disassociated') }
     })
   },
