@@ -16,7 +16,11 @@ async function exposed(): Promise<Set<string>> {
   const registries = [await cloudMetrics()]
   const others = new Metrics().ofProcess()
   nodeFigures(others)
-  registerNodeGauges(others, { hypervisor: { list: async () => [] } as never, imagesDir: '/nowhere' })
+  registerNodeGauges(others, {
+    hypervisor: { list: async () => [] } as never,
+    network: { bytes: async () => [] },
+    imagesDir: '/nowhere',
+  })
   walrusFigures(others)
   const blobs = { space: async () => ({ totalBytes: 1, freeBytes: 1 }) }
   const sums = { objects: 0, bytes: 0, versions: 0, version_bytes: 0, markers: 0, uploads: 0, part_bytes: 0 }

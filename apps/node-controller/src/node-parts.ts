@@ -66,7 +66,7 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     customDir: config.customDir,
     cloudHost: new URL(config.cloudUrl).hostname,
   })
-  registerNodeGauges(figures.metrics, { hypervisor, imagesDir: config.imagesDir })
+  registerNodeGauges(figures.metrics, { hypervisor, network, imagesDir: config.imagesDir })
   return {
     figures,
     tracer,

@@ -10,6 +10,13 @@ export interface NetworkDriverUnderTest {
   ): { readonly bridge: string; readonly tap: string; readonly mtu: number | null }
   askerAt(address: string): string | null
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  bytes(): Promise<
+    readonly {
+      readonly interfaceId: string
+      readonly sent: { readonly inside: number; readonly outside: number }
+      readonly received: { readonly inside: number; readonly outside: number }
+    }[]
+  >
   inventory(
     network: readonly VpcItem[],
   ): Promise<readonly { readonly kind: string; readonly id: string; readonly owner: string | null }[]>

@@ -9,6 +9,7 @@ export {
   type TestNetwork,
 } from './test-network.ts'
 export type { GuestAnswer, TestGuest } from './test-guest.ts'
+export { describeNetworkBytes } from '../contracts/network-bytes.ts'
 export { describeNetworkDriver } from '../contracts/network.ts'
 export { describeNetworkRules } from '../contracts/network-rules.ts'
 export { describeNetworkAddresses } from '../contracts/network-addresses.ts'

@@ -4,6 +4,7 @@ import { MalleeError, errorMessage } from '@mallee/base'
 import { stopwatch, type Metrics, type Readiness } from '@mallee/service-kit'
 import { LibvirtTimeoutError } from '@mallee/libvirt'
 import type { HypervisorDriver } from '../drivers/hypervisor/driver.ts'
+import type { NetworkDriver } from '../drivers/network/driver.ts'
 
 /** What a node controller counts while it works. */
 export interface NodeFigures {
@@ -87,7 +88,7 @@ function outcomeOf(error: unknown): string {
 /** Figures that are looked up when a monitor asks. */
 export function registerNodeGauges(
   metrics: Metrics,
-  sources: { hypervisor: HypervisorDriver; imagesDir: string },
+  sources: { hypervisor: HypervisorDriver; network: Pick<NetworkDriver, 'bytes'>; imagesDir: string },
 ): void {
   metrics.gauge('domains', 'Domains of the hypervisor by state.', ['state'], async (gauge) => {
     gauge.reset()
@@ -96,6 +97,18 @@ export function registerNodeGauges(
     for (const state of ['running', 'paused', 'ending'] as const)
       gauge.set({ state }, domains.filter((domain) => domain.state === state).length)
   })
+  metrics.gauge(
+    'interface_bytes',
+    'Bytes of an interface since it came to this node: inside its VPC, and outside.',
+    ['interface', 'direction', 'side'],
+    async (gauge) => {
+      gauge.reset()
+      for (const { interfaceId, ...both } of await sources.network.bytes().catch(() => []))
+        for (const direction of ['sent', 'received'] as const)
+          for (const side of ['inside', 'outside'] as const)
+            gauge.set({ interface: interfaceId, direction, side }, both[direction][side])
+    },
+  )
   metrics.gauge('image_cache_bytes', 'Bytes on the disk of cached images.', [], async (gauge) => {
     let bytes = 0
     for (const name of await readdir(sources.imagesDir).catch(() => []))

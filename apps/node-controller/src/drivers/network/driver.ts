@@ -20,6 +20,8 @@ export interface NetworkDriver {
   askerAt(address: string): string | null
   /** Where the metadata server of this node must listen. */
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  /** What the interfaces here have sent and received since they came to this node; applying changes none of it. */
+  bytes(): Promise<readonly InterfaceBytes[]>
   /** Everything of ours that stands, each part with the owner that these items name for it. Changes nothing. */
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]>
   /** Removes a part that these items do not own; rejects where they do, or where it is in use. */
@@ -27,6 +29,16 @@ export interface NetworkDriver {
   /** Removes everything that `apply` made. */
   removeAll(): Promise<void>
   close(): Promise<void>
+}
+
+/**
+ * Bytes of IP packets that passed the rules of both sides here. Inside is what stays within the VPC and those that it is
+ * peered with, by private addresses, or goes to services of the cloud.
+ */
+export interface InterfaceBytes {
+  readonly interfaceId: string
+  readonly sent: { readonly inside: number; readonly outside: number }
+  readonly received: { readonly inside: number; readonly outside: number }
 }
 
 export interface NetworkPort {

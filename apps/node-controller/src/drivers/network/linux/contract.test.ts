@@ -4,6 +4,7 @@ import path from 'node:path'
 import { silentLog } from '@mallee/base'
 import {
   describeNetworkAddresses,
+  describeNetworkBytes,
   describeNetworkDriver,
   describeNetworkNodes,
   describeNetworkRules,
@@ -51,5 +52,6 @@ if (whyNot !== null) {
   })
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
+  describeNetworkBytes('linux', open)
   describeNetworkNodes('linux', open)
 }

@@ -1,7 +1,15 @@
 import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
-import type { NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
+import type { InterfaceBytes, NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
+import {
+  bytesOf,
+  countingRuleset,
+  listCounters,
+  noCounters,
+  noCountingRuleset,
+  parseCounters,
+} from './byte-counters.ts'
 import type { Commands } from './commands.ts'
 import { DhcpKeeper } from './dhcp-keeper.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
@@ -143,6 +151,12 @@ export class LinuxNetwork implements NetworkDriver {
     })
   }
 
+  bytes(): Promise<readonly InterfaceBytes[]> {
+    return this.inTurn(async () =>
+      this.believed ? bytesOf(this.believed.plan, await this.standingCounters()) : [],
+    )
+  }
+
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]> {
     return this.inTurn(() => this.look(network))
   }
@@ -177,7 +191,7 @@ export class LinuxNetwork implements NetworkDriver {
       await answerForPublicAddresses(commands, noNetwork, { ...this.options, before: null })
       const gone = { publicPool: null, nodeAddress: '' }
       await commands.ip(linkChanges(noNetwork, await this.observe(), gone).remove)
-      await commands.nft(emptyRuleset)
+      await commands.nft(`${emptyRuleset}\n${noCountingRuleset}`)
       await commands.ip([`address del ${metadataHost}/32 dev lo`]).catch(() => {})
       await this.options.removeRunDir()
     })
@@ -265,6 +279,8 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
+    if (!before || counted(before.plan) !== counted(plan))
+      await commands.nft(countingRuleset(plan, await this.standingCounters()))
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -299,6 +315,10 @@ export class LinuxNetwork implements NetworkDriver {
       this.announcing = this.announcing.then(() => announce(commands, fresh, { uplink, log }))
     }
     return { nodeRules, routerRules }
+  }
+
+  private standingCounters() {
+    return this.options.commands.run('nft', listCounters).then(parseCounters, () => noCounters) // no table yet
   }
 
   /** The tunnels' and bridges' knowledge of who is elsewhere. */
@@ -393,6 +413,7 @@ export class LinuxNetwork implements NetworkDriver {
 const shape = (of: RouterPlan) => digestOf([of.address, of.subnets, of.peers, of.cidrs, of.nameServers])
 const isWithin = (pool: string, address: string) => blockContains(parseCidr(pool)!, parseIpv4(address)!)
 const neighbours = (of: RouterPlan) => digestOf([...routerNeighbours(of)])
+const counted = (plan: NetworkPlan) => countingRuleset(plan, noCounters)
 const publishedBy = (plan: NetworkPlan) => digestOf(plan.routers.map(({ published }) => published))
 
 const noNetwork: NetworkPlan = {

@@ -25,6 +25,13 @@ export function createSimulatedNetwork(): SimulatedNetwork {
       applied.flatMap((vpc) => vpc.interfaces).find((entry) => entry.privateIp === address)?.interfaceId ??
       null,
     metadataAddress: { host: '127.0.0.1', port: 0 },
+    bytes: () => {
+      const none = { inside: 0, outside: 0 }
+      const interfaces = applied.flatMap((vpc) => vpc.interfaces)
+      return Promise.resolve(
+        interfaces.map(({ interfaceId }) => ({ interfaceId, sent: none, received: none })),
+      )
+    },
     inventory: (network) => Promise.resolve(partsOf([...applied, ...strays], network)),
     async removeStray(part, network) {
       const found = partsOf([...applied, ...strays], network).find(
