@@ -6,7 +6,7 @@ import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from './identity/keyring.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { createAccount } from './store/account-store.ts'
-import { ensureBundlingKey } from './store/bundling-key-store.ts'
+import { ensureCloudKeys } from './store/bundling-key-store.ts'
 import { openZones } from './store/default-network.ts'
 import { defaultInstanceTypes } from './store/default-instance-types.ts'
 import type { Tables } from './store/tables.ts'
@@ -41,7 +41,7 @@ export async function bootstrap(deps: {
       nowMs: deps.clock.now(),
     })
   })
-  await ensureBundlingKey({ ...deps, nowMs: deps.clock.now() })
+  await ensureCloudKeys({ ...deps, nowMs: deps.clock.now() })
   await writeAdminCredentials(deps)
 }
 

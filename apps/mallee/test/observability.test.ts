@@ -251,10 +251,6 @@ describe('a launch through all daemons', () => {
       'nodeHealth',
       /mallee_interface_bytes\{interface="eni-[0-9a-f]+",direction="sent",side="inside"\} 0/,
     )
-    count(
-      'nodeHealth',
-      /mallee_interface_bytes\{interface="eni-[0-9a-f]+",direction="sent",side="inside"\} 0/,
-    )
     count('nodeHealth', /mallee_launch_step_duration_seconds_count\{step="whole"\} 1/)
     count('storageHealth', /mallee_process_resident_memory_bytes/)
     count('doorHealth', /mallee_front_door_request_duration_seconds_count\{upstream="cloud",status="2xx"\}/)

@@ -126,6 +126,8 @@ export const domainItemSchema = record(
     /** The placement group that it was launched into, and which of its partitions; left out where there is none. */
     placementGroup: record({ name: text(), partition: nullable(integer(1)) }),
     imageId: text(),
+    /** Its identity document with the cloud's signatures; added when the item leaves for its node. */
+    identity: record({ document: longText(8192), signature: text(), pkcs7: longText(16_384) }),
     /** Left out where it has none. */
     volumes: list(attachedVolumeSchema, 40),
   },

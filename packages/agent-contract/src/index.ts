@@ -1,3 +1,4 @@
+export { identityDocument, imageIdOf, primaryInterface } from './identity-document.ts'
 export { type Schema, type Shape } from './schema.ts'
 export {
   itemKinds,

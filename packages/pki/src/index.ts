@@ -19,3 +19,4 @@ export {
   signingKeyBits,
   type SigningCertificate,
 } from './signing-certificate.ts'
+export { signDocument, type SignedDocument } from './signed-document.ts'

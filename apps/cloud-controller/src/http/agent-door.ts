@@ -10,6 +10,7 @@ import {
   type BundlingKeyItem,
   type ConnectionItem,
   type DesiredResponse,
+  type DomainItem,
   type ExportItem,
   type ReadableSnapshotItem,
   type SnapshotItem,
@@ -25,6 +26,7 @@ import {
   type KeyAndCertificate,
 } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
+import { InstanceIdentity } from '../identity/instance-identity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { PollWaiters } from '../poll-waiters.ts'
 import type { Presence } from '../presence.ts'
@@ -80,7 +82,8 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
       authority: deps.authority.certificate,
     }
   })
-  app.get(agentRoutes.desired.path, (request, reply) => desired(deps, request, reply))
+  const identity = new InstanceIdentity(deps)
+  app.get(agentRoutes.desired.path, (request, reply) => desired({ ...deps, identity }, request, reply))
   app.post(agentRoutes.observed.path, { bodyLimit: 16 * 1024 * 1024 }, async (request) => {
     const agent = await requireAgent(deps, request)
     const report = checkedBody(validate.observed, request.body)
@@ -260,7 +263,11 @@ function signFor(deps: AgentDoorDependencies, agent: AgentTable, request: string
   })
 }
 
-async function desired(deps: AgentDoorDependencies, request: FastifyRequest, reply: FastifyReply) {
+async function desired(
+  deps: AgentDoorDependencies & { readonly identity: InstanceIdentity },
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const agent = await requireAgent(deps, request)
   const query = request.query as { revision?: string; wait?: string }
   const held = Number(query.revision ?? 0)
@@ -286,9 +293,20 @@ async function desired(deps: AgentDoorDependencies, request: FastifyRequest, rep
   if (set.revision > agent.sent_revision) await noteSent(deps, agent.id, set.revision)
   return {
     ...set,
-    bodies: set.bodies.map((item) => unsealed(deps.keyring, item)),
+    bodies: await Promise.all(set.bodies.map((item) => outgoing(deps.keyring, deps.identity, item))),
     pollSeconds: deps.settings.pollSeconds,
   }
+}
+
+async function outgoing(
+  keyring: Keyring,
+  identity: InstanceIdentity,
+  item: DesiredResponse['bodies'][number],
+): Promise<DesiredResponse['bodies'][number]> {
+  if (item.kind !== 'domain') return unsealed(keyring, item)
+  const body = item.body as DomainItem
+  const signed = body.intent === 'run' ? await identity.of(body) : null
+  return signed ? { ...item, body: { ...body, identity: signed } } : item
 }
 
 /** The record holds no secret in the clear, its sets neither; only what leaves for the agent that needs it does. */

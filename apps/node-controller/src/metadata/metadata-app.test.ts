@@ -189,6 +189,17 @@ describe('the tree', () => {
     })
   })
 
+  it('shows the identity that the cloud signed, and without one no signature', async () => {
+    expect(await world().text('dynamic/instance-identity/')).toBe('document')
+    const identity = { document: '{"instanceId":"i-1"}', signature: 'c2ln', pkcs7: 'A'.repeat(100) }
+    const { text } = world({ identity })
+    expect(await text('dynamic/instance-identity/')).toBe('document\npkcs7\nrsa2048\nsignature')
+    expect(await text('dynamic/instance-identity/document')).toBe(identity.document)
+    expect(await text('dynamic/instance-identity/signature')).toBe('c2ln')
+    const lines = `${'A'.repeat(64)}\n${'A'.repeat(36)}`
+    expect(await text('dynamic/instance-identity/pkcs7')).toBe(lines)
+  })
+
   it('says all addresses of an interface, and all blocks of its VPC', async () => {
     const [first] = exampleItem.interfaces
     const secondary = [

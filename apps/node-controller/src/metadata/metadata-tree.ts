@@ -1,4 +1,10 @@
-import type { DomainItem, GuestInterface } from '@mallee/agent-contract'
+import {
+  identityDocument,
+  imageIdOf,
+  primaryInterface,
+  type DomainItem,
+  type GuestInterface,
+} from '@mallee/agent-contract'
 import { partitionLayout } from '../images/partition-layout.ts'
 
 /**
@@ -33,7 +39,7 @@ export function metadataTree(item: DomainItem): MetadataBranch {
         'dynamic',
         branch([
           ['fws', branch([['instance-monitoring', item.monitoring ? 'enabled' : 'disabled']])],
-          ['instance-identity', branch([['document', identityDocument(item)]])],
+          ['instance-identity', identityBranch(item)],
         ]),
       ],
       ['meta-data', metaData(item)],
@@ -43,12 +49,16 @@ export function metadataTree(item: DomainItem): MetadataBranch {
   )
 }
 
-function imageIdOf(item: DomainItem): string {
-  return item.machine?.imageId ?? item.imageId ?? ''
-}
-
-export function primaryInterface(item: DomainItem): GuestInterface | null {
-  return item.interfaces.find((entry) => entry.deviceIndex === 0) ?? null
+/** What the cloud signed; a former one signed nothing. */
+function identityBranch(item: DomainItem): MetadataBranch {
+  const { identity } = item
+  const pkcs7 = identity?.pkcs7.match(/.{1,64}/g)?.join('\n')
+  return branch([
+    ['document', identity?.document ?? identityDocument(item)],
+    ['pkcs7', pkcs7],
+    ['rsa2048', pkcs7],
+    ['signature', identity?.signature],
+  ])
 }
 
 function metaData(item: DomainItem): MetadataBranch {
@@ -178,28 +188,6 @@ function interfaceBranch(item: DomainItem, entry: GuestInterface): MetadataBranc
 }
 
 const lines = (values: readonly string[]) => (values.length === 0 ? null : values.join('\n'))
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html */
-function identityDocument(item: DomainItem): string {
-  const document = {
-    accountId: item.accountId,
-    architecture: item.architecture,
-    availabilityZone: item.availabilityZone,
-    billingProducts: null,
-    devpayProductCodes: null,
-    marketplaceProductCodes: null,
-    imageId: imageIdOf(item),
-    instanceId: item.instanceId,
-    instanceType: item.instanceType,
-    kernelId: item.kernel?.imageId ?? null,
-    pendingTime: new Date(item.launchTimeMs).toISOString().replace(/\.\d+Z$/, 'Z'),
-    privateIp: primaryInterface(item)?.privateIp ?? null,
-    ramdiskId: item.ramdisk?.imageId ?? null,
-    region: item.region,
-    version: '2017-09-30',
-  }
-  return JSON.stringify(document, null, 2)
-}
 
 /** The node at a path of names, or null. */
 export function lookUp(root: MetadataBranch, path: readonly string[]): MetadataNode | null {

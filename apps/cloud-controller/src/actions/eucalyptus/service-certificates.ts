@@ -1,13 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { AwsError } from '@mallee/aws-protocol'
 import type { DescribeServiceCertificatesInput } from '@mallee/eucalyptus-api'
-import { readBundlingKey } from '../../store/bundling-key-store.ts'
+import { readBundlingKey, readIdentityKey } from '../../store/bundling-key-store.ts'
 import type { EucalyptusContext } from '../eucalyptus-actions.ts'
 import { passesFilters } from './service-filters.ts'
 
 /**
- * The certificates of the cloud: its authority's, and the one that bundles of images are encrypted for, which
- * euca-bundle-image fetches by itself.
+ * The certificates of the cloud: its authority's, the one that bundles of images are encrypted for, which
+ * euca-bundle-image fetches by itself, and the one by which instance identity documents are believed.
  */
 export async function describeServiceCertificates(
   ctx: EucalyptusContext,
@@ -18,9 +18,11 @@ export async function describeServiceCertificates(
   if (format !== 'pem' && format !== 'der') throw wrong('Format', 'pem or der')
   if (digest !== 'SHA-1' && digest !== 'SHA-256') throw wrong('FingerprintDigest', 'SHA-1 or SHA-256')
   const bundling = await ctx.read(readBundlingKey)
+  const identity = await ctx.read(readIdentityKey)
   const certificates = [
     shown({ format, digest }, 'eucalyptus', 'certificate-authority', ctx.authorityCertificate),
     ...(bundling ? [shown({ format, digest }, 'compute', 'image-bundling', bundling.certificate)] : []),
+    ...(identity ? [shown({ format, digest }, 'compute', 'instance-identity', identity.certificate)] : []),
   ]
   return {
     ServiceCertificates: certificates.filter((certificate) =>

@@ -181,7 +181,9 @@ test('without an answer from walrus the caller is asked to try again, and nothin
 
 test('the key that bundles are encrypted for is made once, shown to everybody, and secret but for walrus', async () => {
   const ask = () =>
-    cloud.cloud.record.read((db) => db.selectFrom('bundling_key').selectAll().executeTakeFirstOrThrow())
+    cloud.cloud.record.read((db) =>
+      db.selectFrom('bundling_key').selectAll().where('name', '=', 'cloud').executeTakeFirstOrThrow(),
+    )
   const { certificate, sealed_key } = await ask()
   expect(sealed_key).not.toContain('PRIVATE KEY')
   await cloud.settled()
