@@ -70,7 +70,7 @@ export const vpcItemSchema = record(
       record(
         { subnetId: text(), cidr: text(), tag: integer(1, 16_000_000), availabilityZone: text() },
         {
-          /** Left out where its interfaces go by the local routes alone. */
+          /** Left out where whatever leaves the VPC leaves by the node. */
           routeTableId: text(),
           /** Left out where everything passes. */
           networkAclId: text(),

@@ -374,6 +374,20 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
     expect(await guest('x').connectTcp(testHostAddress, 8_080)).not.toBeNull()
   })
 
+  it('tells the neighbours of an address that it is another’s now', async () => {
+    await world().wish(open)
+    expect(await guest('a').pings(places.b.privateIp)).toBe(true) // and remembers by what MAC
+    const mac = '02:00:5e:00:00:46'
+    await world().wish({ ...open, b: { ...open.b, mac } })
+    await guest('b').ip(`link set eth0 address ${mac}`)
+    const limit = { timeout: 12_000, interval: 100 } // by itself it would find out after half a minute and more
+    await expect.poll(() => guest('a').pings(places.b.privateIp), limit).toBe(true)
+    expect(await guest('a').connectTcp(places.b.privateIp, 22)).not.toBeNull()
+    await guest('b').ip(`link set eth0 address ${macOf('b')}`)
+    await world().wish(open)
+    await expect.poll(() => guest('a').pings(places.b.privateIp), limit).toBe(true)
+  })
+
   it("takes a guest's MAC from the item, not from what it was before", async () => {
     await world().wish(open)
     expect(await guest('a').pings(places.b.privateIp)).toBe(true)

@@ -7,6 +7,8 @@ import { routeProtocol } from './node-host.ts'
 
 /** A public address is to be reached at another machine within a second of its move. */
 const lookEveryMs = 500
+/** Looks after which the kernel is asked although the cloud says the same: somebody may have changed its routes. */
+const kernelEvery = 20
 
 interface PublicRoute {
   readonly address: string
@@ -21,7 +23,10 @@ export class RouteKeeper {
   private readonly layout: Layout
   private readonly log: Log
   private timer: NodeJS.Timeout | null = null
-  private turn: Promise<void> = Promise.resolve()
+  private turn: Promise<void> | null = null
+  private looks = 0
+  /** What the kernel was last brought to; null after a failure. */
+  private settled: string | null = null
 
   constructor(options: { layout: Layout; log: Log }) {
     this.layout = options.layout
@@ -30,7 +35,7 @@ export class RouteKeeper {
 
   start(): void {
     this.timer = setInterval(() => {
-      this.turn = this.turn.then(() => this.look()).catch(() => {}) // said by look
+      this.turn ??= this.look().finally(() => (this.turn = null))
     }, lookEveryMs)
   }
 
@@ -46,6 +51,10 @@ export class RouteKeeper {
       '/admin/v1/public-routes',
     ).catch(() => null)
     if (!routes) return
+    const said = JSON.stringify(routes)
+    this.looks += 1
+    if (said === this.settled && this.looks % kernelEvery !== 0) return
+    this.settled = null
     try {
       const elsewhere = routes.filter((route) => route.via !== this.layout.nodeAddress)
       await this.set([], elsewhere)
@@ -55,6 +64,7 @@ export class RouteKeeper {
         ['-n', netns],
         elsewhere.map(({ address }) => ({ address, via: hostAddress })),
       )
+      this.settled = said
     } catch (error) {
       this.log.warn({ reason: errorMessage(error) }, 'routes to other nodes could not be set')
     }

@@ -27,7 +27,13 @@ export function aclJumps(router: RouterPlan): string[] {
     )
   const jump = (field: string, entries: readonly string[]) =>
     entries.length === 0 ? [] : [`${field} vmap { ${entries.join(', ')} }`]
-  return [...jump('iifname', verdicts('out')), ...jump('oifname', verdicts('in'))]
+  // What stays within a subnet is not asked, also where its sender was sent to the router for it.
+  const within = router.subnets.flatMap(({ acl, cidr, gatewayLink: link }) =>
+    acl === null
+      ? []
+      : [`iifname "${link}" oifname "${link}" ip saddr ${cidr} ct original ip daddr ${cidr} accept`],
+  )
+  return [...within, ...jump('iifname', verdicts('out')), ...jump('oifname', verdicts('in'))]
 }
 
 function entryText(entry: AclEntryPlan, remote: 'ip saddr' | 'ip daddr'): string {

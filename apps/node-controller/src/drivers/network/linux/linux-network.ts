@@ -10,6 +10,7 @@ import {
   noCountingRuleset,
   parseCounters,
 } from './byte-counters.ts'
+import { announce } from './announce.ts'
 import type { Commands } from './commands.ts'
 import { DhcpKeeper } from './dhcp-keeper.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
@@ -25,6 +26,7 @@ import {
   tapName,
   tunnelOverhead,
 } from './names.ts'
+import { movedAddresses } from './moved-addresses.ts'
 import { establishNatGateway, natGatewaysOf } from './nat-gateway.ts'
 import { emptyRuleset, nodeRuleset } from './node-ruleset.ts'
 import { assignNumbers, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
@@ -33,7 +35,7 @@ import { listNatGateways, listRouters } from './own-netns.ts'
 import { parseAddresses, parseFlows, parseLinks, parseRoutes } from './parse.ts'
 import { planNetwork, type NetworkPlan, type PortPlan, type RouterPlan } from './plan.ts'
 import { joinPeers } from './peer-links.ts'
-import { announce, answerForPublicAddresses } from './public-arp.ts'
+import { answerForPublicAddresses } from './public-arp.ts'
 import { whyUnusable } from './preflight.ts'
 import { routerNeighbours, staleNeighbours } from './router-neighbours.ts'
 import { ResolverKeeper } from './resolver-keeper.ts'
@@ -312,8 +314,12 @@ export class LinuxNetwork implements NetworkDriver {
         ...{ uplink, publicPool, before: before?.plan ?? null },
       })
       // Guests are not kept waiting for it; one after the other, since they change a setting and back.
-      this.announcing = this.announcing.then(() => announce(commands, fresh, { uplink, log }))
+      this.announcing = this.announcing.then(() => announce(commands, fresh, { link: uplink, log }))
     }
+    for (const { namespace, subnet, addresses } of before ? movedAddresses(before.plan, plan) : [])
+      this.announcing = this.announcing.then(() =>
+        announce(commands, addresses, { link: subnet.gatewayLink, namespace, log }),
+      )
     return { nodeRules, routerRules }
   }
 

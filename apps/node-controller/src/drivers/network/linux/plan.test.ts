@@ -35,6 +35,19 @@ describe('the plan of the network', () => {
     return () => planOf(items)
   }
 
+  it('shuts a subnet whose route table or ACL is named and not described', () => {
+    const subnets = changed((item) => {
+      const [first] = item.subnets
+      Object.assign(first!, { routeTableId: 'rtb-1', networkAclId: 'acl-1' })
+    })().subnets
+    expect(subnets.map(({ routes }) => routes)).toEqual([[], null, null])
+    expect(subnets.map(({ acl }) => acl)).toEqual([
+      { networkAclId: 'acl-1', ingress: [], egress: [] },
+      null,
+      null,
+    ])
+  })
+
   it('refuses what cannot be, or would be read as something else by a program', () => {
     const first = (item: VpcItem) => item.interfaces[0]!
     expect(changed((item) => (first(item).privateIp = '172.31.0.1'))).toThrow(/no address of its subnet/)

@@ -194,8 +194,12 @@ function planRouter(
   const subnets = item.subnets.map((subnet) =>
     planSubnet(subnet, options.numbers, {
       tunnel: nodes.length > 0 ? tunnelName(subnet.tag) : null,
-      routes: routes.get(subnet.routeTableId ?? '') ?? null,
-      acl: acls.get(subnet.networkAclId ?? '') ?? null,
+      // One that is named and not described lets nothing out, and nothing through.
+      routes: subnet.routeTableId === undefined ? null : (routes.get(subnet.routeTableId) ?? []),
+      acl:
+        subnet.networkAclId === undefined
+          ? null
+          : (acls.get(subnet.networkAclId) ?? shut(subnet.networkAclId)),
     }),
   )
   const ports = item.interfaces.map((entry) => planPort(entry, subnets, groups, options.numbers))
@@ -225,6 +229,12 @@ function planRouter(
   }
   return { router, groups: [...groups.values()] }
 }
+
+const shut = (networkAclId: string): AclPlan => ({
+  networkAclId: word(networkAclId),
+  ingress: [],
+  egress: [],
+})
 
 function planSubnet(
   subnet: VpcItem['subnets'][number],

@@ -1,4 +1,4 @@
-import { blockContains, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
+import { blockContains, parseCidr, parseIpv4 } from '@mallee/base'
 import type { Commands } from './commands.ts'
 import type { NetworkPlan } from './plan.ts'
 
@@ -30,36 +30,6 @@ export async function answerForPublicAddresses(
   const former = new Set(options.before ? publicAddresses(options.before) : present)
   return [...wanted].filter((address) => !former.has(address))
 }
-
-/** So many at once, since each takes a second. */
-const announcedAtOnce = 100
-
-/** Says unasked whose addresses these are (gratuitous ARP, RFC 5227 section 3), so that neighbours follow at once. */
-export async function announce(
-  commands: Commands,
-  addresses: readonly string[],
-  options: { uplink: string; log: Log },
-): Promise<void> {
-  for (let start = 0; start < addresses.length; start += announcedAtOnce) {
-    const some = addresses.slice(start, start + announcedAtOnce)
-    await commands
-      .run('sh', ['-c', announcement, 'announce', options.uplink, ...some])
-      .catch((error: unknown) =>
-        // Neighbours then find out when their own entries end.
-        options.log.warn({ reason: errorMessage(error) }, 'public addresses could not be announced'),
-      )
-  }
-}
-
-/** arping takes only addresses that it can bind to, and these are nobody's own: they are routed on. */
-const announcement = `
-  setting=/proc/sys/net/ipv4/ip_nonlocal_bind
-  was=$(cat $setting); echo 1 > $setting
-  uplink=$1; shift
-  for address; do arping -q -c 1 -w 1 -A -I "$uplink" -s "$address" "$address" & all="$all $!"; done
-  for one in $all; do wait $one || failed=1; done
-  echo "$was" > $setting
-  exit \${failed:-0}`
 
 const publicAddresses = (plan: NetworkPlan) =>
   plan.routers.flatMap((router) => router.published.map(({ publicIp }) => publicIp))
