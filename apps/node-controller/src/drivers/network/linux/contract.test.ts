@@ -5,6 +5,7 @@ import { silentLog } from '@mallee/base'
 import {
   describeNetworkAddresses,
   describeNetworkDriver,
+  describeNetworkFrames,
   describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
@@ -50,4 +51,5 @@ if (whyNot !== null) {
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
   describeNetworkNodes('linux', open)
+  describeNetworkFrames('linux', open)
 }
