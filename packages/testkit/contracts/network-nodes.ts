@@ -12,6 +12,7 @@ import {
   type World,
 } from './lan-world.ts'
 import { allow, tcp } from './network-driver.ts'
+import { standing } from './network-standing.ts'
 import { accessControl, peers, waysOut } from './network-routing.ts'
 import { trespass } from './network-trespass.ts'
 import { connected, eventually, reachesAs, type OpenDriver } from './network-world.ts'
@@ -156,6 +157,32 @@ function faults(world: World, guest: Guest): void {
       await world().wish({ ingress: { ...open, v: [tcp(22), allow(6, 1_000 + round)] } })
       for (const [from, flow] of flows) expect(await from.echoes(flow)).toBe(true)
     }
+  })
+
+  it('loses no packet of an established flow while rules are applied a hundred times, and leaks nothing', async () => {
+    const wishes = { ingress: open }
+    await world().wish(wishes)
+    await guest('s').echoUdp(5_100)
+    await world().lan.host.echoUdp(5_100)
+    const askers = [
+      [guest('q'), ip('s')],
+      [guest('p'), ip('s')],
+      [guest('s'), testHostAddress],
+    ] as const
+    const before = await standing(world())
+    await Promise.all(askers.map(([from, address]) => from.startAsking({ address, port: 5_100 })))
+    for (let round = 0; round < 100; round += 1) {
+      // Every time other rules, or the driver would have nothing to do.
+      await world().wish({ ingress: { ...open, v: [tcp(22), allow(6, 1_000 + round)] } })
+      if (round % 25 === 0) await world().restart(round % 2)
+    }
+    await world().wish(wishes)
+    for (const [from, address] of askers) {
+      const { asked, lost } = await from.stopAsking()
+      expect({ address, lost }).toEqual({ address, lost: 0 })
+      expect(asked).toBeGreaterThan(100)
+    }
+    expect(await standing(world())).toEqual(before)
   })
 
   it('makes whole a tunnel that was left half-made', async () => {
