@@ -2,6 +2,7 @@ export { startIsolatedLibvirtd, whyNoIsolatedLibvirtd } from './isolated-libvirt
 export type { IsolatedLibvirtd, IsolatedLibvirtdOptions } from './isolated-libvirtd.ts'
 export { startPrivatePostgres, whyNoPostgres, type PrivatePostgres } from './private-postgres.ts'
 export { makeTestNetwork, whyNoTestNetwork, testPublicPool, type TestNetwork } from './test-network.ts'
+export { makeTestLan, type TestLan } from './test-lan.ts'
 export type { GuestAnswer, TestGuest } from './test-guest.ts'
 export { describeNetworkDriver } from '../contracts/network.ts'
 export { describeNetworkRules } from '../contracts/network-rules.ts'
