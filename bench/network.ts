@@ -160,7 +160,7 @@ async function metadataChapter(): Promise<void> {
     const found = ports.map(([what]) => [what, []] as [string, number[]])
     for (let round = 0; round <= rounds; round += 1)
       for (const [index, [, port]] of ports.entries()) {
-        const args = [program('metadata-storm.ts'), String(port), '200', '20']
+        const args = [program('metadata-storm.ts'), String(port), '200', '50']
         found[index]![1].push(Number(await lan.exec(namespace, process.execPath, args)))
       }
     tell('metadata for 200 that boot at once: a token, a question', 'a second', ...(found as [Told, Told]))

@@ -50,7 +50,9 @@ const real = await startMetadataServer({
 const token = 'x'.repeat(51)
 const bare = createServer((request, response) => {
   response.setHeader('content-type', 'text/plain')
-  response.end(request.method === 'PUT' ? token : 'i-eni-127.1.0.1')
+  const said = request.method === 'PUT' ? token : 'i-eni-127.1.0.1'
+  response.setHeader('content-length', said.length)
+  response.end(said)
 })
 await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve))
 
