@@ -6,6 +6,7 @@ import { ebsBench } from './ebs.ts'
 import { encodeBench } from './encode.ts'
 import { heldPollsBench } from './held-polls.ts'
 import { mixedBench } from './mixed.ts'
+import { networkBench } from './network.ts'
 import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
 import { s3Bench } from './s3.ts'
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   encode: encodeBench,
   'held-polls': heldPollsBench,
   mixed: mixedBench,
+  network: networkBench,
   placements: placementsBench,
   'start-and-memory': startAndMemoryBench,
   'run-instances': runInstancesBench,

@@ -1,5 +1,12 @@
 import type { Random } from '@mallee/base'
-import type { DesiredResponse, DomainFacts, DomainItem, Observation, Report } from '@mallee/agent-contract'
+import type {
+  DesiredItem,
+  DesiredResponse,
+  DomainFacts,
+  DomainItem,
+  Observation,
+  Report,
+} from '@mallee/agent-contract'
 import { planDomain, type DomainNote, type DomainStep } from '@mallee/node-controller'
 import type { Guards } from './guards.ts'
 import { nodeFingerprint } from './simulated-cloud.ts'
@@ -87,8 +94,16 @@ export class SimulatedNode {
   }
 
   domainItems(): HeldItem[] {
+    return this.itemsOf('domain')
+  }
+
+  vpcItems(): DesiredItem<'vpc'>[] {
+    return this.itemsOf('vpc') as DesiredItem<'vpc'>[]
+  }
+
+  private itemsOf(kind: string): HeldItem[] {
     return [...this.items.values()]
-      .filter((item) => item.kind === 'domain')
+      .filter((item) => item.kind === kind)
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 

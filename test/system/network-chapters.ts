@@ -199,7 +199,7 @@ export const networks: StoryChapters = {
     await ec2(story, 'delete-network-interface', '--network-interface-id', eni.NetworkInterfaceId)
   },
 
-  async 'an elastic address moves to another guest in under a second'(story) {
+  async 'an elastic address moves to another guest, and says how soon'(story) {
     const [address] = (
       await ec2(story, 'describe-addresses', '--filters', `Name=instance-id,Values=${front.id}`)
     ).Addresses

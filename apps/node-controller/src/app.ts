@@ -15,6 +15,13 @@ export { nodeControllerSchema, type NodeControllerConfig } from './config.ts'
 
 export { nodeFigures, registerNodeGauges } from './metrics/node-figures.ts'
 export { planDomain, type DomainNote, type DomainStep } from './planner/plan-domain.ts'
+export { NetworkKeeper } from './network-keeper.ts'
+export { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts'
+export { openLinuxNetwork } from './drivers/network/linux/driver.ts'
+export { forbiddenFlows } from './drivers/network/linux/flows.ts'
+export type { Flow } from './drivers/network/linux/parse.ts'
+export { noNumbers } from './drivers/network/linux/numbers.ts'
+export { renderNetwork, type RenderedNetwork } from './drivers/network/linux/rendered.ts'
 
 /** Runs the node controller: one agent, its drivers, and the loops that bring them to what the cloud wants. */
 export async function startNodeController(

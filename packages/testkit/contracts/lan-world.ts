@@ -3,6 +3,7 @@ import type { TestGuest } from '../src/test-guest.ts'
 import { serveNames } from '../src/test-name-server.ts'
 import { testHostAddress } from '../src/test-network.ts'
 import { makeTestLan, type TestLan } from '../src/test-lan.ts'
+import { everything, type NetworkDriverUnderTest } from './network-driver.ts'
 import {
   lanGuests,
   lanInterface,
@@ -12,7 +13,6 @@ import {
   type LanGuest,
   type LanWishes,
 } from './lan-items.ts'
-import type { NetworkDriverUnderTest } from './network-driver.ts'
 import type { OpenDriver } from './network-world.ts'
 
 /** Two nodes of one cloud, each under a driver of its own, with the guests plugged in and with addresses. */
@@ -28,7 +28,20 @@ export interface LanWorld {
   end(): Promise<void>
 }
 
-export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
+export type World = () => LanWorld
+export type Guest = (who: LanGuest) => TestGuest
+
+/** For what is not to come: nobody waits longer. */
+export const quick = { timeoutMs: 400 }
+export const ip = (who: LanGuest) => lanPlaces[who].privateIp
+/** Whatever comes may come in, to every guest. */
+export const open: NonNullable<LanWishes['ingress']> = Object.fromEntries(
+  lanGuests.map((who) => [who, [everything]]),
+)
+export const connects = async (from: TestGuest, to: string, port = 22) =>
+  (await from.connectTcp(to, port, quick)) !== null
+
+export async function makeLanWorld(openDriver: OpenDriver): Promise<LanWorld> {
   const lan = await makeTestLan(2)
   const addresses = lan.nodes.map((node) => node.address)
   const drivers: NetworkDriverUnderTest[] = []
@@ -46,7 +59,7 @@ export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
   }
   try {
     endNames = await serveNames(lan.host, testHostAddress)
-    for (const node of lan.nodes) drivers.push(await open(node.name))
+    for (const node of lan.nodes) drivers.push(await openDriver(node.name))
     await wish()
     const guests = {} as Record<LanGuest, TestGuest>
     const leases = {} as Record<LanGuest, TestLease | null>
@@ -70,7 +83,7 @@ export async function makeLanWorld(open: OpenDriver): Promise<LanWorld> {
       driver: (node) => drivers[node]!,
       async restart(node) {
         await drivers[node]!.close()
-        drivers[node] = await open(lan.nodes[node]!.name)
+        drivers[node] = await openDriver(lan.nodes[node]!.name)
       },
     }
   } catch (error) {

@@ -17,8 +17,9 @@ import {
 } from './network-driver.ts'
 import {
   eventually,
-  isSeenAs,
+  connected,
   makeNetworkWorld,
+  reachesAs,
   type NetworkWorld,
   type OpenDriver,
 } from './network-world.ts'
@@ -145,8 +146,7 @@ function leasesAndNames(world: () => NetworkWorld, guest: Guest): void {
 function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
   it('is reached from outside by the public address, seen as it is', async () => {
     await world().wish({ a: { ingress: [tcp(22, { cidr: `${testHostAddress}/32` })] } })
-    expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    await isSeenAs(guest('a'), testHostAddress)
+    await reachesAs(world().network.host, '198.19.77.10', guest('a'), testHostAddress)
     expect(await world().network.host.connectTcp('198.19.77.10', 23, quick)).toBeNull()
   })
 
@@ -158,8 +158,7 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
       ['x', '198.19.77.20'],
       ['y', testNodeAddress],
     ] as const) {
-      expect(await guest(who).connectTcp(testHostAddress, 8_080), who).not.toBeNull()
-      await isSeenAs(world().network.host, seen)
+      await reachesAs(guest(who), testHostAddress, world().network.host, seen, 8_080)
     }
   })
 
@@ -172,32 +171,26 @@ function publicAddresses(world: () => NetworkWorld, guest: Guest): void {
       ['x', '198.19.77.20'],
       ['y', testNodeAddress],
     ] as const) {
-      const flow = await guest(who).connectTcp('198.19.77.10', 22)
-      expect(flow, who).not.toBeNull()
-      expect(await guest(who).echoes(flow!), who).toBe(true)
-      await isSeenAs(guest('a'), seen)
+      await reachesAs(guest(who), '198.19.77.10', guest('a'), seen)
     }
   })
 
   it('moves a public address, and the flows of who had it end', async () => {
     await world().wish(open)
-    const old = (await world().network.host.connectTcp('198.19.77.10', 22))!
-    expect(await world().network.host.echoes(old)).toBe(true)
+    const old = await connected(world().network.host, '198.19.77.10')
     await world().wish({
       ...open,
       a: { ...open.a, publicIp: null },
       b: { ...open.b, publicIp: '198.19.77.10' },
     })
     expect(await world().network.host.echoes(old, quick)).toBe(false)
-    expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    await isSeenAs(guest('b'), testHostAddress)
+    await reachesAs(world().network.host, '198.19.77.10', guest('b'), testHostAddress)
     await world().wish({
       ...open,
       a: { ...open.a, publicIp: null },
       x: { ...open.x, publicIp: '198.19.77.10' },
     })
-    expect(await world().network.host.connectTcp('198.19.77.10', 22)).not.toBeNull()
-    await isSeenAs(guest('x'), testHostAddress)
+    await reachesAs(world().network.host, '198.19.77.10', guest('x'), testHostAddress)
   })
 
   it('refuses addresses of the pool that nobody has', async () => {
@@ -302,8 +295,8 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
   it('goes on through a restart of the driver: flows, identities and DHCP', async () => {
     await world().wish({ a: { absent: true } })
     const items = await world().wish(open)
-    const inside = (await guest('b').connectTcp(places.a.privateIp, 22))!
-    const outside = (await world().network.host.connectTcp('198.19.77.10', 22))!
+    const inside = await connected(guest('b'), places.a.privateIp)
+    const outside = await connected(world().network.host, '198.19.77.10')
     const identity = (await guest('a').http({ url: metadataUrl }))!.body
     const daemons = () =>
       world().network.exec(world().network.node, 'ip', ['netns', 'pids', `${world().network.node}-r5`])
@@ -320,7 +313,7 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
 
   it('cuts what was revoked while the driver was away', async () => {
     await world().wish({ a: { ingress: [tcp(22)] } })
-    const flow = (await guest('b').connectTcp(places.a.privateIp, 22))!
+    const flow = await connected(guest('b'), places.a.privateIp)
     await world().restart()
     await world().wish({ a: { ingress: [allow(17, 1)] } })
     expect(await guest('b').echoes(flow, quick)).toBe(false)
@@ -328,7 +321,7 @@ function restarts(world: () => NetworkWorld, guest: Guest): void {
 
   it('ends flows by a public address that was moved while the driver was away', async () => {
     await world().wish(open)
-    const old = (await world().network.host.connectTcp('198.19.77.10', 22))!
+    const old = await connected(world().network.host, '198.19.77.10')
     await world().restart()
     await world().wish({
       ...open,

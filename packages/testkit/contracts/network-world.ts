@@ -84,11 +84,30 @@ export async function eventually<T>(ask: () => Promise<T>, good: (value: T) => b
   }
 }
 
-/** Of the last connection that was accepted: it is accepted a moment after the other side has it. */
-export async function isSeenAs(by: TestGuest, peer: string): Promise<void> {
-  const seen = await eventually(
-    () => by.lastPeer(),
+/** Connects from one guest, and is seen at the other side as this peer; answers the connection. */
+export async function reachesAs(
+  from: TestGuest,
+  to: string,
+  by: TestGuest,
+  peer: string,
+  port = 22,
+): Promise<number> {
+  await by.takeLastPeer() // of a connection before this one
+  const flow = await connected(from, to, port)
+  // It is accepted a moment after the other side has it.
+  let seen: string | null = null
+  await eventually(
+    async () => (seen = (await by.takeLastPeer()) ?? seen),
     (now) => now === peer,
   )
-  expect(seen).toBe(peer)
+  expect(seen, `${to}:${port}`).toBe(peer)
+  return flow
+}
+
+/** A connection that stands and echoes, so that who finds it cut later knows that it was not before. */
+export async function connected(from: TestGuest, to: string, port = 22): Promise<number> {
+  const flow = await from.connectTcp(to, port)
+  expect(flow, `${to}:${port}`).not.toBeNull()
+  expect(await from.echoes(flow!), `${to}:${port} echoes`).toBe(true)
+  return flow!
 }

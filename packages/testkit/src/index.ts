@@ -8,12 +8,14 @@ export {
   whyNoTestNetwork,
   type TestNetwork,
 } from './test-network.ts'
+export { makeTestLan, type TestLan } from './test-lan.ts'
 export type { GuestAnswer, TestGuest } from './test-guest.ts'
 export { describeNetworkBytes } from '../contracts/network-bytes.ts'
 export { describeNetworkDriver } from '../contracts/network.ts'
 export { describeNetworkRules } from '../contracts/network-rules.ts'
 export { describeNetworkAddresses } from '../contracts/network-addresses.ts'
 export { describeNetworkNodes } from '../contracts/network-nodes.ts'
+export { describeNetworkFrames } from '../contracts/network-frames.ts'
 export { worldItems, type NetworkDriverUnderTest } from '../contracts/network-driver.ts'
 export { CloudClient, type Guest } from './cloud-client.ts'
 export { TestHost, until, type Outcome } from './test-host.ts'

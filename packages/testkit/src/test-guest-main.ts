@@ -3,12 +3,14 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer as createHttpServer, request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { listenForQuestions, startAsking } from './datagram-questions.ts'
 
 const connections = new Map<number, Socket>()
 const datagrams: string[] = []
 const udpSockets = new Map<number, UdpSocket>()
 let connected = 0
 let lastPeer: string | null = null
+let asking: ReturnType<typeof startAsking> | null = null
 
 const verbs: Record<string, (options: never) => Promise<unknown>> = {
   listenTcp: ({ port }: { port: number }) =>
@@ -39,9 +41,9 @@ const verbs: Record<string, (options: never) => Promise<unknown>> = {
     }),
 
   echoes: ({ connection, timeoutMs }: { connection: number; timeoutMs: number }) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       const socket = connections.get(connection)
-      if (!socket) return resolve(false)
+      if (!socket) return reject(new Error('no such connection'))
       const settle = (value: boolean) => {
         clearTimeout(timer)
         socket.off('data', heard)
@@ -59,7 +61,11 @@ const verbs: Record<string, (options: never) => Promise<unknown>> = {
     connections.clear()
   },
 
-  lastPeer: () => Promise.resolve(lastPeer),
+  async takeLastPeer() {
+    const taken = lastPeer
+    lastPeer = null
+    return taken
+  },
 
   listenUdp: async ({ port }: { port: number }) => {
     await udpSocket(port)
@@ -80,6 +86,16 @@ const verbs: Record<string, (options: never) => Promise<unknown>> = {
   },
 
   receivedUdp: () => Promise.resolve(datagrams),
+
+  echoUdp: ({ port }: { port: number }) => listenForQuestions(port),
+  async startAsking(options: { address: string; port: number }) {
+    asking = startAsking(options)
+  },
+  async stopAsking() {
+    const stopped = await asking?.stop()
+    asking = null
+    return stopped
+  },
 
   listenHttp: ({ host, port }: { host: string; port: number }) =>
     new Promise<void>((resolve, reject) => {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import type { AskedByUdp } from './datagram-questions.ts'
 import { run } from './program.ts'
 
 /** Answer of an HTTP question asked from inside. */
@@ -18,12 +19,12 @@ export interface TestGuest {
   listenTcp(port: number): Promise<number>
   /** Opens a connection; null where there is no answer in time, or a refusal. The number names the connection. */
   connectTcp(address: string, port: number, options?: { timeoutMs?: number }): Promise<number | null>
-  /** Whether the other side still echoes on this connection. */
+  /** Whether the other side still echoes on this connection; rejects where there never was such a connection. */
   echoes(connection: number, options?: { timeoutMs?: number }): Promise<boolean>
   /** Closes all connections that were opened from here. */
   hangUp(): Promise<void>
-  /** Who the other side of the last accepted connection is, as seen here. */
-  lastPeer(): Promise<string | null>
+  /** Who the other side of the last accepted connection is, as seen here; each is told once. */
+  takeLastPeer(): Promise<string | null>
   listenUdp(port: number): Promise<void>
   sendUdp(options: {
     address: string
@@ -34,6 +35,11 @@ export interface TestGuest {
   }): Promise<void>
   /** All that came by UDP so far, as `address:port text`. */
   receivedUdp(): Promise<string[]>
+  /** Sends every datagram back. */
+  echoUdp(port: number): Promise<void>
+  /** Asks who echoes, by one flow, one question after the other, until it is told to stop. */
+  startAsking(options: { address: string; port: number }): Promise<void>
+  stopAsking(): Promise<AskedByUdp>
   http(options: {
     method?: string
     url: string
@@ -73,10 +79,13 @@ export async function startTestGuest(namespace: string): Promise<TestGuest> {
       ask('connectTcp', { address, port, timeoutMs: 700, ...options }),
     echoes: (connection, options = {}) => ask('echoes', { connection, timeoutMs: 700, ...options }),
     hangUp: () => ask('hangUp', {}),
-    lastPeer: () => ask('lastPeer', {}),
+    takeLastPeer: () => ask('takeLastPeer', {}),
     listenUdp: (port) => ask('listenUdp', { port }),
     sendUdp: (options) => ask('sendUdp', options),
     receivedUdp: () => ask('receivedUdp', {}),
+    echoUdp: (port) => ask('echoUdp', { port }),
+    startAsking: (options) => ask('startAsking', options),
+    stopAsking: () => ask('stopAsking', {}),
     http: (options) => ask('http', { method: 'GET', headers: {}, timeoutMs: 2_000, ...options }),
     listenHttp: (host, port) => ask('listenHttp', { host, port }),
     pings: (address) =>

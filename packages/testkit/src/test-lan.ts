@@ -18,15 +18,17 @@ export interface TestLan {
   /** Somebody outside of the cloud, with `testHostAddress`. */
   readonly host: TestGuest
   readonly nodes: readonly TestLanNode[]
-  exec(namespace: string, file: string, args: readonly string[], input?: string): Promise<string>
+  exec(namespace: string, file: string, args: readonly string[]): Promise<string>
   remove(): Promise<void>
 }
 
 /** RFC 2544's range for measurements; in namespaces only. */
 const nodeAddressOf = (index: number) => `198.18.0.${11 + index}`
 
-/** `mtu` in bytes, of the switch and its cables. */
-export async function makeTestLan(count: number, mtu = 1550): Promise<TestLan> {
+/** Bytes, of the switch and its cables: room for tunnels around what guests send. */
+const mtu = 1550
+
+export async function makeTestLan(count: number): Promise<TestLan> {
   const prefix = `mll-${randomBytes(3).toString('hex')}`
   const hostName = `${prefix}h`
   const guests: TestGuest[] = []
@@ -75,12 +77,7 @@ export async function makeTestLan(count: number, mtu = 1550): Promise<TestLan> {
       host,
       nodes,
       remove,
-      exec: (namespace, file, args, input) =>
-        run(
-          'nsenter',
-          [`--net=/run/netns/${namespace}`, file, ...args],
-          input === undefined ? {} : { input },
-        ),
+      exec: (namespace, file, args) => run('nsenter', [`--net=/run/netns/${namespace}`, file, ...args]),
     }
   } catch (error) {
     await remove()

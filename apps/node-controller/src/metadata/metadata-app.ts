@@ -128,9 +128,5 @@ function namesOf(path: string): string[] | null {
 }
 
 function answer(reply: FastifyReply, status: number, body: string | Buffer = '') {
-  return reply
-    .code(status)
-    .header('content-type', 'text/plain')
-    .header('server', 'EC2ws')
-    .send(typeof body === 'string' ? Buffer.from(body) : body)
+  return reply.code(status).header('content-type', 'text/plain').header('server', 'EC2ws').send(body)
 }

@@ -32,7 +32,18 @@ function branch(entries: readonly Entry[], rest: Omit<MetadataBranch, 'members'>
   return { members: new Map(members), ...rest }
 }
 
+/** A guest that boots asks forty questions of one item, which is never changed but replaced by another. */
+const trees = new WeakMap<DomainItem, MetadataBranch>()
+
 export function metadataTree(item: DomainItem): MetadataBranch {
+  const known = trees.get(item)
+  if (known) return known
+  const tree = makeTree(item)
+  trees.set(item, tree)
+  return tree
+}
+
+function makeTree(item: DomainItem): MetadataBranch {
   return branch(
     [
       [

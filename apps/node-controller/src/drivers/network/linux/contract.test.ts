@@ -6,6 +6,7 @@ import {
   describeNetworkAddresses,
   describeNetworkBytes,
   describeNetworkDriver,
+  describeNetworkFrames,
   describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
@@ -54,4 +55,5 @@ if (whyNot !== null) {
   describeNetworkAddresses('linux', open)
   describeNetworkBytes('linux', open)
   describeNetworkNodes('linux', open)
+  describeNetworkFrames('linux', open)
 }

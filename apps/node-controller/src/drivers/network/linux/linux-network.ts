@@ -29,7 +29,7 @@ import {
 import { movedAddresses } from './moved-addresses.ts'
 import { establishNatGateway, natGatewaysOf } from './nat-gateway.ts'
 import { emptyRuleset, nodeRuleset } from './node-ruleset.ts'
-import { assignNumbers, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
+import { numbersFor, noNumbers, readNumbers, writeNumbers, type Numbers } from './numbers.ts'
 import { overlayChanges, parseOverlay } from './overlay.ts'
 import { listNatGateways, listRouters } from './own-netns.ts'
 import { parseAddresses, parseFlows, parseLinks, parseRoutes } from './parse.ts'
@@ -139,11 +139,7 @@ export class LinuxNetwork implements NetworkDriver {
       if (this.believed?.digest === digest) return this.revive()
       if (this.nodeAddress === null) await this.prepare()
       if (this.nodeAddress === null) throw passing('NetworkUnusable', this.problems.join(' '))
-      const numbers = assignNumbers(this.numbers, {
-        vpc: network.map((item) => item.vpcId),
-        subnet: network.flatMap((item) => item.subnets.map((subnet) => subnet.subnetId)),
-        interface: network.flatMap((item) => item.interfaces.map((entry) => entry.interfaceId)),
-      })
+      const numbers = numbersFor(network, this.numbers)
       const plan = planNetwork(network, { numbers, routerPrefix: this.options.routerPrefix, mtu: this.mtu })
       if (digestOf(numbers) !== digestOf(this.numbers)) await writeNumbers(this.options.runDir, numbers)
       this.numbers = numbers

@@ -82,6 +82,13 @@ function whoIsWho(plan: NetworkPlan): string[] {
         `${identity(port)} . ${port.mac} . 0.0.0.0`,
       ]),
     ),
+    // `chaddr`, behind UDP's 8 bytes and 28 of its own (RFC 2131, section 2).
+    ...collection(
+      'set',
+      'dhcp_clients',
+      'typeof iifname . @th,288,48',
+      ports.map((port) => `${quoted(port.tap)} . 0x${port.mac.replaceAll(':', '')}`),
+    ),
     ...collection(
       'set',
       'receivers',
@@ -117,11 +124,15 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
       'iifname @taps goto from_guest',
       `iifname . ether daddr @elsewhere meta mark set ${passing}`,
     ]),
+    // What is too short to tell whose question it is, as the first of two pieces, is dropped too.
+    ...chain('dhcp_question', ['iifname . @th,288,48 @dhcp_clients return', 'drop']),
     ...chain('from_guest', [
       // Also what hides in a VLAN tag, which would pass by the security groups; and IPv6.
       'ether type != { ip, arp } drop',
       'iifname . ether saddr . arp saddr ether . arp saddr ip @arp_sources accept',
       'udp sport 67 drop',
+      // Or one guest could decline the other's address, which DHCP then gives to nobody for ten minutes.
+      'udp sport 68 udp dport 67 jump dhcp_question',
       'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 iifname . ether saddr @senders accept',
       ...unchecked.map(
         (port) => `iifname ${quoted(port.tap)} meta mark set ${markOf(unchecked.indexOf(port), 'from')}`,

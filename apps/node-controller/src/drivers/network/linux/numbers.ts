@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { VpcItem } from '@mallee/agent-contract'
 import { formatIpv4, parseCidr, writeAtomically } from '@mallee/base'
 import { identityRange, transitRange } from './names.ts'
 
@@ -28,6 +29,15 @@ export const noNumbers: Numbers = {
   vpc: { of: {}, next: 2 },
   subnet: { of: {}, next: 1 },
   interface: { of: {}, next: 1 },
+}
+
+/** The numbers of what these items name. */
+export function numbersFor(network: readonly VpcItem[], present: Numbers): Numbers {
+  return assignNumbers(present, {
+    vpc: network.map((item) => item.vpcId),
+    subnet: network.flatMap((item) => item.subnets.map((subnet) => subnet.subnetId)),
+    interface: network.flatMap((item) => item.interfaces.map((entry) => entry.interfaceId)),
+  })
 }
 
 /** The numbers of exactly these things: kept where they had one. Throws where a range is full. */
