@@ -11,7 +11,12 @@ import {
   type Log,
   type Random,
 } from '@mallee/base'
-import { cloudServerName, issueCertificate, type KeyAndCertificate } from '@mallee/pki'
+import {
+  cloudServerName,
+  createSigningCertificate,
+  issueCertificate,
+  type KeyAndCertificate,
+} from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
 import { Metrics, Tracer, type Service } from '@mallee/service-kit'
@@ -93,6 +98,8 @@ export interface CloudControllerDependencies {
   readonly agentPeer?: Parameters<typeof registerAgentDoor>[1]['peerOf']
   /** For the coverage test. */
   readonly watch?: ActionWatch
+  /** In tests: keys that need not be new for each cloud, since making one takes longer than all the rest of its start. */
+  readonly makeSigningKey?: typeof createSigningCertificate
 }
 
 /** What the doors and the loops share. */
@@ -118,7 +125,8 @@ export async function buildCloudController(
   for (const reconciler of loops) {
     queues[reconciler.name] = new ReconcilerQueue({ reconciler, onPass: parts.figures.onPass, ...parts })
   }
-  await bootstrap({ ...parts, stateDir: config.stateDir })
+  const makeSigningKey = deps.makeSigningKey ?? createSigningCertificate
+  await bootstrap({ ...parts, makeSigningKey, stateDir: config.stateDir })
   const doors = await buildDoors(config, parts, deps)
   return {
     ...doors,

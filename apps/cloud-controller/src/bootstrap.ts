@@ -6,7 +6,7 @@ import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from './identity/keyring.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { createAccount } from './store/account-store.ts'
-import { ensureCloudKeys } from './store/bundling-key-store.ts'
+import { ensureCloudKeys, type MakeSigningKey } from './store/bundling-key-store.ts'
 import { openZones } from './store/default-network.ts'
 import { defaultInstanceTypes } from './store/default-instance-types.ts'
 import type { Tables } from './store/tables.ts'
@@ -20,6 +20,7 @@ export async function bootstrap(deps: {
   wakes: Wakes
   clock: Clock
   stateDir: string
+  makeSigningKey: MakeSigningKey
 }): Promise<void> {
   await deps.record.transaction('action', async (tx) => {
     const types = await tx.db.selectFrom('instance_type').select('name').limit(1).executeTakeFirst()

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import Database from 'better-sqlite3'
 import { XMLParser } from 'fast-xml-parser'
 import pg from 'pg'
 import { silentLog, type Clock } from '@mallee/base'
@@ -17,6 +18,8 @@ import { createCertificateRequest } from '@mallee/pki'
 import { buildCloudController, type CloudController } from '../src/app.ts'
 import type { CloudControllerConfig } from '../src/config.ts'
 import type { ActionWatch } from '../src/http/visit.ts'
+import { openRecord } from '../src/store/record.ts'
+import { makeSigningKey } from './signing-keys.ts'
 
 export interface Credentials {
   readonly accountId: string
@@ -76,6 +79,7 @@ export class CloudUnderTest {
     }
     const cloud = await buildCloudController(config, {
       log: silentLog,
+      makeSigningKey,
       ...(clock ? { clock } : {}),
       ...(watch ? { watch } : {}),
       agentPeer: (request) => {
@@ -288,14 +292,48 @@ export class CloudUnderTest {
 /** SQLite, or on request a new database of the PostgreSQL that the test run started. */
 async function testDatabase(dir: string): Promise<CloudControllerConfig['database']> {
   const server = process.env['MALLEE_TEST_POSTGRES']
-  if (server === undefined) return { engine: 'sqlite', file: path.join(dir, 'record.db') }
+  if (server === undefined) {
+    const file = path.join(dir, 'record.db')
+    emptyFile ??= migratedFile()
+    await writeFile(file, await emptyFile)
+    return { engine: 'sqlite', file }
+  }
+  emptyDatabase ??= migratedDatabase(server)
+  return { engine: 'postgres', url: urlOf(server, await newDatabase(server, await emptyDatabase)) }
+}
+
+/** Migrations take longer than the rest of a start: each file of tests goes through them once, and copies what comes of it. */
+let emptyFile: Promise<Buffer> | null = null
+let emptyDatabase: Promise<string> | null = null
+
+async function migratedFile(): Promise<Buffer> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'mallee-record-'))
+  const file = path.join(dir, 'record.db')
+  await (await openRecord({ engine: 'sqlite', file })).close()
+  const database = new Database(file)
+  database.pragma('wal_checkpoint(TRUNCATE)')
+  database.close()
+  const bytes = await readFile(file)
+  await rm(dir, { recursive: true })
+  return bytes
+}
+
+async function migratedDatabase(server: string): Promise<string> {
+  const name = await newDatabase(server, 'template1')
+  await (await openRecord({ engine: 'postgres', url: urlOf(server, name) })).close()
+  return name
+}
+
+async function newDatabase(server: string, template: string): Promise<string> {
   const name = `t${randomUUID().replaceAll('-', '')}`
   const client = new pg.Client({ connectionString: server })
   await client.connect()
-  await client.query(`create database ${name}`)
+  await client.query(`create database ${name} template ${template}`)
   await client.end()
-  return { engine: 'postgres', url: server.replace('/postgres?', `/${name}?`) }
+  return name
 }
+
+const urlOf = (server: string, name: string) => server.replace('/postgres?', `/${name}?`)
 
 export const roomyNode: NodeFingerprint = {
   vcpus: 64,

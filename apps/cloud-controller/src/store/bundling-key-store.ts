@@ -1,4 +1,4 @@
-import { createSigningCertificate, type KeyAndCertificate } from '@mallee/pki'
+import type { KeyAndCertificate } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Reader } from './record.ts'
@@ -22,6 +22,8 @@ async function readKey(db: Reader, name: string): Promise<BundlingKeyTable | nul
   return (await found.executeTakeFirst()) ?? null
 }
 
+export type MakeSigningKey = (commonName: string, nowMs: number) => Promise<KeyAndCertificate>
+
 /**
  * Makes the keys of a cloud that has none. They are never made anew: bundles encrypted for the one would be lost, and
  * who knows the certificate of the other would believe no instance any more.
@@ -29,6 +31,7 @@ async function readKey(db: Reader, name: string): Promise<BundlingKeyTable | nul
 export async function ensureCloudKeys(options: {
   record: StateStore<Tables>
   keyring: Keyring
+  makeSigningKey: MakeSigningKey
   nowMs: number
 }): Promise<void> {
   await ensureKey(bundlingKeyName, 'Mallee image bundling', options)
@@ -38,10 +41,10 @@ export async function ensureCloudKeys(options: {
 async function ensureKey(
   name: string,
   commonName: string,
-  { record, keyring, nowMs }: Parameters<typeof ensureCloudKeys>[0],
+  { record, keyring, makeSigningKey, nowMs }: Parameters<typeof ensureCloudKeys>[0],
 ): Promise<void> {
   if (await record.read((db) => readKey(db, name))) return
-  const { key, certificate } = await createSigningCertificate(commonName, nowMs)
+  const { key, certificate } = await makeSigningKey(commonName, nowMs)
   const sealed_key = keyring.seal(key, boundTo(name))
   await record.transaction('action', async (tx) => {
     await tx.db
