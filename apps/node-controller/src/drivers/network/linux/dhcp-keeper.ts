@@ -89,9 +89,11 @@ export class DhcpKeeper {
   }
 
   private async stop(id: string): Promise<void> {
+    let last: number | null = null
     for (let tries = 0; ; tries += 1) {
       const pid = await this.pidOf(id, null)
-      if (pid === null) return
+      if (pid === null) return last === null ? undefined : await ended(last)
+      last = pid
       process.kill(pid, tries < 100 ? 'SIGTERM' : 'SIGKILL')
       await pause(10)
     }
@@ -112,7 +114,7 @@ export class DhcpKeeper {
         stat(dir),
       ])
       if (seen.ino !== own.ino || seen.dev !== own.dev) return null
-      if (/^\) [ZX] /.test(state.slice(state.lastIndexOf(')')))) return null
+      if (isDead(state)) return null
       if (namespace === null) return pid
       const router = await stat(`/run/netns/${namespace}`)
       return (await readlink(`/proc/${pid}/ns/net`)) === `net:[${router.ino}]` ? pid : null
@@ -121,6 +123,18 @@ export class DhcpKeeper {
     }
   }
 }
+
+/** A process that exits lets go of its folders before its sockets, whose addresses the next one wants. */
+async function ended(pid: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+    if (state === null || isDead(state)) return
+    await pause(10)
+  }
+}
+
+/** By its line in /proc; the name before may have any character. */
+const isDead = (state: string) => /^\) [ZX] /.test(state.slice(state.lastIndexOf(')')))
 
 /** Writes a file, whole, if its content is another; tells whether it was. */
 async function changed(file: string, content: string): Promise<boolean> {
