@@ -30,6 +30,7 @@ import { whyUnusable } from './preflight.ts'
 import { routerNeighbours, staleNeighbours } from './router-neighbours.ts'
 import { parseRouterRoutes, plannedRouterRoutes, routeChanges } from './router-routes.ts'
 import { routerRuleset } from './router-ruleset.ts'
+import { rulesetChanges } from './ruleset-changes.ts'
 import {
   ofRouter,
   readTranslations,
@@ -250,7 +251,7 @@ export class LinuxNetwork implements NetworkDriver {
     const { commands, uplink, publicPool, log } = this.options
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
-    if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
+    if (nodeRules !== before?.nodeRules) await this.loadNodeRules(nodeRules, before?.nodeRules ?? null)
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -284,6 +285,19 @@ export class LinuxNetwork implements NetworkDriver {
       this.announcing = this.announcing.then(() => announce(commands, fresh, { uplink, log }))
     }
     return { nodeRules, routerRules }
+  }
+
+  private async loadNodeRules(rules: string, before: string | null): Promise<void> {
+    const { commands, log } = this.options
+    if (before !== null) {
+      try {
+        return await commands.nft(rulesetChanges(before, rules))
+      } catch (error) {
+        // Somebody else took rules of ours away, as a firewall that is loaded anew does.
+        log.warn({ reason: errorMessage(error) }, 'the rules were not as they were left; all are loaded')
+      }
+    }
+    await commands.nft(rules)
   }
 
   /** The tunnels' and bridges' knowledge of who is elsewhere. */

@@ -212,7 +212,13 @@ function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: st
       'type filter hook prerouting priority -450; policy accept;',
       // Before a zone is given, which would make it tracked after all.
       `iifname @bridges meta mark ${passing} notrack accept`,
+      `iifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip saddr @nodes notrack accept`,
       ...zoneRules(plan),
+    ]),
+    // Tunnels have another source port for every flow in them, and each would be a flow to the node, too.
+    ...chain('tunnelled', [
+      'type filter hook output priority -450; policy accept;',
+      `oifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip daddr @nodes notrack`,
     ]),
     ...chain('bridged', [
       'oifname != @bridges drop',
