@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
@@ -57,7 +58,7 @@ interface Options {
 
 /** What was made true and is believed to be so; after any failure, and at first, nothing is. */
 interface Believed {
-  readonly digest: string
+  readonly network: readonly VpcItem[]
   readonly plan: NetworkPlan
   readonly nodeRules: string
   readonly routerRules: ReadonlyMap<string, string>
@@ -122,8 +123,8 @@ export class LinuxNetwork implements NetworkDriver {
 
   apply(network: readonly VpcItem[]): Promise<void> {
     return this.inTurn(async () => {
-      const digest = digestOf(network)
-      if (this.believed?.digest === digest) return this.dhcp.revive()
+      // What the ledger did not take anew is the very same object, and so compared in no time.
+      if (this.believed && isDeepStrictEqual(this.believed.network, network)) return this.dhcp.revive()
       if (this.nodeAddress === null) await this.prepare()
       if (this.nodeAddress === null) throw passing('NetworkUnusable', this.problems.join(' '))
       const numbers = numbersFor(network, this.numbers)
@@ -132,7 +133,7 @@ export class LinuxNetwork implements NetworkDriver {
       this.numbers = numbers
       const before = this.believed
       this.believed = null
-      this.believed = { digest, plan, ...(await this.establish(plan, before)) }
+      this.believed = { network, plan, ...(await this.establish(plan, before)) }
     })
   }
 
