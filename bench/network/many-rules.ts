@@ -56,13 +56,18 @@ export function manyRules(wish: ManyRulesWish = {}): VpcItem {
   }
 }
 
-/** The same rules, a chain for each group, and nothing else. */
-export function plainRules(): string {
+/** The same rules, a chain for each group, and nothing else; and the text that changes one of them. */
+export function plainRules(): { whole: string; oneChanged: string } {
   const chains = manyRules().securityGroups.map(({ groupId, ingress }) => {
     const lines = ingress.map(
       ({ cidr, fromPort, toPort }) => `ip saddr ${cidr} tcp dport ${fromPort}-${toPort} accept`,
     )
     return `chain ${groupId.replace('-', '_')} {\n${lines.join('\n')}\n}`
   })
-  return `table inet plain\ndelete table inet plain\ntable inet plain {\n${chains.join('\n')}\n}\n`
+  const replaced = 'table inet plain\ndelete table inet plain\n'
+  const name = /^chain (\S+)/.exec(chains[0]!)![1]!
+  return {
+    whole: `${replaced}table inet plain {\n${chains.join('\n')}\n}\n`,
+    oneChanged: `flush chain inet plain ${name}\ntable inet plain {\n${chains[0]}\n}\n`,
+  }
 }

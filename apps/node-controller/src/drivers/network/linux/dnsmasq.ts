@@ -28,9 +28,11 @@ export async function startDnsmasq(commands: Commands, dir: string, namespace?: 
 }
 
 export async function stopDnsmasq(dir: string): Promise<void> {
+  let last: number | null = null
   for (let tries = 0; ; tries += 1) {
     const pid = await dnsmasqPid(dir)
-    if (pid === null) return
+    if (pid === null) return last === null ? undefined : await ended(last)
+    last = pid
     process.kill(pid, tries < 100 ? 'SIGTERM' : 'SIGKILL')
     await pause(10)
   }
@@ -50,7 +52,7 @@ export async function dnsmasqPid(dir: string, namespace?: string): Promise<numbe
       stat(dir),
     ])
     if (seen.ino !== own.ino || seen.dev !== own.dev) return null
-    if (/^\) [ZX] /.test(state.slice(state.lastIndexOf(')')))) return null
+    if (isDead(state)) return null
     if (namespace === undefined) return pid
     const router = await stat(`/run/netns/${namespace}`)
     return (await readlink(`/proc/${pid}/ns/net`)) === `net:[${router.ino}]` ? pid : null
@@ -58,6 +60,18 @@ export async function dnsmasqPid(dir: string, namespace?: string): Promise<numbe
     return null // it ended
   }
 }
+
+/** A process that exits lets go of its folders before its sockets, whose addresses the next one wants. */
+async function ended(pid: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+    if (state === null || isDead(state)) return
+    await pause(10)
+  }
+}
+
+/** By its line in /proc; the name before may have any character. */
+const isDead = (state: string) => /^\) [ZX] /.test(state.slice(state.lastIndexOf(')')))
 
 /** Writes a file, whole, if its content is another; tells whether it was. */
 export async function writeChanged(file: string, content: string): Promise<boolean> {

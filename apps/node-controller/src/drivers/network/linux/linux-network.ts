@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
@@ -41,6 +42,7 @@ import { routerNeighbours, staleNeighbours } from './router-neighbours.ts'
 import { ResolverKeeper } from './resolver-keeper.ts'
 import { parseRouterRoutes, plannedRouterRoutes, routeChanges } from './router-routes.ts'
 import { routerRuleset } from './router-ruleset.ts'
+import { rulesetChanges } from './ruleset-changes.ts'
 import {
   ofRouter,
   readTranslations,
@@ -68,7 +70,7 @@ interface Options {
 
 /** What was made true and is believed to be so; after any failure, and at first, nothing is. */
 interface Believed {
-  readonly digest: string
+  readonly network: readonly VpcItem[]
   readonly plan: NetworkPlan
   readonly nodeRules: string
   readonly routerRules: ReadonlyMap<string, string>
@@ -135,8 +137,8 @@ export class LinuxNetwork implements NetworkDriver {
 
   apply(network: readonly VpcItem[]): Promise<void> {
     return this.inTurn(async () => {
-      const digest = digestOf(network)
-      if (this.believed?.digest === digest) return this.revive()
+      // What the ledger did not take anew is the very same object, and so compared in no time.
+      if (this.believed && isDeepStrictEqual(this.believed.network, network)) return this.revive()
       if (this.nodeAddress === null) await this.prepare()
       if (this.nodeAddress === null) throw passing('NetworkUnusable', this.problems.join(' '))
       const numbers = numbersFor(network, this.numbers)
@@ -145,7 +147,7 @@ export class LinuxNetwork implements NetworkDriver {
       this.numbers = numbers
       const before = this.believed
       this.believed = null
-      this.believed = { digest, plan, ...(await this.establish(plan, before)) }
+      this.believed = { network, plan, ...(await this.establish(plan, before)) }
     })
   }
 
@@ -276,9 +278,8 @@ export class LinuxNetwork implements NetworkDriver {
     const { commands, uplink, publicPool, log } = this.options
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
-    if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
-    if (!before || counted(before.plan) !== counted(plan))
-      await commands.nft(countingRuleset(plan, await this.standingCounters()))
+    if (nodeRules !== before?.nodeRules) await this.loadNodeRules(nodeRules, before?.nodeRules ?? null)
+    if (!before || counted(before.plan) !== counted(plan)) await this.count(plan)
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -319,8 +320,29 @@ export class LinuxNetwork implements NetworkDriver {
     return { nodeRules, routerRules }
   }
 
+  /** Guests need their network more than anybody needs figures of it. */
+  private async count(plan: NetworkPlan): Promise<void> {
+    const { commands, log } = this.options
+    await commands
+      .nft(countingRuleset(plan, await this.standingCounters()))
+      .catch((error: unknown) => log.error({ reason: errorMessage(error) }, 'bytes are not counted'))
+  }
+
   private standingCounters() {
     return this.options.commands.run('nft', listCounters).then(parseCounters, () => noCounters) // no table yet
+  }
+
+  private async loadNodeRules(rules: string, before: string | null): Promise<void> {
+    const { commands, log } = this.options
+    if (before !== null) {
+      try {
+        return await commands.nft(rulesetChanges(before, rules))
+      } catch (error) {
+        // Somebody else took rules of ours away, as a firewall that is loaded anew does.
+        log.warn({ reason: errorMessage(error) }, 'the rules were not as they were left; all are loaded')
+      }
+    }
+    await commands.nft(rules)
   }
 
   /** The tunnels' and bridges' knowledge of who is elsewhere. */

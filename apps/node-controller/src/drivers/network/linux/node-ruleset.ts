@@ -169,11 +169,6 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
 }
 
 function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
-  const unchecked = uncheckedPorts(plan)
-  const byMark = (where: 'from' | 'to', direction: 'out' | 'in') =>
-    unchecked.map((port, index) => `${markOf(index, where)} : goto ${interfaceChains.name(port, direction)}`)
-  const marked = (mask: string, entries: string[]) =>
-    entries.length === 0 ? [] : [`meta mark and ${mask} vmap { ${entries.join(', ')} }`]
   return [
     ...collection(
       'set',
@@ -213,8 +208,26 @@ function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: st
       'type filter hook prerouting priority -450; policy accept;',
       // Before a zone is given, which would make it tracked after all.
       `iifname @bridges meta mark ${passing} notrack accept`,
+      `iifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip saddr @nodes notrack accept`,
       ...zoneRules(plan),
     ]),
+    // Tunnels have another source port for every flow in them, and each would be a flow to the node, too.
+    ...chain('tunnelled', [
+      'type filter hook output priority -450; policy accept;',
+      `oifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip daddr @nodes notrack`,
+    ]),
+    ...bridgedChains(plan),
+    ...routedChains(options),
+  ]
+}
+
+function bridgedChains(plan: NetworkPlan): string[] {
+  const unchecked = uncheckedPorts(plan)
+  const byMark = (where: 'from' | 'to', direction: 'out' | 'in') =>
+    unchecked.map((port, index) => `${markOf(index, where)} : goto ${interfaceChains.name(port, direction)}`)
+  const marked = (mask: string, entries: string[]) =>
+    entries.length === 0 ? [] : [`meta mark and ${mask} vmap { ${entries.join(', ')} }`]
+  return [
     ...chain('bridged', [
       'oifname != @bridges drop',
       'meta nfproto ipv6 drop',
@@ -235,7 +248,6 @@ function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: st
       'oifname . ip daddr vmap @ingress',
       'accept',
     ]),
-    ...routedChains(options),
   ]
 }
 
