@@ -60,6 +60,18 @@ function acrossNodes(world: World, guest: Guest): void {
     expect(await connects(guest('q'), ip('r'))).toBe(false)
   })
 
+  it('knows a flow between nodes once, and not its tunnel too', async () => {
+    await world().wish({ ingress: open })
+    await connected(guest('q'), ip('s'))
+    for (const { name } of world().lan.nodes) {
+      const flows = (await world().lan.exec(name, 'conntrack', ['-L'])).split('\n')
+      expect(
+        flows.filter((flow) => flow.includes(`dst=${ip('s')} `) && flow.includes('dport=22 ')),
+      ).not.toEqual([])
+      expect(flows.filter((flow) => flow.includes('dport=14789'))).toEqual([])
+    }
+  })
+
   it('knows the members of a group on other nodes', async () => {
     await world().wish({ ingress: { s: [tcp(22, { peer: 'p' as never })] } })
     expect(await connects(guest('p'), ip('s'))).toBe(true)

@@ -203,19 +203,7 @@ function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: st
       'typeof iifname . ip saddr : verdict',
       interfaceChains.verdicts(plan, 'out'),
     ),
-    // Before defragmentation (-400): fragments of two VPCs with one address must not be put together.
-    ...chain('zones', [
-      'type filter hook prerouting priority -450; policy accept;',
-      // Before a zone is given, which would make it tracked after all.
-      `iifname @bridges meta mark ${passing} notrack accept`,
-      `iifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip saddr @nodes notrack accept`,
-      ...zoneRules(plan),
-    ]),
-    // Tunnels have another source port for every flow in them, and each would be a flow to the node, too.
-    ...chain('tunnelled', [
-      'type filter hook output priority -450; policy accept;',
-      `oifname ${quoted(options.uplink)} udp dport ${tunnelPort} ip daddr @nodes notrack`,
-    ]),
+    ...trackingChains(plan, options.uplink),
     ...bridgedChains(plan),
     ...routedChains(options),
   ]
@@ -247,6 +235,25 @@ function bridgedChains(plan: NetworkPlan): string[] {
       ...marked('0xffff0000', byMark('to', 'in')),
       'oifname . ip daddr vmap @ingress',
       'accept',
+    ]),
+  ]
+}
+
+/** What conntrack knows, and in which zone. */
+function trackingChains(plan: NetworkPlan, uplink: string): string[] {
+  return [
+    // Before defragmentation (-400): fragments of two VPCs with one address must not be put together.
+    ...chain('zones', [
+      'type filter hook prerouting priority -450; policy accept;',
+      // Before a zone is given, which would make it tracked after all.
+      `iifname @bridges meta mark ${passing} notrack accept`,
+      `iifname ${quoted(uplink)} udp dport ${tunnelPort} ip saddr @nodes notrack accept`,
+      ...zoneRules(plan),
+    ]),
+    // Tunnels have another source port for every flow in them, and each would be a flow to the node, too.
+    ...chain('tunnelled', [
+      'type filter hook output priority -450; policy accept;',
+      `oifname ${quoted(uplink)} udp dport ${tunnelPort} ip daddr @nodes notrack`,
     ]),
   ]
 }
