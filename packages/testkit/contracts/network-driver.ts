@@ -10,6 +10,7 @@ export interface NetworkDriverUnderTest {
   ): { readonly bridge: string; readonly tap: string; readonly mtu: number | null }
   askerAt(address: string): string | null
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  collectFlows(keep: (window: FlowWindowUnderTest) => Promise<void>): Promise<void>
   inventory(
     network: readonly VpcItem[],
   ): Promise<readonly { readonly kind: string; readonly id: string; readonly owner: string | null }[]>
@@ -19,6 +20,27 @@ export interface NetworkDriverUnderTest {
   ): Promise<void>
   removeAll(): Promise<void>
   close(): Promise<void>
+}
+
+export interface FlowWindowUnderTest {
+  readonly startMs: number
+  readonly endMs: number
+  readonly flows: readonly CountedFlowUnderTest[]
+  readonly incomplete: readonly string[]
+}
+
+export interface CountedFlowUnderTest {
+  readonly interfaceId: string
+  readonly direction: 'ingress' | 'egress'
+  readonly accepted: boolean
+  readonly protocol: number
+  readonly source: string
+  readonly destination: string
+  readonly sourcePort: number
+  readonly destinationPort: number
+  readonly packets: number
+  readonly bytes: number
+  readonly tcpFlags: number
 }
 
 type Interface = VpcItem['interfaces'][number]

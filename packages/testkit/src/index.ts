@@ -4,6 +4,7 @@ export { startPrivatePostgres, whyNoPostgres, type PrivatePostgres } from './pri
 export { makeTestNetwork, whyNoTestNetwork, testPublicPool, type TestNetwork } from './test-network.ts'
 export type { GuestAnswer, TestGuest } from './test-guest.ts'
 export { describeNetworkDriver } from '../contracts/network.ts'
+export { describeFlowWindows, describeNetworkFlowLogs } from '../contracts/network-flow-logs.ts'
 export { describeNetworkRules } from '../contracts/network-rules.ts'
 export { describeNetworkAddresses } from '../contracts/network-addresses.ts'
 export { describeNetworkNodes } from '../contracts/network-nodes.ts'

@@ -22,11 +22,7 @@ export interface FlowLogPuts extends ObjectSource {
  * own, into the bucket that the flow log names, where that is of the flow log's account. Null where the request is no
  * node's, or does not write.
  */
-export function putFlowLog(
-  raw: RawRequest,
-  address: S3Address,
-  deps: FlowLogPuts,
-): Promise<S3Answer> | null {
+export function putFlowLog(raw: RawRequest, address: S3Address, deps: FlowLogPuts): Promise<S3Answer> | null {
   if (raw.method !== 'PUT' || raw.headers.authorization !== undefined) return null
   const socket = raw.message.socket as TLSSocket
   const agent = socket.authorized ? agentNameOf(socket.getPeerCertificate().subjectaltname) : null

@@ -20,6 +20,11 @@ export interface NetworkDriver {
   askerAt(address: string): string | null
   /** Where the metadata server of this node must listen. */
   readonly metadataAddress: { readonly host: string; readonly port: number }
+  /**
+   * Ends the window of time in which flows of captured interfaces were counted, hands over each that ended, and forgets it
+   * when `keep` resolves; what was not kept comes again, also after a restart.
+   */
+  collectFlows(keep: (window: FlowWindow) => Promise<void>): Promise<void>
   /** Everything of ours that stands, each part with the owner that these items name for it. Changes nothing. */
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]>
   /** Removes a part that these items do not own; rejects where they do, or where it is in use. */
@@ -27,6 +32,33 @@ export interface NetworkDriver {
   /** Removes everything that `apply` made. */
   removeAll(): Promise<void>
   close(): Promise<void>
+}
+
+/** What crossed the interfaces that flow logs cover, from one moment to another. */
+export interface FlowWindow {
+  readonly startMs: number
+  readonly endMs: number
+  readonly flows: readonly CountedFlow[]
+  /** Interfaces of which not all flows could be counted. */
+  readonly incomplete: readonly string[]
+}
+
+/** One direction of a flow, as that interface has it. */
+export interface CountedFlow {
+  readonly interfaceId: string
+  readonly direction: 'ingress' | 'egress'
+  readonly accepted: boolean
+  /** IANA's number. */
+  readonly protocol: number
+  readonly source: string
+  readonly destination: string
+  /** Zero where the protocol has none. */
+  readonly sourcePort: number
+  readonly destinationPort: number
+  readonly packets: number
+  readonly bytes: number
+  /** FIN 1, SYN 2, RST 4, SYN-ACK 18: the bits of all that were seen. */
+  readonly tcpFlags: number
 }
 
 export interface NetworkPort {

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { silentLog } from '@mallee/base'
 import {
+  describeFlowWindows,
   describeNetworkAddresses,
   describeNetworkDriver,
+  describeNetworkFlowLogs,
   describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
@@ -15,11 +17,12 @@ import { afterAll, describe, it } from 'vitest'
 import { createSimulatedNetwork } from '../simulated/driver.ts'
 import { openLinuxNetwork } from './driver.ts'
 
-describeNetworkDriver('simulated', async (use) => {
-  const driver = createSimulatedNetwork()
-  await use(driver)
-  await driver.close()
-})
+for (const describeContract of [describeNetworkDriver, describeFlowWindows])
+  describeContract('simulated', async (use) => {
+    const driver = createSimulatedNetwork()
+    await use(driver)
+    await driver.close()
+  })
 
 const whyNot = whyNoTestNetwork()
 if (whyNot !== null) {
@@ -36,18 +39,20 @@ if (whyNot !== null) {
     runDirs.set(netns, runDir)
     return openLinuxNetwork({ uplink: 'uplink', runDir, publicPool: testPublicPool, log: silentLog, netns })
   }
-  describeNetworkDriver('linux', async (use) => {
-    const network = await makeTestNetwork()
-    const driver = await open(network.node)
-    try {
-      await use(driver)
-    } finally {
-      await driver.removeAll()
-      await driver.close()
-      await network.remove()
-    }
-  })
+  for (const describeContract of [describeNetworkDriver, describeFlowWindows])
+    describeContract('linux', async (use) => {
+      const network = await makeTestNetwork()
+      const driver = await open(network.node)
+      try {
+        await use(driver)
+      } finally {
+        await driver.removeAll()
+        await driver.close()
+        await network.remove()
+      }
+    })
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
   describeNetworkNodes('linux', open)
+  describeNetworkFlowLogs('linux', open)
 }

@@ -1,9 +1,10 @@
 import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
-import type { NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
+import type { FlowWindow, NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
 import type { Commands } from './commands.ts'
 import { DhcpKeeper } from './dhcp-keeper.ts'
+import { FlowCapture } from './flow-capture.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
 import { idleTaps, networkParts, parseFirewallTaps } from './inventory.ts'
 import { linkChanges, routerLinks, routerSettings, type ObservedNode } from './links.ts'
@@ -71,6 +72,7 @@ export class LinuxNetwork implements NetworkDriver {
   readonly metadataAddress = { host: metadataHost, port: metadataPort }
   private readonly options: Options
   private readonly dhcp: DhcpKeeper
+  private readonly flows: FlowCapture
   private numbers: Numbers = noNumbers
   private translations: Translations = {}
   private believed: Believed | null = null
@@ -85,6 +87,7 @@ export class LinuxNetwork implements NetworkDriver {
   constructor(options: Options) {
     this.options = options
     this.dhcp = new DhcpKeeper(options)
+    this.flows = new FlowCapture(options.commands)
   }
 
   async open(): Promise<void> {
@@ -139,6 +142,10 @@ export class LinuxNetwork implements NetworkDriver {
     })
   }
 
+  collectFlows(keep: (window: FlowWindow) => Promise<void>): Promise<void> {
+    return this.inTurn(() => this.flows.collect(keep))
+  }
+
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]> {
     return this.inTurn(() => this.look(network))
   }
@@ -173,6 +180,7 @@ export class LinuxNetwork implements NetworkDriver {
       const gone = { publicPool: null, nodeAddress: '' }
       await commands.ip(linkChanges(noNetwork, await this.observe(), gone).remove)
       await commands.nft(emptyRuleset)
+      await this.flows.remove()
       await commands.ip([`address del ${metadataHost}/32 dev lo`]).catch(() => {})
       await this.options.removeRunDir()
     })
@@ -255,6 +263,7 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await commands.nft(nodeRules)
+    await this.flows.apply(plan)
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -390,4 +399,5 @@ const noNetwork: NetworkPlan = {
   subnets: [],
   ports: [] as PortPlan[],
   groups: [],
+  captured: [],
 }

@@ -1,3 +1,4 @@
+import { dropPriority, hex, refusedMask } from './flow-ruleset.ts'
 import { groupChains, interfaceChains, peerSets } from './group-ruleset.ts'
 import {
   identityRange,
@@ -46,7 +47,7 @@ const passing = '0x80000000'
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
-  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan))]
+  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refusedChain(plan)]
 }
 
 function whoIsWho(plan: NetworkPlan): string[] {
@@ -155,6 +156,15 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
     ...chain('input', ['type filter hook input priority -200; policy accept;', 'iifname @members drop']),
   ]
 }
+
+/** What security groups have marked as refused, so that it could be counted. */
+const refusedChain = (plan: NetworkPlan) =>
+  plan.captured.length === 0
+    ? []
+    : chain('refused', [
+        `type filter hook forward priority ${dropPriority}; policy accept;`,
+        `meta mark and ${hex(refusedMask)} != 0 drop`,
+      ])
 
 function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
   const unchecked = uncheckedPorts(plan)

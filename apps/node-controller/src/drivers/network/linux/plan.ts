@@ -16,6 +16,7 @@ import {
 } from './names.ts'
 import { identityAddress, transitAddress, type Numbers } from './numbers.ts'
 import { planGroup, type GroupPlan } from './plan-groups.ts'
+import { planCapture, type CapturePlan } from './plan-flow-logs.ts'
 import {
   planAcls,
   planPeerings,
@@ -38,6 +39,7 @@ export interface NetworkPlan {
   readonly subnets: readonly SubnetPlan[]
   readonly ports: readonly PortPlan[]
   readonly groups: readonly GroupPlan[]
+  readonly captured: readonly CapturePlan[]
 }
 
 export interface RouterPlan {
@@ -177,6 +179,7 @@ export function planNetwork(items: readonly VpcItem[], options: PlanOptions): Ne
     groups: planned.flatMap(({ groups }) => groups),
     subnets: routers.flatMap((router) => router.subnets),
     ports: routers.flatMap((router) => router.ports),
+    captured: items.flatMap((item, index) => planCapture(item, routers[index]!)),
   }
   refuseDuplicates(plan)
   return plan

@@ -1,0 +1,93 @@
+import type { CountedFlow, FlowWindow } from '../driver.ts'
+
+/**
+ * The sets that flows are counted in: by direction as the interface sees it, by verdict, and by what tells flows of a
+ * protocol apart. nft 1.0.6 mistakes the types of a key of more than five parts: so the verdict is in the name, and TCP's
+ * flags are sets of their own.
+ */
+export interface FlowSet {
+  readonly name: string
+  readonly direction: 'out' | 'in'
+  /** Null of what could not be counted because a set was full. */
+  readonly kind: FlowKind | null
+  readonly accepted: boolean
+}
+export type FlowKind = 'tcp' | 'udp' | 'other' | keyof typeof tcpFlags
+
+/** As they are in records: the sum of those that were seen (VPC User Guide, "Flow log records", `tcp-flags`). */
+export const tcpFlags = { syn: 2, synack: 18, fin: 1, rst: 4 } as const
+
+const kinds = ['tcp', 'udp', 'other', ...(Object.keys(tcpFlags) as (keyof typeof tcpFlags)[])] as const
+
+export const flowSets: readonly FlowSet[] = (['out', 'in'] as const).flatMap((direction) => [
+  ...[true, false].flatMap((accepted) =>
+    kinds.map((kind) => ({
+      ...{ name: `${direction}_${accepted ? 'accepted' : 'refused'}_${kind}` },
+      ...{ direction, accepted, kind },
+    })),
+  ),
+  { name: `${direction}_missed`, direction, accepted: true, kind: null },
+])
+
+interface Element {
+  readonly key: readonly (string | number)[]
+  readonly packets: number
+  readonly bytes: number
+}
+
+/** What nft says of the sets of a window, by their names without its number; of taps that nobody owns, nothing. */
+export function readFlows(
+  answers: ReadonlyMap<string, string>,
+  owners: ReadonlyMap<string, string>,
+): Pick<FlowWindow, 'flows' | 'incomplete'> {
+  const incomplete = new Set<string>()
+  const flows = new Map<string, CountedFlow>()
+  const seenFlags = new Map<string, number>()
+  for (const { name, direction, accepted, kind } of flowSets) {
+    for (const { key, packets, bytes } of elementsOf(answers.get(name) ?? '{}')) {
+      const interfaceId = owners.get(String(key[0]))
+      if (interfaceId === undefined) continue
+      if (kind === null) {
+        incomplete.add(interfaceId)
+        continue
+      }
+      const protocol = kind === 'other' ? Number(key[3]) : kind === 'udp' ? 17 : 6
+      const ends = {
+        ...{ source: String(key[1]), destination: String(key[2]) },
+        sourcePort: kind === 'other' ? 0 : Number(key[3]),
+        destinationPort: kind === 'other' ? 0 : Number(key[4]),
+      }
+      const id = [interfaceId, direction, accepted, protocol, ...Object.values(ends)].join(' ')
+      if (kind !== 'tcp' && kind !== 'udp' && kind !== 'other') {
+        seenFlags.set(id, (seenFlags.get(id) ?? 0) | tcpFlags[kind])
+        continue
+      }
+      flows.set(id, {
+        ...{ interfaceId, direction: direction === 'out' ? 'egress' : 'ingress', accepted, protocol },
+        ...{ ...ends, packets, bytes, tcpFlags: 0 },
+      })
+    }
+  }
+  return {
+    flows: [...flows].map(([id, flow]) => ({ ...flow, tcpFlags: seenFlags.get(id) ?? 0 })),
+    incomplete: [...incomplete],
+  }
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** `nft -j list set`: an element is its value, or says it beside a counter. */
+function elementsOf(answer: string): Element[] {
+  const { nftables = [] } = JSON.parse(answer) as { nftables?: Json[] }
+  return nftables.flatMap((entry) => {
+    const { elem = [] } = (entry['set'] ?? {}) as { elem?: unknown[] }
+    return elem.map((each) => {
+      const { val = each, counter } = ((each as Json)['elem'] ?? {}) as {
+        val?: unknown
+        counter?: { packets: number; bytes: number }
+      }
+      const key = ((val as Json)['concat'] ?? [val]) as (string | number)[]
+      return { key, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }
+    })
+  })
+}
