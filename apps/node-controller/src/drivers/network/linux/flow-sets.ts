@@ -29,8 +29,9 @@ export const flowSets: readonly FlowSet[] = (['out', 'in'] as const).flatMap((di
   { name: `${direction}_missed`, direction, accepted: true, kind: null },
 ])
 
+type Part = string | number
 interface Element {
-  readonly key: readonly (string | number)[]
+  readonly key: readonly Part[]
   readonly packets: number
   readonly bytes: number
 }
@@ -86,7 +87,7 @@ function elementsOf(answer: string): Element[] {
         val?: unknown
         counter?: { packets: number; bytes: number }
       }
-      const key = ((val as Json)['concat'] ?? [val]) as (string | number)[]
+      const key = typeof val === 'object' ? (val as { concat: Part[] }).concat : [val as Part]
       return { key, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }
     })
   })
