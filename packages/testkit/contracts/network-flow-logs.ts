@@ -15,7 +15,6 @@ import {
 } from './network-driver.ts'
 import { eventually, makeNetworkWorld, type NetworkWorld, type OpenDriver } from './network-world.ts'
 
-const quick = { timeoutMs: 400 }
 const ip = (name: GuestName) => places[name].privateIp
 const name = (interfaceId: string) =>
   (Object.keys(places) as GuestName[]).find((guest) => interfaceIdOf(guest) === interfaceId)

@@ -7,6 +7,9 @@ import type { NetworkPlan } from './plan.ts'
 
 const noTable = [`table bridge ${captureTableName}`, `delete table bridge ${captureTableName}`].join('\n')
 
+/** That wait in the kernel to be kept, at most: the last of them goes on for as long as they do. */
+const mostWindows = 5
+
 /**
  * Flows as the kernel counts them, window by window. Everything that is not yet kept is in the kernel, under names that
  * say when it began: an agent that was away finds it there. Where nothing is captured there is no table.
@@ -42,10 +45,13 @@ export class FlowCapture {
     const windows = await this.windows()
     const newest = windows.at(-1)
     if (newest === undefined) return
-    const nowMs = Math.max(this.clock.now(), newest + 1)
-    await this.commands.nft(nextWindow(nowMs))
-    for (const [index, startMs] of windows.entries()) {
-      await keep(await this.read(startMs, windows[index + 1] ?? nowMs))
+    if (windows.length <= mostWindows) {
+      const nowMs = Math.max(this.clock.now(), newest + 1)
+      await this.commands.nft(nextWindow(nowMs))
+      windows.push(nowMs)
+    }
+    for (const [index, startMs] of windows.slice(0, -1).entries()) {
+      await keep(await this.read(startMs, windows[index + 1]!))
       await this.commands.nft(removeWindow(startMs))
     }
     this.owners = new Map(this.captured.map(({ tap, interfaceId }) => [tap, interfaceId]))
