@@ -188,6 +188,31 @@ export function describeNetworkFlowLogs(driverName: string, open: OpenDriver): v
       ])
     })
 
+    it('have what a network ACL refuses as refused to whoever it is of, and not as let out', async () => {
+      const entry = (port: number) => ({
+        ...{ allow: true, protocol: '17', fromPort: port, toPort: port, cidr: '0.0.0.0/0' },
+      })
+      const [first, second] = loggedWorld(['a', 'c'], { a: { ingress: [everything] } })
+      const acl = { networkAclId: 'acl-52', ingress: [entry(6_000)], egress: [entry(5_000)] }
+      const subnets = first!.subnets.map((subnet) =>
+        subnet.subnetId === 'subnet-52' ? { ...subnet, networkAclId: acl.networkAclId } : subnet,
+      )
+      await world.driver().apply([{ ...first!, subnets, networkAcls: [acl] }, second!])
+      await collected(world.driver())
+      await udp('c', ip('a'), 5_001, 'kept in')
+      await udp('a', ip('c'), 6_001, 'kept out')
+      await udp('c', ip('a'), 5_000, 'let out')
+      expect(await hears('a', 'let out')).toBe(true)
+      expect(await texts()).toEqual([
+        `a egress ACCEPT 17 ${ip('a')}:6000>${ip('c')}:6001 1 ${udpHeaders + 'kept out'.length}`,
+        `a ingress ACCEPT 17 ${ip('c')}:6000>${ip('a')}:5000 1 ${udpHeaders + 'let out'.length}`,
+        `c egress ACCEPT 17 ${ip('c')}:6000>${ip('a')}:5000 1 ${udpHeaders + 'let out'.length}`,
+        `c egress REJECT 17 ${ip('c')}:6000>${ip('a')}:5001 1 ${udpHeaders + 'kept in'.length}`,
+        `c ingress REJECT 17 ${ip('a')}:6000>${ip('c')}:6001 1 ${udpHeaders + 'kept out'.length}`,
+      ])
+      expect(await hears('c', 'kept out')).toBe(false)
+    })
+
     it('are of covered interfaces alone, and of none that only has the same address', async () => {
       await apply(['b'], { a: { ingress: [everything] }, x: { ingress: [everything] } })
       await collected(world.driver())

@@ -19,15 +19,21 @@ export const tcpFlags = { syn: 2, synack: 18, fin: 1, rst: 4 } as const
 
 const kinds = ['tcp', 'udp', 'other', ...(Object.keys(tcpFlags) as (keyof typeof tcpFlags)[])] as const
 
-export const flowSets: readonly FlowSet[] = (['out', 'in'] as const).flatMap((direction) => [
-  ...[true, false].flatMap((accepted) =>
-    kinds.map((kind) => ({
-      ...{ name: `${direction}_${accepted ? 'accepted' : 'refused'}_${kind}` },
-      ...{ direction, accepted, kind },
-    })),
-  ),
-  { name: `${direction}_missed`, direction, accepted: true, kind: null },
-])
+function setsOf(verdicts: readonly boolean[]): FlowSet[] {
+  return (['out', 'in'] as const).flatMap((direction) => [
+    ...verdicts.flatMap((accepted) =>
+      kinds.map((kind) => ({
+        ...{ name: `${direction}_${accepted ? 'accepted' : 'refused'}_${kind}` },
+        ...{ direction, accepted, kind },
+      })),
+    ),
+    { name: `${direction}_missed`, direction, accepted: verdicts[0]!, kind: null },
+  ])
+}
+
+/** Of the node, which sees every packet; and of a router, which counts what its network ACLs refuse. */
+export const flowSets = { bridge: setsOf([true, false]), ip: setsOf([false]) } as const
+export type CaptureFamily = keyof typeof flowSets
 
 type Part = string | number
 interface Element {
@@ -36,17 +42,25 @@ interface Element {
   readonly bytes: number
 }
 
-/** What nft says of the sets of a window, by their names without its number; of taps that nobody owns, nothing. */
+/** By tap; in a router by link and address. */
+export const ownerKey = (link: string, address?: string) =>
+  address === undefined ? link : `${link} ${address}`
+
+/** What nft says of the sets of a window, by their names without its number; of what nobody owns, nothing. */
 export function readFlows(
+  family: CaptureFamily,
   answers: ReadonlyMap<string, string>,
   owners: ReadonlyMap<string, string>,
 ): Pick<FlowWindow, 'flows' | 'incomplete'> {
   const incomplete = new Set<string>()
   const flows = new Map<string, CountedFlow>()
   const seenFlags = new Map<string, number>()
-  for (const { name, direction, accepted, kind } of flowSets) {
+  for (const { name, direction, accepted, kind } of flowSets[family]) {
     for (const { key, packets, bytes } of elementsOf(answers.get(name) ?? '{}')) {
-      const interfaceId = owners.get(String(key[0]))
+      const own = direction === 'out' ? key[1] : key[2]
+      const interfaceId = owners.get(
+        family === 'bridge' ? ownerKey(String(key[0])) : ownerKey(String(key[0]), String(own)),
+      )
       if (interfaceId === undefined) continue
       if (kind === null) {
         incomplete.add(interfaceId)

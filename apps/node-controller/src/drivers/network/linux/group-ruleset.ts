@@ -1,4 +1,4 @@
-import { hex, refusedMarks } from './flow-ruleset.ts'
+import { refuse } from './flow-ruleset.ts'
 import { block, chain, collection } from './nft-text.ts'
 import type { GroupPlan, RulePlan } from './plan-groups.ts'
 import type { NetworkPlan, PortPlan } from './plan.ts'
@@ -61,7 +61,7 @@ export function groupChains(plan: NetworkPlan): string[] {
 
 /** Where flows are counted, what is refused is counted too: it is marked, and dropped after that. */
 const refusal = (plan: NetworkPlan, direction: 'in' | 'out') =>
-  plan.captured.length === 0 ? 'drop' : `meta mark set meta mark or ${hex(refusedMarks[direction])} accept`
+  plan.captured.length === 0 ? 'drop' : refuse(direction)
 
 function ruleText(rule: RulePlan, remote: 'ip saddr' | 'ip daddr', verdict: string): string {
   return [...remoteText(rule, remote), ...protocolText(rule), verdict].join(' ')

@@ -1,4 +1,4 @@
-import { dropPriority, hex, refusedMask } from './flow-ruleset.ts'
+import { refusedChain } from './flow-ruleset.ts'
 import { groupChains, interfaceChains, peerSets } from './group-ruleset.ts'
 import {
   identityRange,
@@ -47,7 +47,7 @@ const passing = '0x80000000'
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
-  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refusedChain(plan)]
+  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refused(plan)]
 }
 
 function whoIsWho(plan: NetworkPlan): string[] {
@@ -158,13 +158,7 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
 }
 
 /** What security groups have marked as refused, so that it could be counted. */
-const refusedChain = (plan: NetworkPlan) =>
-  plan.captured.length === 0
-    ? []
-    : chain('refused', [
-        `type filter hook forward priority ${dropPriority}; policy accept;`,
-        `meta mark and ${hex(refusedMask)} != 0 drop`,
-      ])
+const refused = (plan: NetworkPlan) => (plan.captured.length === 0 ? [] : refusedChain())
 
 function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
   const unchecked = uncheckedPorts(plan)
