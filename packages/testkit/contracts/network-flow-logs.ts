@@ -135,6 +135,7 @@ export function describeNetworkFlowLogs(driverName: string, open: OpenDriver): v
       await collected(world.driver())
       await udp('b', ip('a'), 5_000, 'kept in')
       expect(await guest('b').connectTcp(ip('a'), 22)).not.toBeNull()
+      expect((await guest('a').receivedUdp()).some((line) => line.endsWith('kept in'))).toBe(false)
       const found = await flows()
       expect(found.filter((flow) => flow.protocol === 17).map(textOf)).toEqual([
         `b egress REJECT 17 ${ip('b')}:6000>${ip('a')}:5000 1 ${udpHeaders + 'kept in'.length}`,
@@ -262,6 +263,16 @@ export function describeNetworkFlowLogs(driverName: string, open: OpenDriver): v
       expect(window!.incomplete).toEqual([interfaceIdOf('a')])
       expect(window!.flows).toHaveLength(65_535)
     }, 60_000)
+
+    it('begin again when somebody has removed the counting', async () => {
+      await apply(['a'], { a: { ingress: [everything] } })
+      const { node } = world.network
+      await world.network.exec(node, 'nft', ['delete', 'table', 'bridge', 'mallee_flows'])
+      expect(await collected(world.driver())).toEqual([])
+      await udp('b', ip('a'), 5_000, 'again')
+      expect(await hears('a', 'again')).toBe(true)
+      expect(await flows()).toHaveLength(1)
+    })
 
     it('leave nothing of themselves where no flow log is any more', async () => {
       const tables = () => world.network.exec(world.network.node, 'nft', ['list', 'ruleset'])

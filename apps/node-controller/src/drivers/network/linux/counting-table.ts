@@ -1,4 +1,4 @@
-import type { Clock } from '@mallee/base'
+import { digestOf, type Clock } from '@mallee/base'
 import type { FlowWindow } from '../driver.ts'
 import type { Commands } from './commands.ts'
 import { captureMembers, captureTable, captureTableName, nextWindow, removeWindow } from './flow-ruleset.ts'
@@ -23,6 +23,7 @@ export class CountingTable {
   private readonly family: CaptureFamily
   private readonly namespace: string | undefined
   private captured: readonly CapturePlan[] | null = null
+  private applied: string | null = null
   /** Also of interfaces that went since the last window ended. */
   private owners = new Map<string, string>()
   private mayStand = true
@@ -38,12 +39,14 @@ export class CountingTable {
   async apply(captured: readonly CapturePlan[]): Promise<void> {
     this.own(captured)
     this.captured = captured
-    if (captured.length === 0 && !this.mayStand) return
+    const digest = digestOf(captured)
+    if (this.applied === digest || (captured.length === 0 && !this.mayStand)) return
+    this.applied = null
     this.mayStand = true
-    const { family } = this
-    if ((await this.windows()).length > 0) await this.nft(captureMembers(family, captured))
-    else if (captured.length > 0) await this.nft(captureTable(family, captured, this.clock.now()))
+    if ((await this.windows()).length > 0) await this.nft(captureMembers(this.family, captured))
+    else if (captured.length > 0) await this.begin(captured)
     else this.mayStand = false
+    this.applied = digest
   }
 
   /** Ends the window under way, and says which have ended. */
@@ -51,6 +54,8 @@ export class CountingTable {
     if (!this.mayStand || this.captured === null) return []
     const windows = await this.windows()
     const newest = windows.at(-1)
+    // Somebody has removed it.
+    if (newest === undefined && this.captured.length > 0) await this.begin(this.captured)
     if (newest !== undefined && windows.length <= mostWindows) {
       const nowMs = Math.max(this.clock.now(), newest + 1)
       await this.nft(nextWindow(this.family, nowMs))
@@ -84,6 +89,10 @@ export class CountingTable {
     const name = `${this.family} ${captureTableName}`
     await this.nft(`table ${name}\ndelete table ${name}\n`)
     this.mayStand = false
+  }
+
+  private begin(captured: readonly CapturePlan[]): Promise<void> {
+    return this.nft(captureTable(this.family, captured, this.clock.now()))
   }
 
   private own(captured: readonly CapturePlan[]): void {

@@ -28,17 +28,20 @@ export class FlowCapture {
     await this.node.apply(captured)
   }
 
-  /** When the routers stand. Those that are gone have taken their tables along. */
-  async applyRouters({ routers }: NetworkPlan): Promise<void> {
+  /** When the routers stand. Those that are gone, or `anew`, have taken their tables along. */
+  async applyRouters({ routers }: NetworkPlan, anew: ReadonlySet<string>): Promise<void> {
     const standing = new Set(routers.map(({ namespace }) => namespace))
-    for (const namespace of this.routers.keys()) if (!standing.has(namespace)) this.routers.delete(namespace)
-    for (const router of routers) {
-      const { namespace } = router
-      const table =
-        this.routers.get(namespace) ?? new CountingTable(this.commands, this.clock, 'ip', namespace)
-      this.routers.set(namespace, table)
-      await table.apply(countsRefusals(router) ? router.captured : [])
-    }
+    for (const namespace of this.routers.keys())
+      if (!standing.has(namespace) || anew.has(namespace)) this.routers.delete(namespace)
+    await Promise.all(
+      routers.map(async (router) => {
+        const { namespace } = router
+        const table =
+          this.routers.get(namespace) ?? new CountingTable(this.commands, this.clock, 'ip', namespace)
+        this.routers.set(namespace, table)
+        await table.apply(countsRefusals(router) ? router.captured : [])
+      }),
+    )
   }
 
   /** Ends the window under way, hands over all that ended, and forgets each as soon as it is kept. */

@@ -280,7 +280,7 @@ export class LinuxNetwork implements NetworkDriver {
         await this.establishRouter(router, rules, isNew ? null : before)
       }),
     )
-    await this.flows.applyRouters(plan)
+    await this.flows.applyRouters(plan, changes.touched)
     await this.establishNatGateways(plan, before, changes.touched)
     const translations = translationsOf(plan.routers)
     if (digestOf(translations) !== digestOf(this.translations))
