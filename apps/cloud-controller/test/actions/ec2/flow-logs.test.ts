@@ -212,9 +212,10 @@ describe('what agents are told', () => {
     const node = await cloud.registerAgent('node', 'node-1')
     await cloud.report('node', node, [])
     const walrus = await cloud.registerAgent('walrus', 'walrus')
-    const { id: instance, interfaceId } = await steps.instance()
+    const { interfaceId } = await steps.instance()
+    const neighbour = await steps.instance()
     await cloud.cloud.record.transaction('report', (tx) =>
-      tx.db.updateTable('instance').set({ node_id: node }).where('id', '=', instance).execute(),
+      tx.db.updateTable('instance').set({ node_id: node }).execute(),
     )
     const asked = { ...toBucket, ResourceType: 'NetworkInterface', 'ResourceId.1': interfaceId }
     const [id] = await create({ ...asked, LogFormat: '${interface-id} ${action}', TrafficType: 'REJECT' })
@@ -244,6 +245,17 @@ describe('what agents are told', () => {
     await says({ deliverable: true, message: null })
     expect(await described(filter('deliver-log-status', 'SUCCESS'))).toHaveLength(1)
 
+    const [network] = items((await steps.done('DescribeNetworkInterfaces')).networkInterfaceSet)
+    for (const [kind, of] of [
+      ['Subnet', network.subnetId],
+      ['VPC', network.vpcId],
+    ] as const) {
+      const [whole] = await create({ ...toBucket, ResourceType: kind, 'ResourceId.1': of })
+      const [item] = await itemOf<VpcItem>('node', node, 'vpc')
+      const log = item?.body.flowLogs?.find(({ flowLogId }) => flowLogId === whole)
+      expect(log?.interfaceIds.toSorted(), kind).toEqual([interfaceId, neighbour.interfaceId].toSorted())
+      await steps.done('DeleteFlowLogs', { 'FlowLogId.1': whole! })
+    }
     await steps.done('DeleteFlowLogs', { 'FlowLogId.1': id! })
     expect((await itemOf<VpcItem>('node', node, 'vpc'))[0]?.body.flowLogs).toBeUndefined()
     expect(await itemOf('walrus', walrus, 'flow-log')).toEqual([])
