@@ -2,7 +2,7 @@ import { digestOf, type Clock } from '@mallee/base'
 import type { FlowWindow } from '../driver.ts'
 import type { Commands } from './commands.ts'
 import { captureMembers, captureTable, captureTableName, nextWindow, removeWindow } from './flow-ruleset.ts'
-import { flowSets, ownerKey, readFlows, type CaptureFamily } from './flow-sets.ts'
+import { flowSets, ownerKey, readFlows, readSets, type CaptureFamily, type Element } from './flow-sets.ts'
 import type { CapturePlan } from './plan-flow-logs.ts'
 
 /** That wait in the kernel to be kept, at most: the last of them goes on for as long as they do. */
@@ -65,13 +65,15 @@ export class CountingTable {
   }
 
   async read({ startMs, endMs }: Ended): Promise<FlowWindow> {
-    const answers = new Map<string, string>()
-    // One after the other: a set may be long, and nobody is in a hurry.
+    const all = await this.list('table', captureTableName).catch(() => null)
+    const sets = new Map<string, readonly Element[]>()
     for (const { name } of flowSets[this.family]) {
-      const set = ['list', 'set', this.family, captureTableName, `${name}_${startMs}`]
-      answers.set(name, await this.commands.run('nft', ['-n', '-j', ...set], this.namespace))
+      const set = `${name}_${startMs}`
+      // Together they may be more than one program's answer may be long.
+      const listed = all ?? (await this.list('set', captureTableName, set))
+      sets.set(name, listed.get(set) ?? [])
     }
-    return { startMs, endMs, ...readFlows(this.family, answers, this.owners) }
+    return { startMs, endMs, ...readFlows(this.family, sets, this.owners) }
   }
 
   async forget({ startMs }: Ended): Promise<void> {
@@ -100,6 +102,11 @@ export class CountingTable {
       if (this.family === 'bridge') this.owners.set(ownerKey(tap), interfaceId)
       else for (const address of addresses) this.owners.set(ownerKey(link, address), interfaceId)
     }
+  }
+
+  private async list(what: 'table' | 'set', ...names: string[]): Promise<Map<string, Element[]>> {
+    const words = ['-n', '-j', 'list', what, this.family, ...names]
+    return readSets(await this.commands.run('nft', words, this.namespace))
   }
 
   private nft(text: string): Promise<void> {

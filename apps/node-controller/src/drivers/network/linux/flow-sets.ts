@@ -36,7 +36,7 @@ export const flowSets = { bridge: setsOf([true, false]), ip: setsOf([false]) } a
 export type CaptureFamily = keyof typeof flowSets
 
 type Part = string | number
-interface Element {
+export interface Element {
   readonly key: readonly Part[]
   readonly packets: number
   readonly bytes: number
@@ -46,17 +46,17 @@ interface Element {
 export const ownerKey = (link: string, address?: string) =>
   address === undefined ? link : `${link} ${address}`
 
-/** What nft says of the sets of a window, by their names without its number; of what nobody owns, nothing. */
+/** What nft says of a window's sets, by their names without its number; of what nobody owns, nothing. */
 export function readFlows(
   family: CaptureFamily,
-  answers: ReadonlyMap<string, string>,
+  sets: ReadonlyMap<string, readonly Element[]>,
   owners: ReadonlyMap<string, string>,
 ): Pick<FlowWindow, 'flows' | 'incomplete'> {
   const incomplete = new Set<string>()
   const flows = new Map<string, CountedFlow>()
   const seenFlags = new Map<string, number>()
   for (const { name, direction, accepted, kind } of flowSets[family]) {
-    for (const { key, packets, bytes } of elementsOf(answers.get(name) ?? '{}')) {
+    for (const { key, packets, bytes } of sets.get(name) ?? []) {
       const own = direction === 'out' ? key[1] : key[2]
       const interfaceId = owners.get(
         family === 'bridge' ? ownerKey(String(key[0])) : ownerKey(String(key[0]), String(own)),
@@ -91,18 +91,22 @@ export function readFlows(
 
 type Json = Readonly<Record<string, unknown>>
 
-/** `nft -j list set`: an element is its value, or says it beside a counter. */
-function elementsOf(answer: string): Element[] {
+/** The elements of each set of `nft -j list`, by its name. An element is its value, or says it beside a counter. */
+export function readSets(answer: string): Map<string, Element[]> {
   const { nftables = [] } = JSON.parse(answer) as { nftables?: Json[] }
-  return nftables.flatMap((entry) => {
-    const { elem = [] } = (entry['set'] ?? {}) as { elem?: unknown[] }
-    return elem.map((each) => {
-      const { val = each, counter } = ((each as Json)['elem'] ?? {}) as {
-        val?: unknown
-        counter?: { packets: number; bytes: number }
-      }
-      const key = typeof val === 'object' ? (val as { concat: Part[] }).concat : [val as Part]
-      return { key, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }
-    })
-  })
+  return new Map(
+    nftables.flatMap((entry) => {
+      const { name, elem = [] } = (entry['set'] ?? {}) as { name?: string; elem?: unknown[] }
+      return name === undefined ? [] : [[name, elem.map(readElement)] as const]
+    }),
+  )
+}
+
+function readElement(each: unknown): Element {
+  const { val = each, counter } = ((each as Json)['elem'] ?? {}) as {
+    val?: unknown
+    counter?: { packets: number; bytes: number }
+  }
+  const key = typeof val === 'object' ? (val as { concat: Part[] }).concat : [val as Part]
+  return { key, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }
 }
