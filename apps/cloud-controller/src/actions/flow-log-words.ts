@@ -33,11 +33,13 @@ export function flowLogFormat(given: string | undefined): string {
 /** Bucket and prefix of `arn:aws:s3:::bucket/prefix/`; a prefix that is not empty ends with a slash. */
 export function flowLogDestination(arn: string | undefined): { bucket: string; prefix: string } {
   if (arn === undefined) throw missingParameter('LogDestination')
-  const match = /^arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^\0]*))?$/.exec(arn)
+  const match = /^arn:aws[a-z-]*:s3:::([A-Za-z0-9._-]{3,255})(?:\/([\x20-\x7e]{0,500}))?$/.exec(arn)
   const prefix = match?.[2] ?? ''
-  if (!match || prefix.length > 500 || prefix.startsWith('/') || prefix.includes('//'))
+  const folders = prefix.replace(/\/$/, '').split('/')
+  const isPath = prefix === '' || folders.every((name) => name !== '' && name !== '.' && name !== '..')
+  if (!match || !isPath)
     throw invalidParameterValue(`LogDestination: ${arn.slice(0, 100)} is not the ARN of a bucket.`)
-  if (prefix.split('/').includes('AWSLogs'))
+  if (folders.includes('AWSLogs'))
     throw invalidParameterValue('LogDestination: AWSLogs is reserved and cannot be a folder of the prefix.')
   return { bucket: match[1]!, prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/` }
 }

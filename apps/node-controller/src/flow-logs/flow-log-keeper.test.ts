@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -109,13 +109,50 @@ it('has bounds: what there is no room for becomes a record that says so', async 
   for (let count = 0; count < 10; count += 1)
     await minute(...Array.from({ length: 5 }, (_, index) => ({ ...flow(count), sourcePort: index })))
   refusal = null
-  nowMs += 15_000
+  nowMs += 300_000
   await keeper.refresh()
   const lines = sent.flatMap((each) => each.lines.slice(1))
   expect(lines.filter((line) => line.endsWith('SKIPDATA'))).toHaveLength(3)
   expect(lines.filter((line) => line.endsWith('OK')).map((line) => line.split(' ')[3])).toEqual(
     [7, 8, 9].flatMap((count) => Array.from({ length: 5 }, () => String(count))),
   )
+})
+
+it('lets no flow log have all the room', async () => {
+  refusal = passing('WalrusAway', 'away')
+  const other = log({ flowLogId: 'fl-2' })
+  items = [{ ...vpc!, flowLogs: [log(), other] }]
+  keeper = open({ mostBytesOfAll: 600 })
+  for (let count = 0; count < 20; count += 1)
+    await minute(...Array.from({ length: 5 }, (_, index) => ({ ...flow(count), sourcePort: index })))
+  let bytes = 0
+  for (const id of ['fl-1', 'fl-2'])
+    for (const name of await readdir(path.join(dir, id)))
+      if (name.endsWith('.log')) bytes += (await stat(path.join(dir, id, name))).size
+  // What says that something was skipped is short, and stays: here it is an interface and a hyphen.
+  const said = 20 * 2 * `${a!.interfaceId} -\n`.length
+  expect(bytes).toBeLessThanOrEqual(600 + said)
+})
+
+it('asks a walrus that is away ever more rarely', async () => {
+  refusal = passing('WalrusAway', 'away')
+  await minute(flow(1))
+  const waits: number[] = []
+  for (let waited = 0; waits.length < 7; waited += 5_000) {
+    nowMs += 5_000
+    let asked = false
+    refusal = Object.defineProperty(passing('WalrusAway', 'away'), 'retryable', {
+      get: () => {
+        asked = true
+        return true
+      },
+    })
+    await keeper.refresh()
+    if (!asked) continue
+    waits.push((waited + 5_000) / 1000)
+    waited = -5_000
+  }
+  expect(waits).toEqual([15, 30, 60, 120, 240, 300, 300])
 })
 
 it('has the last records of an interface that went, and takes none of a flow log that was deleted', async () => {

@@ -18,8 +18,9 @@ const compress = promisify(gzip)
 const windowMs = minuteMs
 /** How long records of a flow log wait for others, by its MaxAggregationInterval. */
 const gatherMs = (log: FlowLog) => (log.intervalSeconds < 600 ? 0 : 5 * minuteMs)
-/** After walrus was away, or refused. */
+/** After walrus was away, or refused: at first, and then ever more rarely. */
 const tryAgainMs = 15 * secondMs
+const mostRareMs = 5 * minuteMs
 
 /**
  * Takes what the network counted, once a minute, and delivers it as records to where flow logs want them. Each window is
@@ -39,7 +40,7 @@ export class FlowLogKeeper {
   private logs = new Map<string, FlowLog>()
   private interfaces = new Map<string, LoggedInterface>()
   private collectAtMs = 0
-  private readonly sendAtMs = new Map<string, number>()
+  private readonly failed = new Map<string, { readonly againAtMs: number; readonly pauseMs: number }>()
   private wasCovering = true
   private running: Promise<void> | null = null
   private stopped = false
@@ -109,19 +110,23 @@ export class FlowLogKeeper {
 
   private async deliver(id: string): Promise<void> {
     const { clock, log, spool } = this.deps
-    if (clock.now() < (this.sendAtMs.get(id) ?? 0)) return
+    if (clock.now() < (this.failed.get(id)?.againAtMs ?? 0)) return
     for (let batch = await spool.batch(id); batch !== null; batch = await spool.batch(id)) {
       const waitedMs = clock.now() - batch.windows[0]!.endMs
       if (this.stopped || waitedMs < gatherMs(batch.log)) return
       try {
         await this.send(batch)
         await spool.done(batch)
-        this.sendAtMs.delete(id)
+        this.failed.delete(id)
       } catch (error) {
         log.warn({ flowLogId: id, reason: errorMessage(error) }, 'records of a flow log were not delivered')
-        this.sendAtMs.set(id, clock.now() + tryAgainMs)
+        const pauseMs = Math.min((this.failed.get(id)?.pauseMs ?? tryAgainMs / 2) * 2, mostRareMs)
+        this.failed.set(id, { pauseMs, againAtMs: clock.now() + pauseMs })
         // Nobody asks for them any more, and walrus neither.
-        if (!isPassing(error) && !this.logs.has(id)) await spool.drop(id)
+        if (!isPassing(error) && !this.logs.has(id)) {
+          this.failed.delete(id)
+          await spool.drop(id)
+        }
         return
       }
     }

@@ -4,8 +4,9 @@ import { writeAtomically } from '@mallee/base'
 import type { FlowLog } from '@mallee/agent-contract'
 import { skippedRecords, type LoggedInterface } from './records.ts'
 
-/** Bytes of a flow log's records that wait, at most; and of how many windows: a day's. */
+/** Bytes of records that wait, at most: of one flow log, and of all. And of how many windows: a day's. */
 const mostBytes = 64 * 1024 * 1024
+const mostBytesOfAll = 512 * 1024 * 1024
 const mostWindows = 1440
 /** Bytes of records that go into one object, unless one window has more. */
 const mostBytesAtOnce = 16 * 1024 * 1024
@@ -30,11 +31,15 @@ export interface Batch {
  */
 export class FlowSpool {
   private readonly dir: string
-  private readonly limits: { readonly mostBytes: number; readonly mostWindows: number }
+  private readonly limits: {
+    readonly mostBytes: number
+    readonly mostBytesOfAll: number
+    readonly mostWindows: number
+  }
 
   constructor(dir: string, limits: Partial<FlowSpool['limits']> = {}) {
     this.dir = dir
-    this.limits = { mostBytes, mostWindows, ...limits }
+    this.limits = { mostBytes, mostBytesOfAll, mostWindows, ...limits }
   }
 
   /** Ids of flow logs of which something waits. */
@@ -105,13 +110,21 @@ export class FlowSpool {
     return sized.toSorted((a, b) => a.startMs - b.startMs)
   }
 
+  /** Of the other flow logs. */
+  private async bytesBeside(id: string): Promise<number> {
+    let bytes = 0
+    for (const other of await this.ids()) if (other !== id) bytes += bytesOf(await this.windows(other))
+    return bytes
+  }
+
   /** The oldest go first: of the newest windows more can still be learnt. */
   private async makeRoom(log: FlowLog, interfaces: ReadonlyMap<string, LoggedInterface>): Promise<void> {
     const windows = await this.windows(log.flowLogId)
     const folder = this.folder(log.flowLogId)
     for (const window of windows.slice(0, -this.limits.mostWindows))
       await rm(path.join(folder, nameOf(window)), { force: true })
-    let over = windows.reduce((sum, window) => sum + window.bytes, 0) - this.limits.mostBytes
+    const room = this.limits.mostBytesOfAll - (await this.bytesBeside(log.flowLogId))
+    let over = bytesOf(windows) - Math.min(this.limits.mostBytes, room)
     for (const window of windows) {
       if (over <= 0) return
       const lines = skippedRecords(log, window, interfaces)
@@ -122,4 +135,5 @@ export class FlowSpool {
   }
 }
 
+const bytesOf = (windows: readonly Window[]) => windows.reduce((sum, { bytes }) => sum + bytes, 0)
 const nameOf = ({ startMs, endMs }: Pick<Window, 'startMs' | 'endMs'>) => `${startMs}-${endMs}.log`

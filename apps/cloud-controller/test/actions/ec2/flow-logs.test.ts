@@ -171,6 +171,7 @@ describe('what a flow log cannot be', () => {
       'InvalidParameterValue',
       'AWSLogs',
     ],
+    ['out of its folder', { LogDestination: 'arn:aws:s3:::records/a/../b' }, 'InvalidParameterValue', 'a/..'],
     ['of an unknown field', { LogFormat: '${version} ${moon}' }, 'InvalidParameterValue', 'moon'],
     ['of no fields', { LogFormat: 'version srcaddr' }, 'InvalidParameterValue', 'LogFormat'],
     ['of a field twice', { LogFormat: '${start} ${start}' }, 'InvalidParameterValue', 'LogFormat'],
