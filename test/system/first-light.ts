@@ -4,6 +4,7 @@ import { assert, isAlive, readProcessMark } from '@mallee/base'
 import { customising } from './customising-chapters.ts'
 import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
+import { flowLogs } from './flow-log-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
 import { kills } from './kill-chapters.ts'
 import { images } from './image-chapters.ts'
@@ -33,6 +34,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   ...Object.keys(images),
   ...Object.keys(imports),
   ...Object.keys(networks),
+  ...Object.keys(flowLogs),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
   ...Object.keys(kills),
@@ -77,6 +79,7 @@ try {
       ...images,
       ...imports,
       ...networks,
+      ...flowLogs,
       ...volumes,
       ...encryption,
       ...kills,

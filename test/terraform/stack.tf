@@ -283,6 +283,14 @@ resource "aws_s3_bucket" "data" {
   bucket        = "gate-data"
   force_destroy = true
 }
+resource "aws_flow_log" "main" {
+  vpc_id                   = aws_vpc.main.id
+  traffic_type             = "REJECT"
+  log_destination_type     = "s3"
+  log_destination          = "${aws_s3_bucket.data.arn}/flows"
+  max_aggregation_interval = 60
+  log_format               = "$${interface-id} $${srcaddr} $${action}"
+}
 resource "aws_s3_bucket_versioning" "data" {
   bucket = aws_s3_bucket.data.id
   versioning_configuration { status = "Enabled" }

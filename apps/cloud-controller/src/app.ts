@@ -46,6 +46,7 @@ import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { diskImportsReconciler } from './reconcilers/disk-imports.ts'
 import { instanceImportsReconciler } from './reconcilers/instance-imports.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
+import { flowLogsReconciler } from './reconcilers/flow-logs.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
 import { instancesReconciler } from './reconcilers/instances.ts'
 import { keysReconciler } from './reconcilers/keys.ts'
@@ -159,6 +160,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     image: (id) => queues['images']?.wake(id),
     network: (id) => queues['networks']?.wake(id),
     natGateway: (id) => queues['nat-gateways']?.wake(id),
+    flowLogs: () => queues['flow-logs']?.wake(),
     keys: () => queues['keys']?.wake(),
     bundle: (id) => queues['bundles']?.wake(id),
     diskImport: (id) => queues['disk-imports']?.wake(id),
@@ -258,6 +260,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     snapshotsReconciler(context),
     networksReconciler(context),
     natGatewaysReconciler(context),
+    flowLogsReconciler(context),
     imagesReconciler(context),
     manifestsReconciler(context),
     bundlesReconciler(context),

@@ -7,6 +7,8 @@ export interface Wakes {
   /** The network of one node's instances. */
   network(nodeId: string): void
   natGateway(natGatewayId: string): void
+  /** Whose records walrus takes for which bucket. */
+  flowLogs(): void
   /** The access keys that walrus holds. */
   keys(): void
   /** A bundle that is made of an instance. */

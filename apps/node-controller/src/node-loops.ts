@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { GiB, errorMessage, systemClock } from '@mallee/base'
 import {
   maxBlobBytes,
@@ -13,6 +14,8 @@ import { takeFingerprint } from './fingerprint.ts'
 import { checkedHypervisor } from './hooks/checked-hypervisor.ts'
 import { AskedBlobs } from './guests/asked-blobs.ts'
 import { BundleKeeper } from './guests/bundle-keeper.ts'
+import { FlowLogKeeper } from './flow-logs/flow-log-keeper.ts'
+import { FlowSpool } from './flow-logs/flow-spool.ts'
 import { formUploader } from './guests/form-upload.ts'
 import { SampleKeeper } from './guests/sample-keeper.ts'
 import { screenJpeg } from './guests/screen-jpeg.ts'
@@ -39,6 +42,7 @@ export class NodeLoops {
   private readonly samples: SampleKeeper
   private readonly inventory: InventoryKeeper
   private readonly bundles: BundleKeeper
+  private readonly flowLogs: FlowLogKeeper
   private readonly timers: NodeJS.Timeout[] = []
   private givenUp = false
   /** The connections as they were when secrets were last looked at. */
@@ -69,6 +73,7 @@ export class NodeLoops {
       observe: (item, facts) =>
         this.loop.observe({ kind: 'bundle', id: item.id, generation: item.generation, facts }),
     })
+    this.flowLogs = flowLogKeeper(parts)
     this.networkKeeper = new NetworkKeeper({
       driver: network,
       items: () => ledger.list('vpc'),
@@ -139,6 +144,7 @@ export class NodeLoops {
     await this.loop.stop()
     await this.domains.stop()
     await this.bundles.stop()
+    await this.flowLogs.stop()
     await this.inventory.stop()
   }
 
@@ -148,6 +154,7 @@ export class NodeLoops {
     this.givenUp = true
     await this.domains.stop()
     await this.bundles.stop()
+    await this.flowLogs.stop()
     await giveUp({ dir: config.dir, hypervisor, network, log, signal: this.stopping.signal })
   }
 
@@ -160,6 +167,7 @@ export class NodeLoops {
     this.screens.refresh(ledger.list('domain'))
     this.inventory.refresh()
     this.bundles.refresh()
+    void this.flowLogs.refresh()
     this.dropSecrets()
     void lookForStrangers(hypervisor, ledger, this.loop)
   }
@@ -257,6 +265,15 @@ function sampleKeeper({ client, hypervisor, ledger, log }: NodeParts): SampleKee
     items: () => ledger.list('domain'),
     send: (samples) => client.samples({ samples }),
     log,
+  })
+}
+
+function flowLogKeeper({ config, identity, ledger, log, network, sendRecords }: NodeParts): FlowLogKeeper {
+  return new FlowLogKeeper({
+    ...{ agentId: identity.agentId, network, log, clock: systemClock },
+    items: () => ledger.list('vpc'),
+    spool: new FlowSpool(path.join(config.dir, 'flow-logs')),
+    send: sendRecords,
   })
 }
 

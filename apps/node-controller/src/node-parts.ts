@@ -8,6 +8,7 @@ import type { HypervisorDriver } from './drivers/hypervisor/driver.ts'
 import { hypervisorDrivers } from './drivers/hypervisor/drivers.ts'
 import type { NetworkDriver } from './drivers/network/driver.ts'
 import { networkDrivers } from './drivers/network/drivers.ts'
+import { flowLogSender, type SendRecords } from './flow-logs/flow-log-sender.ts'
 import { NcHooks } from './hooks/nc-hooks.ts'
 import { ImageCache } from './images/image-cache.ts'
 import { walrusFetcher } from './images/walrus-client.ts'
@@ -29,6 +30,7 @@ export interface NodeParts {
   readonly network: NetworkDriver
   readonly preparer: GuestPreparer
   readonly cache: ImageCache
+  readonly sendRecords: SendRecords
   readonly volumeDisks: VolumeDisks
   readonly figures: NodeFigures
   readonly tracer: Tracer
@@ -51,6 +53,7 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
   const hypervisor = figures.measured(await hypervisorDrivers[config.hypervisor.driver](config, log))
   const network = await networkDrivers[config.network.driver](config, log)
   const walrus = walrusFetcher({ url: config.walrusUrl, identity })
+  const records = flowLogSender({ url: config.walrusUrl, identity })
   const cache = new ImageCache({ dir: config.imagesDir, fetch: walrus.fetch, log })
   await cache.open()
   await mkdir(config.instancesDir, { recursive: true, mode: 0o750 })
@@ -79,10 +82,17 @@ export async function openNodeParts(config: NodeControllerConfig, log: Log): Pro
     hypervisor,
     network,
     cache,
+    sendRecords: records.send,
     volumeDisks,
     preparer: preparerOf(config, { cache, hooks, hypervisor, log, volumeDisks }),
     async close() {
-      await Promise.all([hypervisor.close(), network.close(), walrus.close(), client.close()])
+      await Promise.all([
+        hypervisor.close(),
+        network.close(),
+        walrus.close(),
+        records.close(),
+        client.close(),
+      ])
       await tracer.close()
     },
   }

@@ -78,11 +78,12 @@ export async function buildWalrus(config: WalrusConfig, deps: WalrusDependencies
   })
   let agent: WalrusAgent | null = null
   const images = () => agent?.images() ?? []
+  const flowLogs = () => agent?.flowLogs() ?? []
   const about = { ...{ config, source, clock, log }, wakeEvents: () => background.events.wake() }
   const group = others ? startGroup(others, claim, about) : null
   const { accessLog } = background
   const listener: Serving =
-    group ?? (await servingHere({ ...about, keys, images, snapshots, figures, accessLog }))
+    group ?? (await servingHere({ ...about, keys, images, flowLogs, snapshots, figures, accessLog }))
   const stopping = new AbortController()
   background.start()
 

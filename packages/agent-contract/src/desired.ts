@@ -1,6 +1,7 @@
 import { inventoryItemSchema } from './inventory.ts'
 import { vpcItemSchema } from './networks.ts'
 import { choice, flag, integer, list, longText, mapOf, nullable, record, text, type Shape } from './schema.ts'
+import { flowLogItemSchema } from './flow-logs.ts'
 import { diskFormatSchema, diskImportItemSchema } from './disk-imports.ts'
 import {
   attachedVolumeSchema,
@@ -246,6 +247,7 @@ export const itemSchemas = {
   'image-object': imageObjectItemSchema,
   'bundling-key': bundlingKeyItemSchema,
   manifest: manifestItemSchema,
+  'flow-log': flowLogItemSchema,
   bundle: bundleItemSchema,
   volume: volumeItemSchema,
   export: exportItemSchema,

@@ -78,4 +78,11 @@ export {
 } from './routes.ts'
 export { agentOpenApi } from './openapi.ts'
 export { type DiskImportFacts, type DiskImportItem } from './disk-imports.ts'
+export {
+  flowLogFields,
+  type FlowLog,
+  type FlowLogFacts,
+  type FlowLogField,
+  type FlowLogItem,
+} from './flow-logs.ts'
 export { type AclEntry, type FirewallRule, type VpcItem, type VpcRoute } from './networks.ts'

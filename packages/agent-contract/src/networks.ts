@@ -1,3 +1,4 @@
+import { flowLogSchema } from './flow-logs.ts'
 import { choice, flag, integer, list, mapOf, nullable, record, text, type Shape } from './schema.ts'
 
 /**
@@ -155,6 +156,8 @@ export const vpcItemSchema = record(
     }),
     /** Whether the subnets' own name server answers. Left out: yes. */
     dnsSupport: flag(),
+    /** Those that take records of interfaces of this node; left out where there are none. */
+    flowLogs: list(flowLogSchema),
   },
 )
 export type VpcItem = Shape<typeof vpcItemSchema>

@@ -13,6 +13,7 @@ import {
   type Shape,
 } from './schema.ts'
 import { diskImportFactsSchema } from './disk-imports.ts'
+import { flowLogFactsSchema } from './flow-logs.ts'
 import {
   attachedFactsSchema,
   exportFactsSchema,
@@ -147,6 +148,7 @@ export const factSchemas = {
   'access-key': accessKeyFactsSchema,
   manifest: manifestFactsSchema,
   bundle: bundleFactsSchema,
+  'flow-log': flowLogFactsSchema,
   volume: volumeFactsSchema,
   export: exportFactsSchema,
   snapshot: snapshotFactsSchema,
@@ -157,7 +159,7 @@ export type FactsOf<K extends keyof typeof factSchemas> = Shape<(typeof factSche
 
 export const observationSchema = record({
   kind: choice(
-    ...(['domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle'] as const),
+    ...(['domain', 'vpc', 'image-object', 'access-key', 'manifest', 'bundle', 'flow-log'] as const),
     ...(['volume', 'export', 'snapshot', 'readable-snapshot', 'disk-import'] as const),
   ),
   id: text(),

@@ -25,6 +25,8 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   DependencyViolation: { status: 400, meaning: 'Something else still needs the resource.' },
   DryRunOperation: { status: 412, meaning: 'The request would have succeeded.' },
   FilterLimitExceeded: { status: 400, meaning: 'More filter values than one call may have.' },
+  FlowLogAlreadyExists: { status: 400, meaning: 'The resource has such a flow log to that place.' },
+  FlowLogsLimitExceeded: { status: 400, meaning: 'The resource has as many flow logs as it may.' },
   IdempotentInstanceTerminated: {
     status: 400,
     meaning: 'What the client token launched was terminated and forgotten since.',
@@ -227,6 +229,8 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   'InvalidNetworkAclEntry.NotFound': { status: 400, meaning: 'The ACL has no entry of that number.' },
   'InvalidNetworkAclID.NotFound': { status: 400, meaning: 'No such network ACL.' },
   'InvalidNetworkAclId.Malformed': { status: 400, meaning: 'Not the id of a network ACL.' },
+  'InvalidFlowLogId.Malformed': { status: 400, meaning: 'Not the id of a flow log.' },
+  'InvalidFlowLogId.NotFound': { status: 400, meaning: 'No such flow log.' },
   'InvalidPrefixListID.NotFound': { status: 400, meaning: 'No such prefix list.' },
   'InvalidPrefixListId.Malformed': { status: 400, meaning: 'Not the id of a prefix list.' },
   InvalidPrefixListModification: {

@@ -178,6 +178,12 @@ export {
   vpcPeeringConnectionsPerVpcLimitExceeded,
 } from './errors-routing.ts'
 export {
+  flowLogAlreadyExists,
+  flowLogsLimitExceeded,
+  invalidFlowLogIdMalformed,
+  invalidFlowLogIdNotFound,
+} from './errors-flow-logs.ts'
+export {
   addressNotYours,
   cidrLimitExceeded,
   defaultSubnetAlreadyExists,

@@ -17,6 +17,7 @@ export interface NetworkDriverUnderTest {
       readonly received: { readonly inside: number; readonly outside: number }
     }[]
   >
+  collectFlows(keep: (window: FlowWindowUnderTest) => Promise<void>): Promise<void>
   inventory(
     network: readonly VpcItem[],
   ): Promise<readonly { readonly kind: string; readonly id: string; readonly owner: string | null }[]>
@@ -26,6 +27,27 @@ export interface NetworkDriverUnderTest {
   ): Promise<void>
   removeAll(): Promise<void>
   close(): Promise<void>
+}
+
+export interface FlowWindowUnderTest {
+  readonly startMs: number
+  readonly endMs: number
+  readonly flows: readonly CountedFlowUnderTest[]
+  readonly incomplete: readonly string[]
+}
+
+export interface CountedFlowUnderTest {
+  readonly interfaceId: string
+  readonly direction: 'ingress' | 'egress'
+  readonly accepted: boolean
+  readonly protocol: number
+  readonly source: string
+  readonly destination: string
+  readonly sourcePort: number
+  readonly destinationPort: number
+  readonly packets: number
+  readonly bytes: number
+  readonly tcpFlags: number
 }
 
 type Interface = VpcItem['interfaces'][number]

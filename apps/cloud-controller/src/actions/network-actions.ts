@@ -65,6 +65,7 @@ import {
   modifyManagedPrefixList,
   restoreManagedPrefixListVersion,
 } from './ec2/prefix-lists.ts'
+import { createFlowLogs, deleteFlowLogs, describeFlowLogs } from './ec2/flow-logs.ts'
 import { createVpcPeeringConnection, describeVpcPeeringConnections } from './ec2/vpc-peering.ts'
 import {
   acceptVpcPeeringConnection,
@@ -97,6 +98,7 @@ export const networkActions = {
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
   CreateDhcpOptions: createDhcpOptions,
+  CreateFlowLogs: createFlowLogs,
   CreateInternetGateway: createInternetGateway,
   CreateManagedPrefixList: createManagedPrefixList,
   CreateNatGateway: createNatGateway,
@@ -109,6 +111,7 @@ export const networkActions = {
   CreateVpc: createVpc,
   CreateVpcPeeringConnection: createVpcPeeringConnection,
   DeleteDhcpOptions: deleteDhcpOptions,
+  DeleteFlowLogs: deleteFlowLogs,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteManagedPrefixList: deleteManagedPrefixList,
   DeleteNatGateway: deleteNatGateway,
@@ -124,6 +127,7 @@ export const networkActions = {
   DescribeAddressesAttribute: describeAddressesAttribute,
   DescribeDhcpOptions: describeDhcpOptions,
   DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
+  DescribeFlowLogs: describeFlowLogs,
   DescribeInternetGateways: describeInternetGateways,
   DescribeManagedPrefixLists: describeManagedPrefixLists,
   DescribeMovingAddresses: describeMovingAddresses,

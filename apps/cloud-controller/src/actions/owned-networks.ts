@@ -4,6 +4,8 @@ import {
   invalidAllocationIdNotFound,
   invalidDhcpOptionsIdMalformed,
   invalidDhcpOptionsIdNotFound,
+  invalidFlowLogIdMalformed,
+  invalidFlowLogIdNotFound,
   invalidInternetGatewayIdMalformed,
   invalidInternetGatewayIdNotFound,
   invalidNetworkAclIdMalformed,
@@ -26,6 +28,7 @@ import type { Tables } from '../store/tables.ts'
 import type { NetworkInterfaceTable, SubnetTable, VpcTable } from '../store/network-tables.ts'
 import type {
   DhcpOptionsTable,
+  FlowLogTable,
   InternetGatewayTable,
   NatGatewayTable,
   NetworkAclTable,
@@ -46,6 +49,7 @@ interface Owned {
   dhcpOptions: DhcpOptionsTable
   networkInterface: NetworkInterfaceTable
   prefixList: PrefixListTable
+  flowLog: FlowLogTable
 }
 export type OwnedKind = keyof Owned & IdKind
 
@@ -65,6 +69,7 @@ type OwnedTable =
   | 'dhcp_options'
   | 'network_interface'
   | 'prefix_list'
+  | 'flow_log'
 
 const namings: Readonly<Record<OwnedKind, Naming>> = {
   vpc: { table: 'vpc', malformed: invalidVpcIdMalformed, missing: invalidVpcIdNotFound },
@@ -100,6 +105,7 @@ const namings: Readonly<Record<OwnedKind, Naming>> = {
     malformed: invalidPrefixListIdMalformed,
     missing: ([id]) => invalidPrefixListIdNotFound(id!),
   },
+  flowLog: { table: 'flow_log', malformed: invalidFlowLogIdMalformed, missing: invalidFlowLogIdNotFound },
 }
 
 /** The caller's own of that id; another account's is as if it did not exist. */

@@ -30,6 +30,7 @@ interface Wanted {
   readonly vpcs: ReadonlySet<string>
   readonly images: ReadonlySet<string>
   readonly keys: ReadonlySet<string>
+  readonly flowLogs: ReadonlySet<string>
 }
 
 function whatIsWanted(rows: RecordRows): Wanted {
@@ -44,6 +45,7 @@ function whatIsWanted(rows: RecordRows): Wanted {
     vpcs: vpcsOfNodes(rows, alive),
     images: new Set(rows.images.map((row) => row.id)),
     keys: new Set(rows.accessKeys.map((row) => row.id)),
+    flowLogs: new Set(rows.networks.flowLogs.map((row) => row.id)),
   }
 }
 
@@ -75,6 +77,8 @@ function isWanted(item: DesiredItemTable, agentId: string, wanted: Wanted): bool
       return wanted.images.has(item.id)
     case 'access-key':
       return wanted.keys.has(item.id)
+    case 'flow-log':
+      return wanted.flowLogs.has(item.id)
     default:
       return true // of a kind that nothing in the record stands behind
   }

@@ -127,6 +127,7 @@ function references(rows: RecordRows): Finding[] {
     ids(networks.groups),
   ]
   const peerings = ids(networks.peerings)
+  const logged = new Set([...vpcs, ...subnets, ...interfaces])
   const need = (subject: string, id: string | null, known: ReadonlySet<string>) => {
     if (id === null || known.has(id)) return
     found.push(finding('R.dangling', subject, `names ${id}, which is not there`, report))
@@ -143,6 +144,10 @@ function references(rows: RecordRows): Finding[] {
     if (row.peer_vpc_id === null) need(row.id, row.peer_group_id, groups)
     else need(row.id, row.peering_id ?? 'no peering', peerings)
     need(row.id, row.prefix_list_id, lists)
+  }
+  for (const row of networks.flowLogs) {
+    need(row.id, row.vpc_id, vpcs)
+    need(row.id, row.resource_id, logged)
   }
   for (const row of networks.natGateways) {
     if (row.state === 'failed' || row.state === 'deleted') continue

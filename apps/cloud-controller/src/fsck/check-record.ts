@@ -82,6 +82,7 @@ function checkReferences(rows: RecordRows): Finding[] {
     nat: ids(rows.networks.natGateways),
     pcx: ids(rows.networks.peerings),
     pl: ids(rows.networks.prefixLists),
+    fl: ids(rows.networks.flowLogs),
     sg: ids(rows.networks.groups),
     sgr: ids(rows.networks.rules),
     eipalloc: new Set(rows.addresses.flatMap((row) => row.allocation_id ?? [])),

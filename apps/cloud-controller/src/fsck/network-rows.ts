@@ -2,6 +2,7 @@ import type { Reader } from '../store/record.ts'
 import type { NetworkInterfaceAddressTable, VpcCidrTable } from '../store/network-tables.ts'
 import type {
   DhcpOptionsTable,
+  FlowLogTable,
   InternetGatewayTable,
   NatGatewayTable,
   NetworkAclAssociationTable,
@@ -27,6 +28,7 @@ export interface NetworkRows {
   readonly peerings: readonly VpcPeeringTable[]
   readonly dhcpOptions: readonly DhcpOptionsTable[]
   readonly prefixLists: readonly PrefixListTable[]
+  readonly flowLogs: readonly FlowLogTable[]
   readonly prefixListSizes: readonly {
     readonly prefix_list_id: string
     readonly version: number
@@ -56,6 +58,7 @@ export async function readNetworkRows(db: Reader): Promise<NetworkRows> {
     peerings: await db.selectFrom('vpc_peering').selectAll().execute(),
     dhcpOptions: await db.selectFrom('dhcp_options').selectAll().execute(),
     prefixLists: await db.selectFrom('prefix_list').selectAll().execute(),
+    flowLogs: await db.selectFrom('flow_log').selectAll().execute(),
     prefixListSizes: await db
       .selectFrom('prefix_list_entry')
       .select(['prefix_list_id', 'version', (eb) => eb.fn.countAll().as('entries')])

@@ -45,6 +45,8 @@ export function networksReconciler(ctx: ReconcilerContext): Reconciler {
             alsoHere: wanted,
           })
           await putDesired(tx, ctx.wakes, { agentId: nodeId, kind: 'vpc', id: vpcId, body })
+          // Walrus has to know of this node before its first records come.
+          if (body.flowLogs) tx.afterCommit(() => ctx.wakes.flowLogs())
         }
         for (const vpcId of await desiredIds(tx.db, nodeId, 'vpc')) {
           if (!wanted.has(vpcId)) await dropDesired(tx, ctx.wakes, nodeId, 'vpc', vpcId)

@@ -1,6 +1,7 @@
 import { formatIpv4 } from '@mallee/base'
 import type { FirewallRule, MetadataOptions, VpcItem } from '@mallee/agent-contract'
 import { peersOfVpcs } from '../store/network-reach.ts'
+import { flowLogOf, flowLogsOfVpc } from '../store/flow-log-store.ts'
 import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
 import { listRules } from '../store/security-group-store.ts'
@@ -64,8 +65,23 @@ export async function vpcItem(db: Reader, region: string, vpcId: string, share: 
     ...(share.others.addresses.length > 0 ? { nodes: [...share.others.addresses] } : {}),
     ...(natInterfaces.length > 0 ? { natGateways: natInterfaces.map((entry) => natOf(entry, share)) } : {}),
     ...(vpc.dns_support === 1 ? {} : { dnsSupport: false }),
+    ...(await flowLogsFor(db, region, vpcId, [...mine, ...natInterfaces])),
     ...(await dhcpOf(db, vpc)),
   }
+}
+
+/** Those that cover some of these interfaces. */
+async function flowLogsFor(
+  db: Reader,
+  region: string,
+  vpcId: string,
+  own: readonly InterfaceView[],
+): Promise<Pick<VpcItem, 'flowLogs'>> {
+  const rows = own.length === 0 ? [] : await flowLogsOfVpc(db, vpcId)
+  const covering = rows
+    .map((row) => flowLogOf(row, region, own))
+    .filter(({ interfaceIds }) => interfaceIds.length > 0)
+  return covering.length === 0 ? {} : { flowLogs: covering }
 }
 
 /** Subnets with their routes and ACLs, which are left out where they say nothing. */

@@ -1,3 +1,4 @@
+import { removeFlowLogsOf } from './flow-log-store.ts'
 import { peersNaming } from './peer-groups.ts'
 import { deleteTagsOf } from './tag-store.ts'
 import type { Reader, Tx } from './record.ts'
@@ -71,6 +72,7 @@ export async function deleteVpcRows(
     .where('group_id', 'in', own('security_group'))
     .execute()
   for (const row of [...made, ...rules, vpc]) await deleteTagsOf(tx, row.id)
+  await removeFlowLogsOf(tx, [vpc.id])
   await db.deleteFrom('route_table_association').where('vpc_id', '=', vpc.id).execute()
   await db.deleteFrom('route').where('route_table_id', 'in', own('route_table')).execute()
   await db.deleteFrom('route_table').where('vpc_id', '=', vpc.id).execute()
@@ -94,6 +96,7 @@ async function endPeerings(tx: Tx, vpcId: string, ended: { by: string; nowMs: nu
 /** What a subnet is associated with goes with it. */
 export async function deleteSubnetRows(tx: Tx, subnetId: string): Promise<void> {
   await deleteTagsOf(tx, subnetId)
+  await removeFlowLogsOf(tx, [subnetId])
   await tx.db.deleteFrom('route_table_association').where('subnet_id', '=', subnetId).execute()
   await tx.db.deleteFrom('network_acl_association').where('subnet_id', '=', subnetId).execute()
   await tx.db.deleteFrom('subnet').where('id', '=', subnetId).execute()

@@ -1,5 +1,6 @@
 import { newId, type Random } from '@mallee/base'
 import { clearAddresses, returnLentAddresses } from './address-store.ts'
+import { removeFlowLogsOf } from './flow-log-store.ts'
 import { readInSlices } from './read-in-slices.ts'
 import type { Reader, Tx } from './record.ts'
 import { deleteTagsOf } from './tag-store.ts'
@@ -110,6 +111,7 @@ export async function deleteInterfaces(tx: Tx, ids: readonly string[]): Promise<
   await tx.db.deleteFrom('network_interface_address').where('interface_id', 'in', ids).execute()
   await tx.db.deleteFrom('network_interface').where('id', 'in', ids).execute()
   for (const id of ids) await deleteTagsOf(tx, id)
+  await removeFlowLogsOf(tx, ids)
 }
 
 /** One private address of an interface, and the public one that stands for it. */

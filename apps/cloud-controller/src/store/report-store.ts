@@ -85,11 +85,28 @@ async function recordOne(
       return recordSnapshot(tx, wakes, agent, observation as Observation<'snapshot'>)
     case 'readable-snapshot':
       return recordReadable(tx, wakes, agent, observation as Observation<'readable-snapshot'>)
+    case 'flow-log':
+      return recordFlowLog(tx, agent, observation as Observation<'flow-log'>)
     case 'vpc':
       return recordVpc(tx, wakes, agent, observation as Observation<'vpc'>, nowMs)
     case 'access-key':
       return true // heard, and nothing depends on it
   }
+}
+
+/** Whether its bucket takes its records, as walrus sees it now. */
+async function recordFlowLog(
+  tx: Tx,
+  agent: AgentTable,
+  { id, facts }: Observation<'flow-log'>,
+): Promise<boolean> {
+  if (agent.kind !== 'walrus') return false
+  const result = await tx.db
+    .updateTable('flow_log')
+    .set({ error: facts.deliverable ? null : (facts.message ?? 'Access error') })
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return result.numUpdatedRows > 0n
 }
 
 /** A NAT gateway is available once its node has made the network that it is part of. */

@@ -136,6 +136,28 @@ export interface PrefixListEntryTable {
   description: string | null
 }
 
+/** Of a VPC, a subnet or an interface. */
+export interface FlowLogTable {
+  id: string
+  account_id: string
+  resource_id: string
+  /** Of the resource, or the resource itself. */
+  vpc_id: string
+  traffic: 'ACCEPT' | 'REJECT' | 'ALL'
+  bucket: string
+  /** Empty, or ends with a slash. */
+  key_prefix: string
+  /** As its owner gave it: an ARN. */
+  destination: string
+  format: string
+  interval_s: number
+  /** JSON. */
+  options: string
+  /** Why records cannot be delivered, in AWS's words; null while they can. */
+  error: string | null
+  created_at: number
+}
+
 export interface RoutingTables {
   dhcp_options: DhcpOptionsTable
   internet_gateway: InternetGatewayTable
@@ -149,4 +171,5 @@ export interface RoutingTables {
   vpc_peering: VpcPeeringTable
   prefix_list: PrefixListTable
   prefix_list_entry: PrefixListEntryTable
+  flow_log: FlowLogTable
 }

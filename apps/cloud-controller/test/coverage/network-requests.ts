@@ -7,6 +7,8 @@ import {
   dhcpOptions,
   domainName,
   everywhere,
+  flowLog,
+  flowLogOf,
   furtherBlock,
   icmpEntry,
   internetGateway,
@@ -100,6 +102,12 @@ export const networkRequests: Readonly<Record<string, BaseRequest>> = {
   AttachInternetGateway: {
     request: async (world) => ({ InternetGatewayId: await internetGateway(world), VpcId: await vpc(world) }),
   },
+  CreateFlowLogs: {
+    request: async (world) => flowLogOf('VPC', await vpc(world)),
+    others: [async (world) => flowLogOf('Subnet', await subnet(world))],
+  },
+  DeleteFlowLogs: { request: async (world) => ({ 'FlowLogId.1': await flowLog(world) }) },
+  DescribeFlowLogs: bare,
   CreateInternetGateway: bare,
   CreateNatGateway: {
     request: async (world) => ({

@@ -122,6 +122,16 @@ export async function natGateway(world: CoverageWorld): Promise<string> {
   return (await world.call('CreateNatGateway', asked)).natGateway.natGatewayId
 }
 
+export const flowLogOf = (ResourceType: string, id: string) => ({
+  ...{ ResourceType, 'ResourceId.1': id, TrafficType: 'ALL', LogDestinationType: 's3' },
+  LogDestination: 'arn:aws:s3:::records',
+})
+
+export async function flowLog(world: CoverageWorld): Promise<string> {
+  const made = await world.call('CreateFlowLogs', flowLogOf('VPC', await vpc(world)))
+  return made.flowLogIdSet.item[0]
+}
+
 export const prefixListOf = (name: string) => ({
   ...{ PrefixListName: name, MaxEntries: 2, AddressFamily: 'IPv4' },
   ...{ 'Entry.1.Cidr': '10.1.0.0/16', 'Entry.1.Description': 'x' },

@@ -50,7 +50,29 @@ async function everything() {
   const peering = made.vpcPeeringConnectionId as string
   await steps.done('AcceptVpcPeeringConnection', { VpcPeeringConnectionId: peering })
   const nat = natGateway.natGatewayId as string
-  return { vpcId, subnet, gateway, table, allocationId, publicIp, nat, dhcpOptionsId, second, peering }
+  const logs = await steps.done('CreateFlowLogs', {
+    ...{
+      ResourceType: 'Subnet',
+      'ResourceId.1': subnet,
+      TrafficType: 'ALL',
+      ...tagged('vpc-flow-log', 'log'),
+    },
+    ...{ LogDestinationType: 's3', LogDestination: 'arn:aws:s3:::records' },
+  })
+  const flowLog = logs.flowLogIdSet.item[0] as string
+  return {
+    flowLog,
+    vpcId,
+    subnet,
+    gateway,
+    table,
+    allocationId,
+    publicIp,
+    nat,
+    dhcpOptionsId,
+    second,
+    peering,
+  }
 }
 
 test('a cloud with something of everything has no findings, nor one from which it was all taken away', async () => {
@@ -81,7 +103,7 @@ test('a cloud with something of everything has no findings, nor one from which i
 })
 
 test('what is gone and still named', async () => {
-  const { vpcId, subnet, gateway, nat, dhcpOptionsId, peering, table } = await everything()
+  const { flowLog, vpcId, subnet, gateway, nat, dhcpOptionsId, peering, table } = await everything()
   const acl = await spoil(async ({ db }) => {
     await db.deleteFrom('dhcp_options').where('id', '=', dhcpOptionsId).execute()
     await db.updateTable('internet_gateway').set({ vpc_id: 'vpc-gone' }).where('id', '=', gateway).execute()
@@ -92,7 +114,10 @@ test('what is gone and still named', async () => {
       .set({ prefix_list_id: 'pl-gone' })
       .where('route_table_id', '=', table)
       .execute()
-    await db.updateTable('tag').set({ resource_id: 'rtb-gone' }).execute()
+    await db.updateTable('flow_log').set({ resource_id: 'eni-gone' }).execute()
+    const tags = db.updateTable('tag')
+    await tags.set({ resource_id: 'rtb-gone' }).where('key', '=', 'colour').execute()
+    await tags.set({ resource_id: 'fl-gone' }).where('key', '=', 'log').execute()
     await db.deleteFrom('network_acl_association').where('subnet_id', '=', subnet).execute()
     return db.selectFrom('network_acl').select('id').where('vpc_id', '=', vpcId).executeTakeFirstOrThrow()
   })
@@ -105,7 +130,9 @@ test('what is gone and still named', async () => {
   )
   expect(await codes()).toEqual(
     [
-      ...[vpcId, gateway, nat, peering, table, 'tag colour'].map((id) => `R.dangling ${id}`),
+      ...[flowLog, vpcId, gateway, nat, peering, table, 'tag colour', 'tag log'].map(
+        (id) => `R.dangling ${id}`,
+      ),
       ...[vpcId, subnet].map((id) => `R.incomplete ${id}`),
     ].toSorted(),
   )

@@ -4,6 +4,7 @@ import {
   address,
   associatedAddress,
   dhcpOptions,
+  flowLog,
   furtherBlock,
   internetGateway,
   natGateway,
@@ -28,6 +29,7 @@ const things = {
   networkAclAssociation: async (world) => (await otherAcl(world)).AssociationId,
   natGateway,
   prefixList,
+  flowLog,
   vpcPeeringConnection: pendingPeering,
   dhcpOptions,
 } as const satisfies Record<string, (world: CoverageWorld) => Promise<string>>
@@ -47,13 +49,14 @@ export const networkKinds: readonly (readonly [RegExp, NetworkKind])[] = [
   [/NetworkAclIds?$/, 'networkAcl'],
   [/NatGatewayIds?$/, 'natGateway'],
   [/PrefixListId$/, 'prefixList'],
+  [/FlowLogIds?(?:\.1)?$/, 'flowLog'],
   [/VpcPeeringConnectionIds?$/, 'vpcPeeringConnection'],
   [/DhcpOptionsIds?$/, 'dhcpOptions'],
 ]
 
 export const taggableNetworkKinds: readonly NetworkKind[] = [
   ...(['allocation', 'internetGateway', 'routeTable', 'networkAcl', 'natGateway', 'prefixList'] as const),
-  ...(['dhcpOptions', 'vpcPeeringConnection'] as const),
+  ...(['dhcpOptions', 'vpcPeeringConnection', 'flowLog'] as const),
 ]
 
 export function isNetworkKind(kind: string): kind is NetworkKind {

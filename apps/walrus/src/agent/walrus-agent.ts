@@ -16,6 +16,7 @@ import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
 import { keepStagedBlock } from '../ebs/staged-block.ts'
+import { FlowLogJudge } from '../logging/flow-log-judge.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
 import { ImageMaker } from '../images/image-maker.ts'
 import { DiskImporter } from '../images/import/disk-importer.ts'
@@ -56,6 +57,7 @@ export class WalrusAgent {
   private readonly imports: DiskImporter
   private readonly manifests: ManifestReader
   private readonly staging: StagingKeeper
+  private readonly flowLogJudge: FlowLogJudge
   private readonly inventory: InventoryKeeper
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
@@ -115,6 +117,11 @@ export class WalrusAgent {
         this.loop.observe({ kind: 'manifest', id: item.id, generation: item.generation, facts }),
       forget: (id) => this.loop.forget('manifest', id),
     })
+    this.flowLogJudge = new FlowLogJudge({
+      ...{ ledger, index, log },
+      observe: ({ kind, id, generation }, facts) => this.loop.observe({ kind, id, generation, facts }),
+      forget: (id) => this.loop.forget('flow-log', id),
+    })
   }
 
   static async start(options: WalrusAgentOptions): Promise<WalrusAgent> {
@@ -131,6 +138,10 @@ export class WalrusAgent {
 
   images(): readonly DesiredItem<'image-object'>[] {
     return this.ledger.list('image-object')
+  }
+
+  flowLogs(): readonly DesiredItem<'flow-log'>[] {
+    return this.ledger.list('flow-log')
   }
 
   async stop(): Promise<void> {
@@ -171,6 +182,7 @@ export class WalrusAgent {
     this.maker.refresh()
     this.imports.refresh()
     this.manifests.refresh()
+    this.flowLogJudge.refresh()
     this.inventory.refresh()
   }
 
@@ -182,7 +194,7 @@ export class WalrusAgent {
     this.options.keys.replace(keys)
     const snapshots = ledger.list('readable-snapshot')
     const turn = (this.believing += 1)
-    await this.options.spread({ keys, images: this.images(), snapshots })
+    await this.options.spread({ keys, images: this.images(), flowLogs: this.flowLogs(), snapshots })
     // Else a newer set is on its way to all, and is settled by.
     if (turn === this.believing) this.staging.settle(snapshots)
     for (const { kind, id, generation } of items) {
@@ -196,6 +208,7 @@ export class WalrusAgent {
       this.fingerprint = await takeFingerprint(this.options.blobs)
       this.loop.refreshFingerprint()
       this.staging.look()
+      this.flowLogJudge.refresh()
     } catch (error) {
       this.options.log.warn({ reason: errorMessage(error) }, 'no fingerprint')
     }

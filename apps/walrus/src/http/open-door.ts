@@ -22,6 +22,7 @@ export interface DoorDependencies {
   readonly source: ObjectSource
   readonly keys: AccessKeys
   readonly images: () => readonly DesiredItem<'image-object'>[]
+  readonly flowLogs: () => readonly DesiredItem<'flow-log'>[]
   readonly snapshots: KnownSnapshots
   readonly wakeEvents: () => void
   readonly accessLog: AccessLog
@@ -37,7 +38,7 @@ export async function openDoor(deps: DoorDependencies): Promise<{
   door: FastifyInstance
   listener: SharedListener
 }> {
-  const { config, source, keys, images, snapshots, log, ...others } = deps
+  const { config, source, keys, images, flowLogs, snapshots, log, ...others } = deps
   const ebs = new EbsDoor({
     ...{ source, keys, snapshots, log, random: systemRandom },
     ...{ region: config.region, clock: deps.clock, figures: deps.figures },
@@ -47,6 +48,7 @@ export async function openDoor(deps: DoorDependencies): Promise<{
     ...others,
     ...{ keys, log },
     nodeReads: { ...source, log, images },
+    flowLogs,
     region: config.region,
     modernBuckets: config.modernBuckets ?? false,
     webhooks: new Set(Object.keys(config.webhooks ?? {})),

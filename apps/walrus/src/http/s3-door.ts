@@ -26,6 +26,7 @@ import { anonymous } from '../identity/caller.ts'
 import { findBucket } from '../index/bucket-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import { SinceCommit } from '../index/since-commit.ts'
+import { putFlowLog } from './flow-log-puts.ts'
 import { readForNode } from './node-reads.ts'
 import { authenticateForm } from './post-form.ts'
 import { headersOfForm, inputOfForm, postObject } from './post-object.ts'
@@ -121,6 +122,11 @@ export class S3Door {
     const query = new Map(parseForm(raw.rawQuery))
     visit.key = address.key
     // Most requests are neither's, and are not kept waiting to hear it.
+    const ofFlowLog = putFlowLog(raw, address, this.deps)
+    if (ofFlowLog) {
+      visit.operation = 'PutObject'
+      return ofFlowLog
+    }
     const ofNode = readForNode(raw, address, query, this.deps.nodeReads)
     if (ofNode) {
       visit.operation = raw.method === 'HEAD' ? 'HeadObject' : 'GetObject'

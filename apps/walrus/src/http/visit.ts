@@ -11,6 +11,7 @@ import type { Bucket } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
 import type { AccessLog } from '../logging/access-log.ts'
 import type { WalrusFigures } from '../metrics/walrus-figures.ts'
+import type { FlowLogPuts } from './flow-log-puts.ts'
 import type { NodeReads } from './node-reads.ts'
 import type { RawRequest } from './raw-request.ts'
 import type { BodyBytes } from './request-body.ts'
@@ -22,6 +23,7 @@ export interface S3DoorDependencies {
   readonly masterKeys: MasterKeys
   readonly keys: AccessKeys
   readonly nodeReads: NodeReads
+  readonly flowLogs: FlowLogPuts['flowLogs']
   readonly region: string
   readonly modernBuckets: boolean
   readonly webhooks: ReadonlySet<string>

@@ -4,17 +4,13 @@
  */
 import { errorMessage, type Clock, type Log, type Random } from '@mallee/base'
 import { randomBytes } from 'node:crypto'
-import { createBlob } from '../encryption/encrypted-blobs.ts'
 import type { Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
-import { insertBlob, type StoredBlob } from '../index/blob-rows.ts'
 import { findBucket } from '../index/bucket-rows.ts'
-import { versioningOf, type Bucket } from '../index/bucket-settings.ts'
-import { storeVersion, withoutAttributes } from '../index/store-version.ts'
-import { newObjectId, newVersionId } from '../objects/object-id.ts'
-import { md5Hex } from '../objects/md5-hex.ts'
+import type { Bucket } from '../index/bucket-settings.ts'
 import type { ObjectSource } from '../objects/open-object.ts'
 import { accessLine } from './access-line.ts'
+import { putLogObject } from './put-log-object.ts'
 
 export interface AccessVisit {
   readonly raw: {
@@ -77,57 +73,22 @@ export class AccessLog {
   }
 
   private async put(name: string, lines: readonly string[]): Promise<void> {
-    const { index, blobs, masterKeys } = this.source
-    const source = await index.read((db) => findBucket(db, name))
+    const source = await this.source.index.read((db) => findBucket(db, name))
     const target = source?.set.logging
     if (!source || !target) return
-    const bytes = Buffer.from(lines.join(''))
-    const writer = await createBlob(blobs, masterKeys, null)
-    let blob: StoredBlob | null = null
-    try {
-      await writer.write(bytes)
-      blob = await writer.finish()
-    } finally {
-      if (!blob) await writer.discard()
-    }
-    if (!blob) return
-    const kept = blob
     const nowMs = this.clock.now()
     const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[T:]/g, '-')
-    try {
-      const dropped = await index.transaction('action', async (tx) => {
-        const bucket = await findBucket(tx.db, target.TargetBucket)
-        // The target may be gone, or another's by now: then there is nobody to tell.
-        if (bucket?.account_id !== source.account_id) return [kept.id]
-        await insertBlob(tx, kept)
-        const versioning = versioningOf(bucket)
-        const written = await storeVersion(
-          tx,
-          {
-            bucket: bucket.name,
-            key: `${target.TargetPrefix}${stamp}-${randomBytes(8).toString('hex').toUpperCase()}`,
-            id: newObjectId(this.random),
-            size: bytes.length,
-            etag: md5Hex(bytes),
-            modified_at: nowMs,
-            headers: JSON.stringify({ ContentType: 'text/plain' }),
-            metadata: '{}',
-            checksum_name: null,
-            checksum_value: null,
-            checksum_type: null,
-            upload_id: null,
-            ...withoutAttributes,
-            version_id: versioning === 'Enabled' ? newVersionId(this.random) : 'null',
-          },
-          [{ position: 0, blob_id: kept.id, size: kept.sizeBytes }],
-          versioning,
-        )
-        return written.dropped
-      })
-      blobs.forget(dropped)
-    } catch (error) {
-      blobs.forget([kept.id])
-      throw error
-    }
+    // Where the target is gone, or another's by now, there is nobody to tell.
+    await putLogObject(
+      this.source,
+      {
+        bucket: target.TargetBucket,
+        accountId: source.account_id,
+        key: `${target.TargetPrefix}${stamp}-${randomBytes(8).toString('hex').toUpperCase()}`,
+        contentType: 'text/plain',
+        bytes: Buffer.from(lines.join('')),
+      },
+      { random: this.random, nowMs },
+    )
   }
 }

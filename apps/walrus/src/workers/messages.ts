@@ -9,6 +9,7 @@ export interface Beliefs {
   /** Null until a first set has come. */
   readonly keys: readonly DesiredItem<'access-key'>[] | null
   readonly images: readonly DesiredItem<'image-object'>[]
+  readonly flowLogs: readonly DesiredItem<'flow-log'>[]
   readonly snapshots: readonly SnapshotDesired[]
 }
 

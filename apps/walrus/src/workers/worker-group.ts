@@ -43,7 +43,7 @@ export class WorkerGroup implements OtherProcesses {
   }
   private readonly live = new Set<WorkerProcess>()
   private readonly leaving = new Map<string, (id: string) => void>()
-  private beliefs: Beliefs = { keys: null, images: [], snapshots: [] }
+  private beliefs: Beliefs = { keys: null, images: [], flowLogs: [], snapshots: [] }
   private tls: DoorTls | null = null
   private departed: MetricsSnapshot = []
   private readonly stopping = new AbortController()

@@ -28,7 +28,7 @@ const figures = workerFigures(metrics, number)
 const storage = await joinStorage(config, { log, figures, tag, owner: first, clock })
 const { index, blobs } = storage
 const keys = new AccessKeys()
-let { images } = beliefs
+let { images, flowLogs } = beliefs
 keys.replace(beliefs.keys)
 const snapshots = new KnownSnapshots(clock)
 snapshots.replace(beliefs.snapshots)
@@ -37,6 +37,7 @@ const { door, listener } = await openDoor({
   ...{ config, log, clock, keys, snapshots, accessLog, figures },
   source: storage,
   images: () => images,
+  flowLogs: () => flowLogs,
   wakeEvents: () => first.eventsWait(),
 })
 if (tls) listener.useTls(tls)
@@ -50,6 +51,7 @@ async function believe({
 }: ToWorker & { say: 'believe' }): Promise<void> {
   keys.replace(now.keys)
   images = now.images
+  flowLogs = now.flowLogs
   snapshots.apply(change)
   await snapshots.settled()
   first.believed(count)

@@ -28,6 +28,7 @@ type Taggable =
   | 'dhcp_options'
   | 'vpc_peering'
   | 'prefix_list'
+  | 'flow_log'
 
 /** What can be tagged: the table that holds it, and the resource type that EC2 calls it. */
 const taggable: Partial<Record<IdKind, { table: (Taggable & keyof Tables) | 'address'; type: string }>> = {
@@ -53,6 +54,7 @@ const taggable: Partial<Record<IdKind, { table: (Taggable & keyof Tables) | 'add
   dhcpOptions: { table: 'dhcp_options', type: 'dhcp-options' },
   vpcPeeringConnection: { table: 'vpc_peering', type: 'vpc-peering-connection' },
   prefixList: { table: 'prefix_list', type: 'prefix-list' },
+  flowLog: { table: 'flow_log', type: 'vpc-flow-log' },
 }
 
 /** The type of each resource; one that is not the caller's is as if it did not exist. */

@@ -22,6 +22,11 @@ export interface NetworkDriver {
   readonly metadataAddress: { readonly host: string; readonly port: number }
   /** What the interfaces here have sent and received since they came to this node; applying changes none of it. */
   bytes(): Promise<readonly InterfaceBytes[]>
+  /**
+   * Ends the window of time in which flows of captured interfaces were counted, hands over each that ended, and forgets it
+   * when `keep` resolves; what was not kept comes again, also after a restart.
+   */
+  collectFlows(keep: (window: FlowWindow) => Promise<void>): Promise<void>
   /** Everything of ours that stands, each part with the owner that these items name for it. Changes nothing. */
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]>
   /** Removes a part that these items do not own; rejects where they do, or where it is in use. */
@@ -39,6 +44,33 @@ export interface InterfaceBytes {
   readonly interfaceId: string
   readonly sent: { readonly inside: number; readonly outside: number }
   readonly received: { readonly inside: number; readonly outside: number }
+}
+
+/** What crossed the interfaces that flow logs cover, from one moment to another. */
+export interface FlowWindow {
+  readonly startMs: number
+  readonly endMs: number
+  readonly flows: readonly CountedFlow[]
+  /** Interfaces of which not all flows could be counted. */
+  readonly incomplete: readonly string[]
+}
+
+/** One direction of a flow, as that interface has it. */
+export interface CountedFlow {
+  readonly interfaceId: string
+  readonly direction: 'ingress' | 'egress'
+  readonly accepted: boolean
+  /** IANA's number. */
+  readonly protocol: number
+  readonly source: string
+  readonly destination: string
+  /** Zero where the protocol has none. */
+  readonly sourcePort: number
+  readonly destinationPort: number
+  readonly packets: number
+  readonly bytes: number
+  /** FIN 1, SYN 2, RST 4, SYN-ACK 18: the bits of all that were seen. */
+  readonly tcpFlags: number
 }
 
 export interface NetworkPort {

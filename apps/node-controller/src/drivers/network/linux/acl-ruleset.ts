@@ -1,5 +1,7 @@
+import { refuse } from './flow-ruleset.ts'
 import { chain } from './nft-text.ts'
 import type { AclEntryPlan, AclPlan } from './plan-routing.ts'
+import { countsRefusals } from './plan-flow-logs.ts'
 import type { RouterPlan } from './plan.ts'
 
 /**
@@ -13,9 +15,16 @@ export function aclChains(router: RouterPlan): string[] {
   const acls = new Map(
     router.subnets.flatMap(({ acl }) => (acl === null ? [] : [[acl.networkAclId, acl] as const])),
   )
+  const refusal = (direction: 'in' | 'out') => (countsRefusals(router) ? refuse(direction) : 'drop')
   return [...acls.values()].flatMap((acl) => [
-    ...chain(aclChain(acl, 'in'), [...acl.ingress.map((entry) => entryText(entry, 'ip saddr')), 'drop']),
-    ...chain(aclChain(acl, 'out'), [...acl.egress.map((entry) => entryText(entry, 'ip daddr')), 'drop']),
+    ...chain(aclChain(acl, 'in'), [
+      ...acl.ingress.map((entry) => entryText(entry, 'ip saddr', refusal('in'))),
+      refusal('in'),
+    ]),
+    ...chain(aclChain(acl, 'out'), [
+      ...acl.egress.map((entry) => entryText(entry, 'ip daddr', refusal('out'))),
+      refusal('out'),
+    ]),
   ])
 }
 
@@ -36,9 +45,9 @@ export function aclJumps(router: RouterPlan): string[] {
   return [...within, ...jump('iifname', verdicts('out')), ...jump('oifname', verdicts('in'))]
 }
 
-function entryText(entry: AclEntryPlan, remote: 'ip saddr' | 'ip daddr'): string {
+function entryText(entry: AclEntryPlan, remote: 'ip saddr' | 'ip daddr', refusal: string): string {
   const far = entry.cidr.endsWith('/0') ? [] : [`${remote} ${entry.cidr}`]
-  return [...far, ...protocolText(entry), entry.allow ? 'return' : 'drop'].join(' ')
+  return [...far, ...protocolText(entry), entry.allow ? 'return' : refusal].join(' ')
 }
 
 function protocolText({ protocol, first, last }: AclEntryPlan): string[] {

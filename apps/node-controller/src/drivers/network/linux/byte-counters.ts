@@ -1,4 +1,5 @@
 import type { InterfaceBytes } from '../driver.ts'
+import { dropPriority } from './flow-ruleset.ts'
 import { chain } from './nft-text.ts'
 import type { NetworkPlan, PortPlan, RouterPlan } from './plan.ts'
 
@@ -10,6 +11,9 @@ import type { NetworkPlan, PortPlan, RouterPlan } from './plan.ts'
  */
 const table = 'bridge mallee_bytes'
 const tableName = table.split(' ')[1]!
+
+/** After flow logs have dropped what they only marked as refused (`dropPriority`). */
+const countPriority = dropPriority + 50
 
 /** Those that are no way out: link-local services, and who does not know his address yet. */
 const services = ['169.254.0.0/16', '255.255.255.255']
@@ -38,7 +42,7 @@ export function countingRuleset(plan: NetworkPlan, standing: StandingCounters): 
     `table ${table} {`,
     ...kinds.flatMap((kind) => [`map ${kind} {`, 'type ifname : counter', '}']),
     ...counters.flatMap((name) => [`counter ${name} {`, '}']),
-    ...chain('forward', ['type filter hook forward priority 200; policy accept;']),
+    ...chain('forward', [`type filter hook forward priority ${countPriority}; policy accept;`]),
     ...chains.flatMap((name) => chain(name, [])),
     '}',
     `flush chain ${table} forward`,

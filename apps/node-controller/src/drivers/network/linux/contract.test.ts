@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { silentLog } from '@mallee/base'
 import {
+  describeFlowWindows,
   describeNetworkAddresses,
   describeNetworkBytes,
   describeNetworkDriver,
   describeNetworkFrames,
+  describeNetworkFlowLogs,
   describeNetworkNodes,
   describeNetworkRules,
   makeTestNetwork,
@@ -18,11 +20,12 @@ import { afterAll, describe, it } from 'vitest'
 import { createSimulatedNetwork } from '../simulated/driver.ts'
 import { openLinuxNetwork } from './driver.ts'
 
-describeNetworkDriver('simulated', async (use) => {
-  const driver = createSimulatedNetwork()
-  await use(driver)
-  await driver.close()
-})
+for (const describeContract of [describeNetworkDriver, describeFlowWindows])
+  describeContract('simulated', async (use) => {
+    const driver = createSimulatedNetwork()
+    await use(driver)
+    await driver.close()
+  })
 
 const whyNot = whyNoTestNetwork()
 if (whyNot !== null) {
@@ -40,20 +43,22 @@ if (whyNot !== null) {
     const [publicPool, nameServers] = [testPublicPool, [testHostAddress]]
     return openLinuxNetwork({ uplink: 'uplink', runDir, publicPool, nameServers, log: silentLog, netns })
   }
-  describeNetworkDriver('linux', async (use) => {
-    const network = await makeTestNetwork()
-    const driver = await open(network.node)
-    try {
-      await use(driver)
-    } finally {
-      await driver.removeAll()
-      await driver.close()
-      await network.remove()
-    }
-  })
+  for (const describeContract of [describeNetworkDriver, describeFlowWindows])
+    describeContract('linux', async (use) => {
+      const network = await makeTestNetwork()
+      const driver = await open(network.node)
+      try {
+        await use(driver)
+      } finally {
+        await driver.removeAll()
+        await driver.close()
+        await network.remove()
+      }
+    })
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
   describeNetworkBytes('linux', open)
   describeNetworkNodes('linux', open)
   describeNetworkFrames('linux', open)
+  describeNetworkFlowLogs('linux', open)
 }

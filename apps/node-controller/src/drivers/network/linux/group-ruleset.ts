@@ -1,3 +1,4 @@
+import { refuse } from './flow-ruleset.ts'
 import { block, chain, collection } from './nft-text.ts'
 import type { GroupPlan, RulePlan } from './plan-groups.ts'
 import type { NetworkPlan, PortPlan } from './plan.ts'
@@ -51,12 +52,16 @@ export function groupChains(plan: NetworkPlan): string[] {
       (['in', 'out'] as const).flatMap((direction) =>
         chain(interfaceChains.name(port, direction), [
           ...port.groups.map((group) => `jump ${groupChain(group, direction)}`),
-          'drop',
+          refusal(plan, direction),
         ]),
       ),
     ),
   ]
 }
+
+/** Where flows are counted, what is refused is counted too: it is marked, and dropped after that. */
+const refusal = (plan: NetworkPlan, direction: 'in' | 'out') =>
+  plan.captured.length === 0 ? 'drop' : refuse(direction)
 
 function ruleText(rule: RulePlan, remote: 'ip saddr' | 'ip daddr', verdict: string): string {
   return [...remoteText(rule, remote), ...protocolText(rule), verdict].join(' ')

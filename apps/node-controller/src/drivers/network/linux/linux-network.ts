@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { blockContains, digestOf, errorMessage, parseCidr, parseIpv4, type Log } from '@mallee/base'
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal, passing } from '../../../node-error.ts'
-import type { InterfaceBytes, NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
+import type { FlowWindow, InterfaceBytes, NetworkDriver, NetworkPart, NetworkPort } from '../driver.ts'
 import {
   bytesOf,
   countingRuleset,
@@ -14,6 +14,7 @@ import {
 import { announce } from './announce.ts'
 import type { Commands } from './commands.ts'
 import { DhcpKeeper } from './dhcp-keeper.ts'
+import { FlowCapture } from './flow-capture.ts'
 import { deletion, forbiddenFlows, isNarrower } from './flows.ts'
 import { idleTaps, networkParts, parseFirewallTaps } from './inventory.ts'
 import { linkChanges, routerLinks, routerSettings, type ObservedNode } from './links.ts'
@@ -86,6 +87,7 @@ export class LinuxNetwork implements NetworkDriver {
   private readonly options: Options
   private readonly dhcp: DhcpKeeper
   private readonly resolver: ResolverKeeper
+  private readonly flows: FlowCapture
   private numbers: Numbers = noNumbers
   private translations: Translations = {}
   private believed: Believed | null = null
@@ -101,6 +103,7 @@ export class LinuxNetwork implements NetworkDriver {
     this.options = options
     this.dhcp = new DhcpKeeper(options)
     this.resolver = new ResolverKeeper(options)
+    this.flows = new FlowCapture(options.commands)
   }
 
   async open(): Promise<void> {
@@ -157,6 +160,10 @@ export class LinuxNetwork implements NetworkDriver {
     )
   }
 
+  collectFlows(keep: (window: FlowWindow) => Promise<void>): Promise<void> {
+    return this.inTurn(() => this.flows.collect(keep))
+  }
+
   inventory(network: readonly VpcItem[]): Promise<readonly NetworkPart[]> {
     return this.inTurn(() => this.look(network))
   }
@@ -192,6 +199,7 @@ export class LinuxNetwork implements NetworkDriver {
       const gone = { publicPool: null, nodeAddress: '' }
       await commands.ip(linkChanges(noNetwork, await this.observe(), gone).remove)
       await commands.nft(`${emptyRuleset}\n${noCountingRuleset}`)
+      await this.flows.remove()
       await commands.ip([`address del ${metadataHost}/32 dev lo`]).catch(() => {})
       await this.options.removeRunDir()
     })
@@ -280,6 +288,7 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await this.loadNodeRules(nodeRules, before?.nodeRules ?? null)
     if (!before || counted(before.plan) !== counted(plan)) await this.count(plan)
+    await this.flows.apply(plan)
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -296,6 +305,7 @@ export class LinuxNetwork implements NetworkDriver {
         await this.establishRouter(router, rules, isNew ? null : before)
       }),
     )
+    await this.flows.applyRouters(plan, changes.touched)
     await this.establishNatGateways(plan, before, changes.touched)
     const translations = translationsOf(plan.routers)
     if (digestOf(translations) !== digestOf(this.translations))
@@ -446,4 +456,5 @@ const noNetwork: NetworkPlan = {
   subnets: [],
   ports: [] as PortPlan[],
   groups: [],
+  captured: [],
 }

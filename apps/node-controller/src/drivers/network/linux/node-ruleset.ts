@@ -1,3 +1,4 @@
+import { refusedChain } from './flow-ruleset.ts'
 import { groupChains, interfaceChains, peerSets } from './group-ruleset.ts'
 import {
   identityRange,
@@ -47,7 +48,7 @@ const passing = '0x80000000'
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
-  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan))]
+  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refused(plan)]
 }
 
 function whoIsWho(plan: NetworkPlan): string[] {
@@ -167,6 +168,9 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
     ...chain('input', ['type filter hook input priority -200; policy accept;', 'iifname @members drop']),
   ]
 }
+
+/** What security groups have marked as refused, so that it could be counted. */
+const refused = (plan: NetworkPlan) => (plan.captured.length === 0 ? [] : refusedChain())
 
 function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
   return [

@@ -16,6 +16,7 @@ import {
 } from './names.ts'
 import { identityAddress, transitAddress, type Numbers } from './numbers.ts'
 import { planGroup, type GroupPlan } from './plan-groups.ts'
+import { planCapture, type CapturePlan } from './plan-flow-logs.ts'
 import {
   planAcls,
   planPeerings,
@@ -38,6 +39,7 @@ export interface NetworkPlan {
   readonly subnets: readonly SubnetPlan[]
   readonly ports: readonly PortPlan[]
   readonly groups: readonly GroupPlan[]
+  readonly captured: readonly CapturePlan[]
 }
 
 export interface RouterPlan {
@@ -63,6 +65,8 @@ export interface RouterPlan {
   /** Where guests may ask for names besides their gateway: at the VPC's base plus two, and at a link-local address. */
   readonly nameServers: readonly [string, string]
   readonly dhcp: DhcpPlan
+  /** Interfaces of this VPC whose flows are counted. */
+  readonly captured: readonly CapturePlan[]
 }
 
 export interface SubnetPlan {
@@ -177,6 +181,7 @@ export function planNetwork(items: readonly VpcItem[], options: PlanOptions): Ne
     groups: planned.flatMap(({ groups }) => groups),
     subnets: routers.flatMap((router) => router.subnets),
     ports: routers.flatMap((router) => router.ports),
+    captured: routers.flatMap((router) => router.captured),
   }
   refuseDuplicates(plan)
   return plan
@@ -204,6 +209,7 @@ function planRouter(
   )
   const ports = item.interfaces.map((entry) => planPort(entry, subnets, groups, options.numbers))
   const natGateways = (item.natGateways ?? []).map((entry) => planNatGateway(entry, subnets, options))
+  const nameServers = [formatIpv4(parseCidr(planBlock(item.cidr))!.base + 2), linkLocalNameServer] as const
   const router: RouterPlan = {
     vpcId: item.vpcId,
     tag: item.tag,
@@ -224,8 +230,9 @@ function planRouter(
       return tag === undefined ? [] : [planPeer(peering, item.tag, tag, options.routerPrefix)]
     }),
     masquerade: item.masquerade ?? true,
-    nameServers: [formatIpv4(parseCidr(planBlock(item.cidr))!.base + 2), linkLocalNameServer],
+    nameServers,
     dhcp: planDhcp(item),
+    captured: planCapture(item, { ports, natGateways, nameServers }),
   }
   return { router, groups: [...groups.values()] }
 }

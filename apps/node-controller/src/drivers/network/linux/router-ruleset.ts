@@ -1,4 +1,6 @@
 import { aclChains, aclJumps } from './acl-ruleset.ts'
+import { refusedChain } from './flow-ruleset.ts'
+import { countsRefusals } from './plan-flow-logs.ts'
 import {
   identityRange,
   metadataAddress,
@@ -39,6 +41,7 @@ export function routerRuleset(router: RouterPlan, nodeAddress: string): string {
       ]),
       ...aclChains(router),
       ...forwarding(router),
+      ...(countsRefusals(router) ? refusedChain() : []),
     ]),
     '',
   ].join('\n')

@@ -1,6 +1,6 @@
 import type { VpcItem } from '@mallee/agent-contract'
 import { fatal } from '../../../node-error.ts'
-import type { NetworkDriver, NetworkPart } from '../driver.ts'
+import type { FlowWindow, NetworkDriver, NetworkPart } from '../driver.ts'
 
 /** A network without packets, for scale and fault tests; names ports as the real driver would. */
 export interface SimulatedNetwork extends NetworkDriver {
@@ -11,11 +11,14 @@ export interface SimulatedNetwork extends NetworkDriver {
 export function createSimulatedNetwork(): SimulatedNetwork {
   let applied: readonly VpcItem[] = []
   let strays: VpcItem[] = []
+  const windows = new SimulatedWindows()
   return {
     fingerprint: () => Promise.resolve({ network: 'simulated', address: null, problems: [] }),
     async apply(network) {
       applied = structuredClone(network) as VpcItem[]
+      windows.apply(applied.some((vpc) => vpc.flowLogs !== undefined))
     },
+    collectFlows: (keep) => windows.collect(keep),
     port(vpc, interfaceId) {
       const entry = vpc.interfaces.find((candidate) => candidate.interfaceId === interfaceId)
       const subnet = vpc.subnets.find((candidate) => candidate.subnetId === entry?.subnetId)
@@ -44,6 +47,29 @@ export function createSimulatedNetwork(): SimulatedNetwork {
     plant: (vpc) => void strays.push(vpc),
     removeAll: () => Promise.resolve(),
     close: () => Promise.resolve(),
+  }
+}
+
+/** Windows in which no packet is counted: there are none. */
+class SimulatedWindows {
+  private starts: number[] = []
+  private capturing = false
+
+  apply(capturing: boolean): void {
+    this.capturing = capturing
+    if (capturing && this.starts.length === 0) this.starts = [Date.now()]
+  }
+
+  async collect(keep: (window: FlowWindow) => Promise<void>): Promise<void> {
+    const newest = this.starts.at(-1)
+    if (newest === undefined) return
+    this.starts.push(Math.max(Date.now(), newest + 1))
+    while (this.starts.length > 1) {
+      const [startMs, endMs] = this.starts as [number, number]
+      await keep({ startMs, endMs, flows: [], incomplete: [] })
+      this.starts.shift()
+    }
+    if (!this.capturing) this.starts = []
   }
 }
 
