@@ -293,19 +293,23 @@ async function desired(
   if (set.revision > agent.sent_revision) await noteSent(deps, agent.id, set.revision)
   return {
     ...set,
-    bodies: await Promise.all(set.bodies.map((item) => outgoing(deps.keyring, deps.identity, item))),
+    bodies: await Promise.all(set.bodies.map((item) => outgoing(deps, item))),
     pollSeconds: deps.settings.pollSeconds,
   }
 }
 
 async function outgoing(
-  keyring: Keyring,
-  identity: InstanceIdentity,
+  { keyring, identity, log }: AgentDoorDependencies & { readonly identity: InstanceIdentity },
   item: DesiredResponse['bodies'][number],
 ): Promise<DesiredResponse['bodies'][number]> {
   if (item.kind !== 'domain') return unsealed(keyring, item)
   const body = item.body as DomainItem
-  const signed = body.intent === 'run' ? await identity.of(body) : null
+  // A node needs its set more than a guest needs a signature.
+  const signing = body.intent === 'run' ? identity.of(body) : null
+  const signed = await signing?.catch((error: unknown) => {
+    log.error({ err: error, instanceId: body.instanceId }, 'an instance identity was not signed')
+    return null
+  })
   return signed ? { ...item, body: { ...body, identity: signed } } : item
 }
 

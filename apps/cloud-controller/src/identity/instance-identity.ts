@@ -26,7 +26,10 @@ export class InstanceIdentity {
     const document = identityDocument(item)
     const known = this.kept.get(document)
     if (known) return known
-    this.own ??= this.open()
+    this.own ??= this.open().catch((error: unknown) => {
+      this.own = null // asked again with the next item
+      throw error
+    })
     const own = await this.own
     if (!own) {
       this.own = null

@@ -22,7 +22,8 @@ export function flowLogsReconciler(ctx: ReconcilerContext): Reconciler {
         if (!agent || agent.state === 'forgotten') return { settled: true }
         const { region } = ctx.settings
         const rows = await tx.db.selectFrom('flow_log').selectAll().execute()
-        const nodes = new Set((await listAgents(tx.db, 'node')).map((node) => node.id))
+        const known = await listAgents(tx.db, 'node')
+        const nodes = new Set(known.filter(({ state }) => state !== 'forgotten').map(({ id }) => id))
         const before = await formerAgents(tx.db, agentId)
         const ofVpc = new Map<string, ReadonlySet<string>>()
         for (const vpcId of new Set(rows.map((row) => row.vpc_id)))

@@ -1,6 +1,7 @@
 import { createVerify } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DomainItem } from '@mallee/agent-contract'
+import { InstanceIdentity } from '../../src/identity/instance-identity.ts'
 import { CloudUnderTest } from '../cloud-under-test.ts'
 
 let cloud: CloudUnderTest
@@ -62,4 +63,18 @@ test('a node is told of every address and of every block of its guests’ VPC, a
     const blocks = first!.vpcCidrs?.join() === '172.31.0.0/16,172.30.0.0/16'
     return blocks && first!.secondary?.[0]?.privateIp === '172.31.0.99'
   }).toBe(true)
+})
+
+test('a key that could not be read is read with the next item', async () => {
+  const id = await launch()
+  await settled(id, (item) => item.interfaces.length === 1).toBe(true)
+  const item = (await itemOf(id))!
+  const { keyring, record } = cloud.cloud
+  let isAway = true
+  const read = (...work: Parameters<typeof record.read>) =>
+    isAway ? Promise.reject(new Error('away')) : record.read(...work)
+  const identity = new InstanceIdentity({ keyring, record: { read } as never })
+  await expect(identity.of(item)).rejects.toThrow('away')
+  isAway = false
+  expect((await identity.of(item))?.signature).toBe(item.identity!.signature)
 })

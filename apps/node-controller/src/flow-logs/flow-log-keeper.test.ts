@@ -134,6 +134,17 @@ it('lets no flow log have all the room', async () => {
   expect(bytes).toBeLessThanOrEqual(600 + said)
 })
 
+it('leaves each flow log its share, however much of another waits', async () => {
+  refusal = passing('WalrusAway', 'away')
+  keeper = open({ mostBytesOfAll: 600 })
+  const five = () => Array.from({ length: 5 }, (_, index) => ({ ...flow(1), sourcePort: index }))
+  for (let count = 0; count < 20; count += 1) await minute(...five())
+  items = [{ ...vpc!, flowLogs: [log(), log({ flowLogId: 'fl-2' })] }]
+  await minute(...five())
+  const [name] = (await readdir(path.join(dir, 'fl-2'))).filter((each) => each.endsWith('.log'))
+  expect((await readFile(path.join(dir, 'fl-2', name!), 'utf8')).split('\n')).toHaveLength(6)
+})
+
 it('asks a walrus that is away ever more rarely', async () => {
   refusal = passing('WalrusAway', 'away')
   await minute(flow(1))

@@ -81,8 +81,8 @@ export class FlowLogKeeper {
       this.learn()
     }
     for (const id of await spool.ids()) {
-      if (this.stopped) return
-      await this.deliver(id)
+      // One that is away is away for all of them, and counting does not wait for each.
+      if (this.stopped || !(await this.deliver(id))) return
     }
   }
 
@@ -108,12 +108,13 @@ export class FlowLogKeeper {
     }
   }
 
-  private async deliver(id: string): Promise<void> {
+  /** Whether walrus is there, as far as this has shown. */
+  private async deliver(id: string): Promise<boolean> {
     const { clock, log, spool } = this.deps
-    if (clock.now() < (this.failed.get(id)?.againAtMs ?? 0)) return
+    if (clock.now() < (this.failed.get(id)?.againAtMs ?? 0)) return true
     for (let batch = await spool.batch(id); batch !== null; batch = await spool.batch(id)) {
       const waitedMs = clock.now() - batch.windows[0]!.endMs
-      if (this.stopped || waitedMs < gatherMs(batch.log)) return
+      if (this.stopped || waitedMs < gatherMs(batch.log)) return true
       try {
         await this.send(batch)
         await spool.done(batch)
@@ -127,9 +128,10 @@ export class FlowLogKeeper {
           this.failed.delete(id)
           await spool.drop(id)
         }
-        return
+        return !isPassing(error)
       }
     }
+    return true
   }
 
   private async send({ log, startMs, lines }: Batch): Promise<void> {

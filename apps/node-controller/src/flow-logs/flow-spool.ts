@@ -37,6 +37,9 @@ export class FlowSpool {
     readonly mostWindows: number
   }
 
+  /** Bytes of each flow log, once they were looked at; only what waits here changes them. */
+  private readonly waiting = new Map<string, number>()
+
   constructor(dir: string, limits: Partial<FlowSpool['limits']> = {}) {
     this.dir = dir
     this.limits = { mostBytes, mostBytesOfAll, mostWindows, ...limits }
@@ -81,6 +84,7 @@ export class FlowSpool {
 
   async done({ log, windows }: Batch): Promise<void> {
     const folder = this.folder(log.flowLogId)
+    this.waiting.delete(log.flowLogId)
     for (const window of windows) await rm(path.join(folder, nameOf(window)), { force: true })
     if ((await this.windows(log.flowLogId)).length > 0) return
     await rm(path.join(folder, 'log.json'), { force: true })
@@ -88,6 +92,7 @@ export class FlowSpool {
   }
 
   drop(id: string): Promise<void> {
+    this.waiting.delete(id)
     return rm(this.folder(id), { recursive: true, force: true })
   }
 
@@ -110,27 +115,40 @@ export class FlowSpool {
     return sized.toSorted((a, b) => a.startMs - b.startMs)
   }
 
-  /** Of the other flow logs. */
-  private async bytesBeside(id: string): Promise<number> {
+  /** Of the other flow logs, and how many there are of all. */
+  private async beside(id: string): Promise<{ bytes: number; logs: number }> {
+    const ids = new Set([...(await this.ids()), id])
     let bytes = 0
-    for (const other of await this.ids()) if (other !== id) bytes += bytesOf(await this.windows(other))
-    return bytes
+    for (const other of ids) {
+      if (other === id) continue
+      const known = this.waiting.get(other) ?? bytesOf(await this.windows(other))
+      this.waiting.set(other, known)
+      bytes += known
+    }
+    return { bytes, logs: ids.size }
   }
 
   /** The oldest go first: of the newest windows more can still be learnt. */
   private async makeRoom(log: FlowLog, interfaces: ReadonlyMap<string, LoggedInterface>): Promise<void> {
-    const windows = await this.windows(log.flowLogId)
+    const all = await this.windows(log.flowLogId)
+    const windows = all.slice(-this.limits.mostWindows)
     const folder = this.folder(log.flowLogId)
-    for (const window of windows.slice(0, -this.limits.mostWindows))
+    for (const window of all.slice(0, -this.limits.mostWindows))
       await rm(path.join(folder, nameOf(window)), { force: true })
-    const room = this.limits.mostBytesOfAll - (await this.bytesBeside(log.flowLogId))
-    let over = bytesOf(windows) - Math.min(this.limits.mostBytes, room)
+    const beside = await this.beside(log.flowLogId)
+    // Whoever has much that is not taken leaves the others their share.
+    const share = Math.floor(this.limits.mostBytesOfAll / beside.logs)
+    const room = Math.max(share, this.limits.mostBytesOfAll - beside.bytes)
+    const bytes = bytesOf(windows)
+    let over = bytes - Math.min(this.limits.mostBytes, room)
+    this.waiting.set(log.flowLogId, bytes)
     for (const window of windows) {
       if (over <= 0) return
       const lines = skippedRecords(log, window, interfaces)
       if (lines.length >= window.bytes) continue
       await writeAtomically(path.join(folder, nameOf(window)), lines)
       over -= window.bytes - lines.length
+      this.waiting.set(log.flowLogId, this.waiting.get(log.flowLogId)! - window.bytes + lines.length)
     }
   }
 }

@@ -45,8 +45,12 @@ const keys = {
 } as const
 const tapOf = { out: 'iifname', in: 'oifname' } as const
 
-const keyOf = ({ direction, kind }: FlowSet): string => {
-  if (kind === null) return `${tapOf[direction]} . ${ends}`
+const keyOf = (family: CaptureFamily, { direction, kind }: FlowSet): string => {
+  // By who missed it alone: there are never more of these than the set has room for.
+  if (kind === null)
+    return family === 'bridge'
+      ? tapOf[direction]
+      : `${tapOf[direction]} . ip ${direction === 'out' ? 'saddr' : 'daddr'}`
   return `${tapOf[direction]} . ${keys[kind === 'udp' || kind === 'other' ? kind : 'tcp']}`
 }
 
@@ -147,7 +151,7 @@ export function nextWindow(family: CaptureFamily, startMs: number): string {
   ])
   const sets = flowSets[family].flatMap((set) =>
     block(`add set ${family} ${captureTableName} ${set.name}_${startMs}`, [
-      `typeof ${keyOf(set)};`,
+      `typeof ${keyOf(family, set)};`,
       `size ${mostFlows};`,
       'flags dynamic;',
     ]),
@@ -160,7 +164,7 @@ function countingRules(family: CaptureFamily, name: string, startMs: number): st
   const own = flowSets[family].filter((set) => chainOf(set) === name && set.kind !== null)
   const missed = flowSets[family].find((set) => name.startsWith(set.direction) && set.kind === null)!
   const rule = (set: FlowSet) => {
-    const key = `@${set.name}_${startMs} { ${keyOf(set)}`
+    const key = `@${set.name}_${startMs} { ${keyOf(family, set)}`
     if (set.kind === null) return `update ${key} counter }`
     const match = matches[set.kind]
     return set.kind in tcpFlags ? `${match} update ${key} }` : `${match} update ${key} counter } return`

@@ -57,7 +57,7 @@ export function readFlows(
   const seenFlags = new Map<string, number>()
   for (const { name, direction, accepted, kind } of flowSets[family]) {
     for (const { key, packets, bytes } of sets.get(name) ?? []) {
-      const own = direction === 'out' ? key[1] : key[2]
+      const own = kind === null || direction === 'out' ? key[1] : key[2]
       const interfaceId = owners.get(
         family === 'bridge' ? ownerKey(String(key[0])) : ownerKey(String(key[0]), String(own)),
       )

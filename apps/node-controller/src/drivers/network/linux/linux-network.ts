@@ -212,8 +212,8 @@ export class LinuxNetwork implements NetworkDriver {
   }
 
   private async revive(): Promise<void> {
-    await this.resolver.revive()
     await this.dhcp.revive()
+    await this.resolver.revive()
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -287,8 +287,8 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await this.loadNodeRules(nodeRules, before?.nodeRules ?? null)
-    if (!before || counted(before.plan) !== counted(plan)) await this.count(plan)
-    await this.flows.apply(plan)
+    if (!before || counted(before.plan) !== counted(plan)) await this.beside('bytes', this.count(plan))
+    await this.beside('flows', this.flows.apply(plan))
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -305,15 +305,15 @@ export class LinuxNetwork implements NetworkDriver {
         await this.establishRouter(router, rules, isNew ? null : before)
       }),
     )
-    await this.flows.applyRouters(plan, changes.touched)
+    await this.beside('refused flows', this.flows.applyRouters(plan, changes.touched))
     await this.establishNatGateways(plan, before, changes.touched)
     const translations = translationsOf(plan.routers)
     if (digestOf(translations) !== digestOf(this.translations))
       await writeTranslations(this.options.runDir, translations)
     this.translations = translations
     this.askers = new Map(plan.ports.map((port) => [port.identity, port.interfaceId]))
-    await this.resolver.apply(plan.routers.length > 0)
     await this.dhcp.apply(plan)
+    await this.beside('names of the outside', this.resolver.apply(plan.routers.length > 0))
     if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
     await commands.ip(changes.remove)
     if (!before || publishedBy(before.plan) !== publishedBy(plan)) {
@@ -330,12 +330,18 @@ export class LinuxNetwork implements NetworkDriver {
     return { nodeRules, routerRules }
   }
 
-  /** Guests need their network more than anybody needs figures of it. */
   private async count(plan: NetworkPlan): Promise<void> {
-    const { commands, log } = this.options
-    await commands
-      .nft(countingRuleset(plan, await this.standingCounters()))
-      .catch((error: unknown) => log.error({ reason: errorMessage(error) }, 'bytes are not counted'))
+    await this.options.commands.nft(countingRuleset(plan, await this.standingCounters()))
+  }
+
+  /** Guests need their network more than anybody needs figures of it, or names of elsewhere. */
+  private async beside(what: string, work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) =>
+      this.options.log.error(
+        { what, reason: errorMessage(error) },
+        'the network stands, but not all beside it',
+      ),
+    )
   }
 
   private standingCounters() {

@@ -48,7 +48,7 @@ const passing = '0x80000000'
 const uncheckedPorts = (plan: NetworkPlan) => plan.ports.filter((port) => !port.checked)
 
 function bridgeTable(plan: NetworkPlan): string[] {
-  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refused(plan)]
+  return [...whoIsWho(plan), ...bridgeChains(uncheckedPorts(plan)), ...refusedChain()]
 }
 
 function whoIsWho(plan: NetworkPlan): string[] {
@@ -169,9 +169,6 @@ function bridgeChains(unchecked: readonly PortPlan[]): string[] {
   ]
 }
 
-/** What security groups have marked as refused, so that it could be counted. */
-const refused = (plan: NetworkPlan) => (plan.captured.length === 0 ? [] : refusedChain())
-
 function inetTable(plan: NetworkPlan, options: { uplink: string; nodeAddress: string }): string[] {
   return [
     ...collection(
@@ -251,7 +248,7 @@ function trackingChains(plan: NetworkPlan, uplink: string): string[] {
       'type filter hook prerouting priority -450; policy accept;',
       // Before a zone is given, which would make it tracked after all.
       `iifname @bridges meta mark ${passing} notrack accept`,
-      `iifname ${quoted(uplink)} udp dport ${tunnelPort} ip saddr @nodes notrack accept`,
+      `iifname ${quoted(uplink)} udp dport ${tunnelPort} ip saddr @nodes ip frag-off & 0x3fff == 0 notrack accept`,
       ...zoneRules(plan),
     ]),
     // Tunnels have another source port for every flow in them, and each would be a flow to the node, too.

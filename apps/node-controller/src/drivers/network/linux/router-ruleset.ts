@@ -1,6 +1,5 @@
 import { aclChains, aclJumps } from './acl-ruleset.ts'
 import { refusedChain } from './flow-ruleset.ts'
-import { countsRefusals } from './plan-flow-logs.ts'
 import {
   identityRange,
   metadataAddress,
@@ -41,7 +40,8 @@ export function routerRuleset(router: RouterPlan, nodeAddress: string): string {
       ]),
       ...aclChains(router),
       ...forwarding(router),
-      ...(countsRefusals(router) ? refusedChain() : []),
+      // Always where it could be marked: while marking ends, what is marked still comes.
+      ...(router.subnets.some(({ acl }) => acl !== null) ? refusedChain() : []),
     ]),
     '',
   ].join('\n')
