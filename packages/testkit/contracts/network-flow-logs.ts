@@ -278,11 +278,11 @@ export function describeNetworkFlowLogs(driverName: string, open: OpenDriver): v
       const tables = () => world.network.exec(world.network.node, 'nft', ['list', 'ruleset'])
       await apply(['a'])
       expect(await tables()).toContain('mallee_flows')
-      expect(await tables()).toContain('chain refused')
       await apply([])
       await collected(world.driver())
       expect(await tables()).not.toContain('mallee_flows')
-      expect(await tables()).not.toContain('chain refused')
+      // What was marked while it was counted may still be under way: who drops it stays.
+      expect(await tables()).toContain('chain refused')
     })
   })
 }
