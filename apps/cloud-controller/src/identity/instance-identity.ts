@@ -1,3 +1,4 @@
+import { must } from '@mallee/base'
 import { identityDocument, type DomainItem } from '@mallee/agent-contract'
 import { signDocument, type KeyAndCertificate, type SignedDocument } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
@@ -15,14 +16,13 @@ const mostKept = 10_000
 export class InstanceIdentity {
   private readonly deps: { readonly record: StateStore<Tables>; readonly keyring: Keyring }
   private readonly kept = new Map<string, SignedDocument>()
-  private own: Promise<KeyAndCertificate | null> | null = null
+  private own: Promise<KeyAndCertificate> | null = null
 
   constructor(deps: InstanceIdentity['deps']) {
     this.deps = deps
   }
 
-  /** Null in a record without a key, as tests have. */
-  async of(item: DomainItem): Promise<SignedDocument | null> {
+  async of(item: DomainItem): Promise<SignedDocument> {
     const document = identityDocument(item)
     const known = this.kept.get(document)
     if (known) return known
@@ -30,20 +30,15 @@ export class InstanceIdentity {
       this.own = null // asked again with the next item
       throw error
     })
-    const own = await this.own
-    if (!own) {
-      this.own = null
-      return null
-    }
-    const signed = signDocument(document, own)
+    const signed = signDocument(document, await this.own)
     const [oldest] = this.kept.keys()
     if (this.kept.size >= mostKept && oldest !== undefined) this.kept.delete(oldest)
     this.kept.set(document, signed)
     return signed
   }
 
-  private async open(): Promise<KeyAndCertificate | null> {
+  private async open(): Promise<KeyAndCertificate> {
     const row = await this.deps.record.read(readIdentityKey)
-    return row && openIdentityKey(this.deps.keyring, row)
+    return openIdentityKey(this.deps.keyring, must(row, 'the key of instance identities'))
   }
 }

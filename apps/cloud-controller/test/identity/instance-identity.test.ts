@@ -76,5 +76,5 @@ test('a key that could not be read is read with the next item', async () => {
   const identity = new InstanceIdentity({ keyring, record: { read } as never })
   await expect(identity.of(item)).rejects.toThrow('away')
   isAway = false
-  expect((await identity.of(item))?.signature).toBe(item.identity!.signature)
+  expect((await identity.of(item)).signature).toBe(item.identity!.signature)
 })

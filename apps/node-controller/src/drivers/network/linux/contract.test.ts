@@ -15,8 +15,9 @@ import {
   testHostAddress,
   testPublicPool,
   whyNoTestNetwork,
+  worldItems,
 } from '@mallee/testkit'
-import { afterAll, describe, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createSimulatedNetwork } from '../simulated/driver.ts'
 import { openLinuxNetwork } from './driver.ts'
 
@@ -55,6 +56,24 @@ if (whyNot !== null) {
         await network.remove()
       }
     })
+  it('stands though its resolver does not start', async () => {
+    const network = await makeTestNetwork()
+    const runDir = await mkdtemp(path.join(tmpdir(), 'network-'))
+    const driver = await openLinuxNetwork({
+      ...{ uplink: 'uplink', runDir, publicPool: testPublicPool, log: silentLog, netns: network.node },
+      nameServers: ['10.0.0'], // no address
+    })
+    try {
+      await driver.apply(worldItems())
+      await driver.apply(worldItems()) // when it would be revived
+      const parts = await driver.inventory(worldItems())
+      expect(parts.filter(({ kind }) => kind === 'dhcp')).toHaveLength(3)
+    } finally {
+      await driver.removeAll()
+      await driver.close()
+      await network.remove()
+    }
+  })
   describeNetworkRules('linux', open)
   describeNetworkAddresses('linux', open)
   describeNetworkBytes('linux', open)

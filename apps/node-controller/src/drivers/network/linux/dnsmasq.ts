@@ -1,7 +1,6 @@
 import { readFile, readlink, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { writeAtomically } from '@mallee/base'
+import { endProcess, isAlive, readProcessMark, writeAtomically } from '@mallee/base'
 import type { Commands } from './commands.ts'
 
 /**
@@ -10,6 +9,9 @@ import type { Commands } from './commands.ts'
  * again by their pid files.
  */
 export const seenAt = '/mnt'
+
+/** From asking it to end until it is ended. */
+const graceMs = 1000
 
 /** What every configuration of ours begins with. */
 export const commonOptions = [
@@ -27,15 +29,10 @@ export async function startDnsmasq(commands: Commands, dir: string, namespace?: 
   await commands.run('unshare', ['--mount', 'sh', '-c', script, 'dnsmasq', dir], namespace)
 }
 
+/** A process that exits lets go of its folder before its sockets, whose addresses the next one wants: it is waited for. */
 export async function stopDnsmasq(dir: string): Promise<void> {
-  let last: number | null = null
-  for (let tries = 0; ; tries += 1) {
-    const pid = await dnsmasqPid(dir)
-    if (pid === null) return last === null ? undefined : await ended(last)
-    last = pid
-    process.kill(pid, tries < 100 ? 'SIGTERM' : 'SIGKILL')
-    await pause(10)
-  }
+  const pid = await dnsmasqPid(dir)
+  if (pid !== null) await endProcess(readProcessMark(pid), graceMs)
 }
 
 /**
@@ -45,14 +42,10 @@ export async function stopDnsmasq(dir: string): Promise<void> {
 export async function dnsmasqPid(dir: string, namespace?: string): Promise<number | null> {
   const pid = Number((await readFile(path.join(dir, 'pid'), 'utf8').catch(() => '')).trim())
   if (!Number.isInteger(pid) || pid <= 1) return null
+  if (!isAlive(readProcessMark(pid))) return null
   try {
-    const [state, seen, own] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-      stat(`/proc/${pid}/root${seenAt}`),
-      stat(dir),
-    ])
+    const [seen, own] = await Promise.all([stat(`/proc/${pid}/root${seenAt}`), stat(dir)])
     if (seen.ino !== own.ino || seen.dev !== own.dev) return null
-    if (isDead(state)) return null
     if (namespace === undefined) return pid
     const router = await stat(`/run/netns/${namespace}`)
     return (await readlink(`/proc/${pid}/ns/net`)) === `net:[${router.ino}]` ? pid : null
@@ -60,18 +53,6 @@ export async function dnsmasqPid(dir: string, namespace?: string): Promise<numbe
     return null // it ended
   }
 }
-
-/** A process that exits lets go of its folders before its sockets, whose addresses the next one wants. */
-async function ended(pid: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
-    if (state === null || isDead(state)) return
-    await pause(10)
-  }
-}
-
-/** By its line in /proc; the name before may have any character. */
-const isDead = (state: string) => /^\) [ZX] /.test(state.slice(state.lastIndexOf(')')))
 
 /** Writes a file, whole, if its content is another; tells whether it was. */
 export async function writeChanged(file: string, content: string): Promise<boolean> {

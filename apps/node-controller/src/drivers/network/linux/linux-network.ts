@@ -54,6 +54,7 @@ import {
 } from './translations.ts'
 
 const reviveEveryMs = 2_000
+const outsideNames = 'names of the outside'
 /** Bytes: Ethernet's, which guests have wherever the uplink leaves room for tunnels. */
 const ordinaryMtu = 1500
 const callsFilter = 'bridge/bridge-nf-call-iptables'
@@ -88,6 +89,8 @@ export class LinuxNetwork implements NetworkDriver {
   private readonly dhcp: DhcpKeeper
   private readonly resolver: ResolverKeeper
   private readonly flows: FlowCapture
+  /** What failed beside the network, to be tried again. */
+  private readonly lacking = new Map<string, () => Promise<void>>()
   private numbers: Numbers = noNumbers
   private translations: Translations = {}
   private believed: Believed | null = null
@@ -191,6 +194,7 @@ export class LinuxNetwork implements NetworkDriver {
       if (this.timer) clearInterval(this.timer)
       const { commands } = this.options
       this.believed = null
+      this.lacking.clear()
       this.askers = new Map()
       await this.announcing
       await this.dhcp.stopAllBut(new Map())
@@ -213,7 +217,8 @@ export class LinuxNetwork implements NetworkDriver {
 
   private async revive(): Promise<void> {
     await this.dhcp.revive()
-    await this.resolver.revive()
+    for (const [what, work] of this.lacking) await this.beside(what, work)
+    if (!this.lacking.has(outsideNames)) await this.beside(outsideNames, () => this.resolver.revive())
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -287,8 +292,8 @@ export class LinuxNetwork implements NetworkDriver {
     const nodeAddress = this.nodeAddress!
     const nodeRules = nodeRuleset(plan, { uplink, nodeAddress })
     if (nodeRules !== before?.nodeRules) await this.loadNodeRules(nodeRules, before?.nodeRules ?? null)
-    if (!before || counted(before.plan) !== counted(plan)) await this.beside('bytes', this.count(plan))
-    await this.beside('flows', this.flows.apply(plan))
+    if (!before || counted(before.plan) !== counted(plan)) await this.beside('bytes', () => this.count(plan))
+    await this.beside('flows', () => this.flows.apply(plan))
     const observed = await this.observe()
     // Of a node in the pool, the whole pool is sent to it: what is nobody's must not be sent back.
     const own = isWithin(publicPool, nodeAddress) ? publicPool : null
@@ -305,7 +310,7 @@ export class LinuxNetwork implements NetworkDriver {
         await this.establishRouter(router, rules, isNew ? null : before)
       }),
     )
-    await this.beside('refused flows', this.flows.applyRouters(plan, changes.touched))
+    await this.beside('refused flows', () => this.flows.applyRouters(plan, changes.touched))
     await this.establishNatGateways(plan, before, changes.touched)
     const translations = translationsOf(plan.routers)
     if (digestOf(translations) !== digestOf(this.translations))
@@ -313,7 +318,7 @@ export class LinuxNetwork implements NetworkDriver {
     this.translations = translations
     this.askers = new Map(plan.ports.map((port) => [port.identity, port.interfaceId]))
     await this.dhcp.apply(plan)
-    await this.beside('names of the outside', this.resolver.apply(plan.routers.length > 0))
+    await this.beside(outsideNames, () => this.resolver.apply(plan.routers.length > 0))
     if (!before || isNarrower(before.plan, plan)) await this.cutForbidden(plan, before?.plan)
     await commands.ip(changes.remove)
     if (!before || publishedBy(before.plan) !== publishedBy(plan)) {
@@ -335,13 +340,19 @@ export class LinuxNetwork implements NetworkDriver {
   }
 
   /** Guests need their network more than anybody needs figures of it, or names of elsewhere. */
-  private async beside(what: string, work: Promise<void>): Promise<void> {
-    await work.catch((error: unknown) =>
-      this.options.log.error(
-        { what, reason: errorMessage(error) },
-        'the network stands, but not all beside it',
-      ),
-    )
+  private async beside(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+      this.lacking.delete(what)
+    } catch (error) {
+      // Tried again every two seconds, and said once.
+      if (!this.lacking.has(what))
+        this.options.log.error(
+          { what, reason: errorMessage(error) },
+          'the network stands, but not all beside it',
+        )
+      this.lacking.set(what, work)
+    }
   }
 
   private standingCounters() {
