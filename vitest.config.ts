@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Unit, action, contract and simulation tests. The system test runs apart: see test/system. */
@@ -8,5 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // By default one core of two is left unused; the tests wait more than they compute.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 })

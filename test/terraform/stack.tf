@@ -241,8 +241,9 @@ resource "aws_network_interface_sg_attachment" "modern" {
 }
 resource "aws_eip" "web" { domain = "vpc" }
 resource "aws_eip_association" "web" {
-  instance_id   = aws_instance.web.id
-  allocation_id = aws_eip.web.id
+  # By interface, for the instance may have its second one already.
+  network_interface_id = aws_instance.web.primary_network_interface_id
+  allocation_id        = aws_eip.web.id
 }
 resource "aws_ebs_volume" "data" {
   availability_zone = aws_instance.web.availability_zone

@@ -27,7 +27,7 @@ let stopAnswering: () => void
 
 beforeAll(async () => {
   cloud = await CloudUnderTest.start(
-    { requestLimits: 'none', pollSeconds: 60, publicPool: '198.18.0.0/16' },
+    { requestLimits: 'none', pollSeconds: 3_600, publicPool: '198.18.0.0/16' },
     undefined,
     watch,
   )

@@ -23,7 +23,7 @@ const unknown: Credentials = {
 const minute = 60_000
 
 beforeAll(async () => {
-  cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 60 })
+  cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 3_600 })
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
   await cloud.addStorage()
   await cloud.cloud.record.transaction('action', async (tx) => {

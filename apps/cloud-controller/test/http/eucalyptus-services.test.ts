@@ -9,7 +9,7 @@ let cloud: CloudUnderTest
 let user: Credentials
 let node: string
 beforeAll(async () => {
-  cloud = await CloudUnderTest.start({ pollSeconds: 60 })
+  cloud = await CloudUnderTest.start({ pollSeconds: 3_600 })
   user = await cloud.createAccount('user')
   node = await cloud.addNode('rack-1', { address: '10.0.0.7' } as never)
   const walrus = await cloud.registerAgent('walrus', 'walrus')

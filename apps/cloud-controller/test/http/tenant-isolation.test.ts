@@ -16,7 +16,7 @@ let tenants: Readonly<Record<'admin' | 'tenant', Tenant>>
 beforeAll(async () => {
   cloud = await CloudUnderTest.start({
     requestLimits: 'none',
-    pollSeconds: 60,
+    pollSeconds: 3_600,
     publicPool: '198.18.0.0/16',
   })
   await cloud.addNode('node-1', { vcpus: 100_000, memoryMiB: 100_000_000, diskGiB: 10_000_000 })
