@@ -14,7 +14,10 @@ export interface NewAccount {
   readonly secretAccessKey: string
 }
 
-/** An account with its admin user and first key, its default VPC, subnets and group, and its quotas: all or nothing. */
+/** The name of an account's root where its users are listed; none can be called so. AWS's credential report has it. */
+export const rootUserName = '<root_account>'
+
+/** An account with its root and first key, its default VPC, subnets and group, and its quotas: all or nothing. */
 export async function createAccount(
   tx: Tx,
   wakes: Wakes,
@@ -57,7 +60,7 @@ export async function createAccount(
   const userId = newToken('AIDA', 17, random)
   await tx.db
     .insertInto('user')
-    .values({ id: userId, account_id: accountId, name: 'admin', created_at: nowMs })
+    .values({ id: userId, account_id: accountId, name: rootUserName, is_root: 1, created_at: nowMs })
     .execute()
   const key = await insertAccessKey(tx, wakes, { ...options, accountId, userId })
   await tx.db
@@ -72,7 +75,7 @@ function newAccountId(random: Random): string {
   return Array.from(random.bytes(12), (byte, index) => (index === 0 ? 1 + (byte % 9) : byte % 10)).join('')
 }
 
-async function insertAccessKey(
+export async function insertAccessKey(
   tx: Tx,
   wakes: Wakes,
   options: { accountId: string; userId: string; keyring: Keyring; random: Random; nowMs: number },

@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
+import type { AccessKeyTable, IdentityTables, UserTable } from './identity-tables.ts'
 import type { DiskImportTable } from './disk-import-store.ts'
 import type { InstanceImportTable } from './instance-import-store.ts'
 import type {
@@ -34,6 +35,7 @@ import type {
   VolumeTable,
 } from './volume-tables.ts'
 
+export type { AccessKeyTable, UserTable } from './identity-tables.ts'
 export type {
   AddressTable,
   NetworkInterfaceGroupTable,
@@ -78,23 +80,6 @@ export interface AccountTable {
   canonical_id: string
   /** Whether its keys may sign by Signature Version 2 where the cloud does not allow that to all. */
   legacy_signatures: Bit
-  created_at: number
-}
-
-export interface UserTable {
-  id: string
-  account_id: string
-  name: string
-  created_at: number
-}
-
-export interface AccessKeyTable {
-  id: string
-  account_id: string
-  user_id: string
-  /** Wrapped by the keyring. */
-  sealed_secret: string
-  enabled: Bit
   created_at: number
 }
 
@@ -404,11 +389,11 @@ type Defaulted<Row, Columns extends keyof Row> = Omit<Row, Columns> & {
   [Column in Columns]: Generated<Row[Column]>
 }
 
-export interface Tables extends RoutingTables {
+export interface Tables extends RoutingTables, IdentityTables {
   setting: SettingTable
   account: AccountTable
-  user: UserTable
-  access_key: AccessKeyTable
+  user: Defaulted<UserTable, 'path' | 'is_root' | 'password_used_at' | 'info'>
+  access_key: Defaulted<AccessKeyTable, 'used_at' | 'used_service' | 'used_region'>
   signing_certificate: SigningCertificateTable
   soap_message: SoapMessageTable
   quota: QuotaTable

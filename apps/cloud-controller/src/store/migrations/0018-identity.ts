@@ -1,0 +1,75 @@
+import { sql, type Kysely } from 'kysely'
+import type { Migration } from '@mallee/state-store'
+
+/**
+ * Users beside each account's root, groups, roles, their policies, and what else IAM keeps. The user that every account
+ * had so far was its root under the name `admin`; it gives that name back to whoever wants to be called so.
+ */
+const statements = [
+  sql`alter table "user" add column path text not null default '/'`,
+  sql`alter table "user" add column is_root bigint not null default 0`,
+  sql`alter table "user" add column password_used_at bigint`,
+  sql`alter table "user" add column info text`,
+  sql`update "user" set is_root = 1, name = '<root_account>' where name = 'admin'`,
+  sql`create unique index user_of_any_case on "user" (account_id, lower(name))`,
+  sql`alter table access_key add column used_at bigint`,
+  sql`alter table access_key add column used_service text`,
+  sql`alter table access_key add column used_region text`,
+  sql`create index access_key_user on access_key (user_id)`,
+  sql`create table iam_account_alias (account_id text primary key references account(id), alias text not null unique)`,
+  sql`create table iam_group (id text primary key, account_id text not null references account(id), name text not null,
+    path text not null, created_at bigint not null)`,
+  sql`create unique index iam_group_name on iam_group (account_id, lower(name))`,
+  sql`create table iam_group_member (group_id text not null references iam_group(id), user_id text not null references "user"(id),
+    primary key (group_id, user_id))`,
+  sql`create index iam_group_member_user on iam_group_member (user_id)`,
+  sql`create table iam_role (id text primary key, account_id text not null references account(id), name text not null,
+    path text not null, description text, trust_policy text not null, session_seconds bigint not null,
+    used_at bigint, used_region text, created_at bigint not null)`,
+  sql`create unique index iam_role_name on iam_role (account_id, lower(name))`,
+  sql`create table iam_inline_policy (owner_id text not null, name text not null, document text not null,
+    primary key (owner_id, name))`,
+  sql`create table iam_policy (id text primary key, account_id text not null references account(id), name text not null,
+    path text not null, description text, default_version bigint not null, latest_version bigint not null,
+    created_at bigint not null, updated_at bigint not null)`,
+  sql`create unique index iam_policy_name on iam_policy (account_id, lower(name))`,
+  sql`create table iam_policy_version (policy_id text not null references iam_policy(id), version bigint not null,
+    document text not null, created_at bigint not null, primary key (policy_id, version))`,
+  sql`create table iam_attachment (owner_id text not null, policy_arn text not null, attached_at bigint not null,
+    primary key (owner_id, policy_arn))`,
+  sql`create index iam_attachment_policy on iam_attachment (policy_arn)`,
+  sql`create table iam_boundary (owner_id text primary key, policy_arn text not null)`,
+  sql`create index iam_boundary_policy on iam_boundary (policy_arn)`,
+  sql`create table iam_tag (owner_id text not null, tag_key text not null, value text not null, primary key (owner_id, tag_key))`,
+  sql`create table iam_instance_profile (id text primary key, account_id text not null references account(id),
+    name text not null, path text not null, role_id text references iam_role(id), created_at bigint not null)`,
+  sql`create unique index iam_instance_profile_name on iam_instance_profile (account_id, lower(name))`,
+  sql`create index iam_instance_profile_role on iam_instance_profile (role_id)`,
+  sql`create table iam_profile_association (id text primary key, account_id text not null references account(id),
+    instance_id text not null, profile_id text not null, state text not null, changed_at bigint not null)`,
+  sql`create index iam_profile_association_instance on iam_profile_association (instance_id)`,
+  sql`create index iam_profile_association_profile on iam_profile_association (profile_id)`,
+  sql`create table iam_login_profile (user_id text primary key references "user"(id), password_hash text not null,
+    must_change bigint not null, failures bigint not null, locked_until bigint, created_at bigint not null, changed_at bigint not null)`,
+  sql`create table iam_password_policy (account_id text primary key references account(id), body text not null)`,
+  sql`create table iam_oidc_provider (id text primary key, account_id text not null references account(id), url text not null,
+    client_ids text not null, thumbprints text not null, created_at bigint not null, unique (account_id, url))`,
+  sql`create table iam_server_certificate (id text primary key, account_id text not null references account(id),
+    name text not null, path text not null, body text not null, chain text, sealed_key text not null,
+    expires_at bigint not null, uploaded_at bigint not null)`,
+  sql`create unique index iam_server_certificate_name on iam_server_certificate (account_id, lower(name))`,
+  sql`create table iam_mfa_device (id text primary key, account_id text not null references account(id), name text not null,
+    path text not null, sealed_seed text not null, user_id text references "user"(id), used_step bigint not null,
+    enabled_at bigint, created_at bigint not null)`,
+  sql`create unique index iam_mfa_device_name on iam_mfa_device (account_id, lower(name))`,
+  sql`create table iam_credential_report (account_id text primary key references account(id), content text not null,
+    made_at bigint not null)`,
+  sql`create table session_key (id text primary key, sealed_key text not null, created_at bigint not null)`,
+]
+
+export const identity: Migration = {
+  name: '0018-identity',
+  async up(db: Kysely<unknown>) {
+    for (const statement of statements) await statement.execute(db)
+  },
+}
