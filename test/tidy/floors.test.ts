@@ -14,6 +14,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/image-bundle': 1,
   'packages/volume-snapshots': 1,
   'packages/iam-policy': 1,
+  'packages/session-token': 1,
   'packages/ec2-api': 2,
   'packages/ebs-api': 2,
   'packages/iam-api': 2,

@@ -18,6 +18,10 @@ export type SignatureFault =
   /** signatures in the header and in the query */
   | 'ambiguous'
   | 'unknownKey'
+  /** the session token is none of ours, or goes with another key */
+  | 'invalidToken'
+  /** the session has ended */
+  | 'expiredToken'
   | 'mismatch'
   /** signed too long ago, or for a time too far ahead, by the clock of the signer */
   | 'skewed'
@@ -51,6 +55,8 @@ const query: Record<SignatureFault, Row> = {
   malformedQuery: ['IncompleteSignature', 400, 'The request signature does not conform to AWS standards.'],
   ambiguous: ['IncompleteSignature', 400, 'The request is signed in its header and in its query string.'],
   unknownKey: ['InvalidClientTokenId', 403, 'The security token included in the request is invalid.'],
+  invalidToken: ['InvalidClientTokenId', 403, 'The security token included in the request is invalid.'],
+  expiredToken: ['ExpiredToken', 403, 'The security token included in the request is expired'],
   mismatch: ['SignatureDoesNotMatch', 403, mismatchText],
   skewed: ['SignatureDoesNotMatch', 403, 'Signature expired.'],
   expired: ['SignatureDoesNotMatch', 403, 'Signature expired.'],
@@ -63,6 +69,8 @@ const query: Record<SignatureFault, Row> = {
 const ec2: Record<SignatureFault, Row> = {
   ...query,
   unknownKey: ['AuthFailure', 401, 'AWS was not able to validate the provided access credentials'],
+  invalidToken: ['AuthFailure', 401, 'AWS was not able to validate the provided access credentials'],
+  expiredToken: ['RequestExpired', 400, 'Request has expired.'],
   skewed: ['RequestExpired', 400, 'Request has expired.'],
   expired: ['RequestExpired', 400, 'Request has expired.'],
 }
@@ -90,6 +98,8 @@ const s3: Record<SignatureFault, Row> = {
     403,
     'The AWS Access Key Id you provided does not exist in our records.',
   ],
+  invalidToken: ['InvalidToken', 400, 'The provided token is malformed or otherwise invalid.'],
+  expiredToken: ['ExpiredToken', 400, 'The provided token has expired.'],
   mismatch: ['SignatureDoesNotMatch', 403, s3MismatchText],
   skewed: [
     'RequestTimeTooSkewed',
@@ -131,6 +141,12 @@ const restJson: Record<SignatureFault, Row> = {
     'The request is signed in its header and in its query string.',
   ],
   unknownKey: ['UnrecognizedClientException', 403, 'The security token included in the request is invalid.'],
+  invalidToken: [
+    'UnrecognizedClientException',
+    403,
+    'The security token included in the request is invalid.',
+  ],
+  expiredToken: ['ExpiredTokenException', 403, 'The security token included in the request is expired'],
   mismatch: ['InvalidSignatureException', 403, mismatchText],
   skewed: ['InvalidSignatureException', 403, 'Signature expired.'],
   expired: ['InvalidSignatureException', 403, 'Signature expired.'],
