@@ -60,6 +60,7 @@ import { terminatedReconciler } from './reconcilers/terminated.ts'
 import { volumesReconciler } from './reconcilers/volumes.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
+import { SessionKeys } from './store/session-key-store.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -113,6 +114,7 @@ interface Parts extends ReconcilerContext {
   readonly figures: CloudFigures
   readonly properties: CloudProperties
   readonly throttle: Throttle
+  readonly sessionKeys: SessionKeys
   readonly watch: ActionWatch | undefined
 }
 
@@ -128,6 +130,7 @@ export async function buildCloudController(
   }
   const makeSigningKey = deps.makeSigningKey ?? createSigningCertificate
   await bootstrap({ ...parts, makeSigningKey, stateDir: config.stateDir })
+  await parts.sessionKeys.ensure(parts.clock.now())
   const doors = await buildDoors(config, parts, deps)
   return {
     ...doors,
@@ -176,6 +179,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
   const tracer = new Tracer({ service: 'cloud-controller', config: config.tracing, log: deps.log })
   const record = figures.measured(await openRecord(config.database, figures.onCommit))
   const properties = await new CloudProperties(settingsOf(config)).load(record)
+  const keyring = await openKeyring(path.join(config.stateDir, 'keyring.json'))
   return {
     figures,
     tracer,
@@ -184,9 +188,10 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     settings: properties.settings,
     properties,
     capacity: new Capacity(config.database.engine),
-    keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),
+    keyring,
+    sessionKeys: new SessionKeys({ record, keyring }),
     authority: await openAuthority(config.stateDir, clock.now()),
-    record: figures.measured(await openRecord(config.database, figures.onCommit)),
+    record,
     presence: new Presence(clock),
     random: deps.random ?? systemRandom,
     log: deps.log,

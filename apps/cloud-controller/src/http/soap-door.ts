@@ -11,7 +11,7 @@ import {
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { findCertificateOwner, takeMessage } from '../store/certificate-store.ts'
-import { callerOf } from './authenticate.ts'
+import { callerOfKey } from '../store/principal-store.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import type { RawRequest } from './raw-request.ts'
@@ -67,7 +67,8 @@ async function authenticateMessage(
     }),
   )
   if (!isNew) throw new AwsError('AuthFailure', 'The message was received before.', 401)
-  return { caller: callerOf(owner, owner.certificate.id, settings), message }
+  const caller = await record.read((db) => callerOfKey(db, owner, owner.certificate.id, settings))
+  return { caller, message }
 }
 
 /** Made once for each door. */

@@ -6,6 +6,7 @@ import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudFigures } from '../metrics/cloud-figures.ts'
 import type { CloudSettings } from '../settings.ts'
+import type { SessionKeys } from '../store/session-key-store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 import type { RawRequest } from './raw-request.ts'
@@ -14,6 +15,7 @@ import type { Throttle } from './throttle.ts'
 export interface DoorDependencies {
   readonly record: StateStore<Tables>
   readonly keyring: Keyring
+  readonly sessionKeys: SessionKeys
   readonly capacity: Capacity
   readonly settings: CloudSettings
   readonly wakes: Wakes
