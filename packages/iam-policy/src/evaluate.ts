@@ -21,9 +21,11 @@ export interface PolicySet {
   readonly session?: readonly CompiledPolicy[] | null | undefined
   /** That of the resource; of a role that is to be assumed its trust policy, which must allow in any case. */
   readonly resource?: CompiledPolicy | null | undefined
+  /** Those of the principal's whole account, its root included (Eucalyptus' account policies): only what they deny counts. */
+  readonly account?: readonly CompiledPolicy[] | undefined
 }
 
-export type PolicyPlace = 'identity' | 'boundary' | 'session' | 'resource'
+export type PolicyPlace = 'account' | 'identity' | 'boundary' | 'session' | 'resource'
 
 export interface DecidingStatement {
   readonly place: PolicyPlace
@@ -96,7 +98,9 @@ class Scan {
   constructor(request: PolicyRequest, policies: PolicySet) {
     const context = new RequestContext(request)
     const action = request.action.toLowerCase()
-    const kind = request.principal.kind
+    const { kind } = request.principal
+    if ('accountId' in request.principal)
+      for (const policy of policies.account ?? []) this.readDenies(policy, request, action, context)
     if (kind === 'user' || kind === 'role-session' || kind === 'federated') {
       for (const policy of policies.identity ?? []) this.read('identity', policy, request, action, context)
       if (policies.boundary) this.read('boundary', policies.boundary, request, action, context)
@@ -123,6 +127,21 @@ class Scan {
         return
       }
     }
+  }
+
+  private readDenies(
+    policy: CompiledPolicy,
+    request: PolicyRequest,
+    action: string,
+    context: RequestContext,
+  ): void {
+    if (this.deny) return
+    const index = policy.statements.findIndex(
+      (statement) => statement.effect === 'Deny' && statement.applies(action, request.resource, context),
+    )
+    if (index < 0) return
+    const { sid } = policy.statements[index]!
+    this.deny = { place: 'account', policyId: policy.id, statementIndex: index, sid }
   }
 
   private readResource(
