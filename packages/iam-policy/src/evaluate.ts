@@ -25,7 +25,9 @@ export interface PolicySet {
   readonly account?: readonly CompiledPolicy[] | undefined
 }
 
-export type PolicyPlace = 'account' | 'identity' | 'boundary' | 'session' | 'resource'
+/** Where something can allow. */
+type GivingPlace = 'identity' | 'boundary' | 'session' | 'resource'
+export type PolicyPlace = GivingPlace | 'account'
 
 export interface DecidingStatement {
   readonly place: PolicyPlace
@@ -61,20 +63,20 @@ function decide(request: PolicyRequest, policies: PolicySet, seen: Scan): Decisi
 }
 
 /** Where the principal's own account must allow. A root user needs nobody's leave. */
-function ownSide(principal: Principal, policies: PolicySet): PolicyPlace[] {
+function ownSide(principal: Principal, policies: PolicySet): GivingPlace[] {
   return principal.kind === 'root' ? [] : ['identity', ...limits(principal, policies)]
 }
 
 /** A federated session that was made without policies may do nothing; one of a role may do what the role may. */
-function limits({ kind }: Principal, policies: PolicySet): PolicyPlace[] {
-  const places: PolicyPlace[] = []
+function limits({ kind }: Principal, policies: PolicySet): GivingPlace[] {
+  const places: GivingPlace[] = []
   if (policies.boundary) places.push('boundary')
   if (policies.session || kind === 'federated') places.push('session')
   return places
 }
 
 /** Allowed if each of these places allows. */
-function together(seen: Scan, places: readonly PolicyPlace[]): Decision {
+function together(seen: Scan, places: readonly GivingPlace[]): Decision {
   const statements: DecidingStatement[] = []
   for (const place of places) {
     const allows = place === 'resource' ? (seen.grant?.statement ?? null) : seen.allows[place]

@@ -7,6 +7,7 @@ import {
   invalidQueryAction,
   notImplemented,
 } from '@mallee/iam-api'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
@@ -26,6 +27,9 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
   }
   refuseDelegation(query)
   const input = decoder.decode(name, query.parameters)
+  await requireAllowed(visit, caller, 'query', (_db, context) => [
+    { action: `iam:${name}`, resource: '*', context },
+  ])
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
   )

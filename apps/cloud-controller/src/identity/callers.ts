@@ -89,7 +89,7 @@ function base({ account, credentialId, settings, session }: Known) {
   }
 }
 
-function withoutSecret({ secretAccessKey: _, ...claims }: SessionClaims): Caller['session'] {
+function withoutSecret({ secretAccessKey: _secret, ...claims }: SessionClaims): Caller['session'] {
   return claims
 }
 
