@@ -11,6 +11,7 @@ import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
 import { eucalyptusAction } from '../actions/eucalyptus-actions.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
+import { stsActionByName } from '../actions/sts-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
 import { answerEucalyptus } from './eucalyptus-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
@@ -73,6 +74,7 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       const caller = await authenticated()
       switch (service.name) {
         case 'sts':
+          deps.throttle.take(caller.accountId, query.action ?? '', nowMs)
           return answerSts(visit, query, caller)
         case 'iam':
           deps.throttle.take(caller.accountId, query.action ?? '', nowMs)
@@ -110,7 +112,7 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
     (service === 'iam' && iamActionByName.has(action)) ||
     ((service === 'bootstrap' || service === 'properties') &&
       eucalyptusAction(service, action) !== undefined) ||
-    (service === 'sts' && action === 'GetCallerIdentity')
+    (service === 'sts' && stsActionByName.has(action))
   return known ? action : 'unknown'
 }
 
