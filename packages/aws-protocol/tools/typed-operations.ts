@@ -89,6 +89,18 @@ const iam = `
   DeletePolicyVersion ListPolicyVersions SetDefaultPolicyVersion AttachUserPolicy DetachUserPolicy
   ListAttachedUserPolicies AttachGroupPolicy DetachGroupPolicy ListAttachedGroupPolicies
   AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies ListEntitiesForPolicy
+  UpdateRoleDescription PutUserPermissionsBoundary DeleteUserPermissionsBoundary
+  PutRolePermissionsBoundary DeleteRolePermissionsBoundary
+  TagUser UntagUser ListUserTags TagRole UntagRole ListRoleTags TagPolicy UntagPolicy ListPolicyTags
+  TagInstanceProfile UntagInstanceProfile ListInstanceProfileTags TagOpenIDConnectProvider
+  UntagOpenIDConnectProvider ListOpenIDConnectProviderTags TagServerCertificate
+  UntagServerCertificate ListServerCertificateTags TagMFADevice UntagMFADevice ListMFADeviceTags
+  ChangePassword GetAccountPasswordPolicy UpdateAccountPasswordPolicy DeleteAccountPasswordPolicy
+  GetAccountAuthorizationDetails GenerateCredentialReport GetCredentialReport
+  CreateVirtualMFADevice EnableMFADevice DeactivateMFADevice ResyncMFADevice DeleteVirtualMFADevice
+  ListVirtualMFADevices ListMFADevices GetMFADevice
+  SimulatePrincipalPolicy SimulateCustomPolicy GetContextKeysForPrincipalPolicy
+  GetContextKeysForCustomPolicy
 `
 
 const s3 = `

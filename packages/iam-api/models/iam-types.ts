@@ -61,6 +61,19 @@ export interface AttachedPolicy {
   PolicyArn?: string | undefined
 }
 
+export interface ChangePasswordRequest {
+  OldPassword: string
+  NewPassword: string
+}
+
+export interface ContextEntry {
+  ContextKeyName?: string | undefined
+  ContextKeyValues?: Array<string> | undefined
+  ContextKeyType?: ContextKeyTypeEnum | undefined
+}
+
+export type ContextKeyTypeEnum = 'binary' | 'binaryList' | 'boolean' | 'booleanList' | 'date' | 'dateList' | 'ip' | 'ipList' | 'numeric' | 'numericList' | 'string' | 'stringList'
+
 export interface CreateAccessKeyRequest {
   UserName?: string | undefined
 }
@@ -161,6 +174,21 @@ export interface CreateUserResponse {
   User?: User | undefined
 }
 
+export interface CreateVirtualMFADeviceRequest {
+  VirtualMFADeviceName: string
+  Path?: string | undefined
+  Tags?: Array<Tag> | undefined
+}
+
+export interface CreateVirtualMFADeviceResponse {
+  VirtualMFADevice: VirtualMFADevice
+}
+
+export interface DeactivateMFADeviceRequest {
+  SerialNumber: string
+  UserName?: string | undefined
+}
+
 export interface DeleteAccessKeyRequest {
   AccessKeyId: string
   UserName?: string | undefined
@@ -200,6 +228,10 @@ export interface DeletePolicyVersionRequest {
   VersionId: string
 }
 
+export interface DeleteRolePermissionsBoundaryRequest {
+  RoleName: string
+}
+
 export interface DeleteRolePolicyRequest {
   RoleName: string
   PolicyName: string
@@ -218,6 +250,10 @@ export interface DeleteSigningCertificateRequest {
   UserName?: string | undefined
 }
 
+export interface DeleteUserPermissionsBoundaryRequest {
+  UserName: string
+}
+
 export interface DeleteUserPolicyRequest {
   UserName: string
   PolicyName: string
@@ -225,6 +261,10 @@ export interface DeleteUserPolicyRequest {
 
 export interface DeleteUserRequest {
   UserName: string
+}
+
+export interface DeleteVirtualMFADeviceRequest {
+  SerialNumber: string
 }
 
 export interface DetachGroupPolicyRequest {
@@ -242,7 +282,31 @@ export interface DetachUserPolicyRequest {
   PolicyArn: string
 }
 
+export interface EnableMFADeviceRequest {
+  UserName: string
+  SerialNumber: string
+  AuthenticationCode1: string
+  AuthenticationCode2: string
+}
+
 export type EntityType = 'AWSManagedPolicy' | 'Group' | 'LocalManagedPolicy' | 'Role' | 'User'
+
+export interface EvaluationResult {
+  EvalActionName: string
+  EvalDecision: PolicyEvaluationDecisionType
+  EvalResourceName?: string | undefined
+  MatchedStatements?: Array<Statement> | undefined
+  MissingContextValues?: Array<string> | undefined
+  OrganizationsDecisionDetail?: OrganizationsDecisionDetail | undefined
+  PermissionsBoundaryDecisionDetail?: PermissionsBoundaryDecisionDetail | undefined
+  EvalDecisionDetails?: Record<string, string> | undefined
+  ResourceSpecificResults?: Array<ResourceSpecificResult> | undefined
+}
+
+export interface GenerateCredentialReportResponse {
+  State?: ReportStateType | undefined
+  Description?: string | undefined
+}
 
 export interface GetAccessKeyLastUsedRequest {
   AccessKeyId: string
@@ -253,8 +317,46 @@ export interface GetAccessKeyLastUsedResponse {
   AccessKeyLastUsed?: AccessKeyLastUsed | undefined
 }
 
+export interface GetAccountAuthorizationDetailsRequest {
+  Filter?: Array<EntityType> | undefined
+  MaxItems?: number | undefined
+  Marker?: string | undefined
+}
+
+export interface GetAccountAuthorizationDetailsResponse {
+  UserDetailList?: Array<UserDetail> | undefined
+  GroupDetailList?: Array<GroupDetail> | undefined
+  RoleDetailList?: Array<RoleDetail> | undefined
+  Policies?: Array<ManagedPolicyDetail> | undefined
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface GetAccountPasswordPolicyResponse {
+  PasswordPolicy: PasswordPolicy
+}
+
 export interface GetAccountSummaryResponse {
   SummaryMap?: Record<string, number> | undefined
+}
+
+export interface GetContextKeysForCustomPolicyRequest {
+  PolicyInputList: Array<string>
+}
+
+export interface GetContextKeysForPolicyResponse {
+  ContextKeyNames?: Array<string> | undefined
+}
+
+export interface GetContextKeysForPrincipalPolicyRequest {
+  PolicySourceArn: string
+  PolicyInputList?: Array<string> | undefined
+}
+
+export interface GetCredentialReportResponse {
+  Content?: Uint8Array | undefined
+  ReportFormat?: ReportFormatType | undefined
+  GeneratedTime?: Date | undefined
 }
 
 export interface GetGroupPolicyRequest {
@@ -295,6 +397,18 @@ export interface GetLoginProfileRequest {
 
 export interface GetLoginProfileResponse {
   LoginProfile: LoginProfile
+}
+
+export interface GetMFADeviceRequest {
+  SerialNumber: string
+  UserName?: string | undefined
+}
+
+export interface GetMFADeviceResponse {
+  SerialNumber: string
+  UserName?: string | undefined
+  EnableDate?: Date | undefined
+  Certifications?: Record<string, string> | undefined
 }
 
 export interface GetOpenIDConnectProviderRequest {
@@ -378,6 +492,22 @@ export interface Group {
   GroupId: string
   Arn: string
   CreateDate: Date
+}
+
+export interface GroupDetail {
+  Path?: string | undefined
+  GroupName?: string | undefined
+  GroupId?: string | undefined
+  Arn?: string | undefined
+  CreateDate?: Date | undefined
+  GroupPolicyList?: Array<PolicyDetail> | undefined
+  AttachedManagedPolicies?: Array<AttachedPolicy> | undefined
+}
+
+export interface InlinePolicyIdentifierType {
+  PolicyName: string
+  AttachmentType: string
+  AttachmentName: string
 }
 
 export interface InstanceProfile {
@@ -505,6 +635,18 @@ export interface ListGroupsResponse {
   Marker?: string | undefined
 }
 
+export interface ListInstanceProfileTagsRequest {
+  InstanceProfileName: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListInstanceProfileTagsResponse {
+  Tags: Array<Tag>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface ListInstanceProfilesForRoleRequest {
   RoleName: string
   Marker?: string | undefined
@@ -529,6 +671,42 @@ export interface ListInstanceProfilesResponse {
   Marker?: string | undefined
 }
 
+export interface ListMFADeviceTagsRequest {
+  SerialNumber: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListMFADeviceTagsResponse {
+  Tags: Array<Tag>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface ListMFADevicesRequest {
+  UserName?: string | undefined
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListMFADevicesResponse {
+  MFADevices: Array<MFADevice>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface ListOpenIDConnectProviderTagsRequest {
+  OpenIDConnectProviderArn: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListOpenIDConnectProviderTagsResponse {
+  Tags: Array<Tag>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface ListOpenIDConnectProvidersRequest {
 }
 
@@ -547,6 +725,18 @@ export interface ListPoliciesRequest {
 
 export interface ListPoliciesResponse {
   Policies?: Array<Policy> | undefined
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface ListPolicyTagsRequest {
+  PolicyArn: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListPolicyTagsResponse {
+  Tags: Array<Tag>
   IsTruncated?: boolean | undefined
   Marker?: string | undefined
 }
@@ -575,6 +765,18 @@ export interface ListRolePoliciesResponse {
   Marker?: string | undefined
 }
 
+export interface ListRoleTagsRequest {
+  RoleName: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListRoleTagsResponse {
+  Tags: Array<Tag>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface ListRolesRequest {
   PathPrefix?: string | undefined
   Marker?: string | undefined
@@ -583,6 +785,18 @@ export interface ListRolesRequest {
 
 export interface ListRolesResponse {
   Roles: Array<Role>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface ListServerCertificateTagsRequest {
+  ServerCertificateName: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListServerCertificateTagsResponse {
+  Tags: Array<Tag>
   IsTruncated?: boolean | undefined
   Marker?: string | undefined
 }
@@ -623,6 +837,18 @@ export interface ListUserPoliciesResponse {
   Marker?: string | undefined
 }
 
+export interface ListUserTagsRequest {
+  UserName: string
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListUserTagsResponse {
+  Tags: Array<Tag>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface ListUsersRequest {
   PathPrefix?: string | undefined
   Marker?: string | undefined
@@ -635,17 +861,75 @@ export interface ListUsersResponse {
   Marker?: string | undefined
 }
 
+export interface ListVirtualMFADevicesRequest {
+  AssignmentStatus?: assignmentStatusType | undefined
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListVirtualMFADevicesResponse {
+  VirtualMFADevices: Array<VirtualMFADevice>
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface LoginProfile {
   UserName: string
   CreateDate: Date
   PasswordResetRequired?: boolean | undefined
 }
 
+export interface MFADevice {
+  UserName: string
+  SerialNumber: string
+  EnableDate: Date
+}
+
+export interface ManagedPolicyDetail {
+  PolicyName?: string | undefined
+  PolicyId?: string | undefined
+  Arn?: string | undefined
+  Path?: string | undefined
+  DefaultVersionId?: string | undefined
+  AttachmentCount?: number | undefined
+  PermissionsBoundaryUsageCount?: number | undefined
+  IsAttachable?: boolean | undefined
+  Description?: string | undefined
+  CreateDate?: Date | undefined
+  UpdateDate?: Date | undefined
+  PolicyVersionList?: Array<PolicyVersion> | undefined
+}
+
 export interface OpenIDConnectProviderListEntry {
   Arn?: string | undefined
 }
 
+export interface OrderedOrganizationPolicyType {
+  ServiceControlPolicyInputList?: Array<string> | undefined
+}
+
+export interface OrganizationsDecisionDetail {
+  AllowedByOrganizations?: boolean | undefined
+}
+
+export interface PasswordPolicy {
+  MinimumPasswordLength?: number | undefined
+  RequireSymbols?: boolean | undefined
+  RequireNumbers?: boolean | undefined
+  RequireUppercaseCharacters?: boolean | undefined
+  RequireLowercaseCharacters?: boolean | undefined
+  AllowUsersToChangePassword?: boolean | undefined
+  ExpirePasswords?: boolean | undefined
+  MaxPasswordAge?: number | undefined
+  PasswordReusePrevention?: number | undefined
+  HardExpiry?: boolean | undefined
+}
+
 export type PermissionsBoundaryAttachmentType = 'PermissionsBoundaryPolicy'
+
+export interface PermissionsBoundaryDecisionDetail {
+  AllowedByPermissionsBoundary?: boolean | undefined
+}
 
 export interface Policy {
   PolicyName?: string | undefined
@@ -662,15 +946,30 @@ export interface Policy {
   Tags?: Array<Tag> | undefined
 }
 
+export interface PolicyDetail {
+  PolicyName?: string | undefined
+  PolicyDocument?: string | undefined
+}
+
+export type PolicyEvaluationDecisionType = 'allowed' | 'explicitDeny' | 'implicitDeny'
+
 export interface PolicyGroup {
   GroupName?: string | undefined
   GroupId?: string | undefined
+}
+
+export interface PolicyIdentifier {
+  PolicyType?: string | undefined
+  PolicyArn?: string | undefined
+  InlinePolicyIdentifier?: InlinePolicyIdentifierType | undefined
 }
 
 export interface PolicyRole {
   RoleName?: string | undefined
   RoleId?: string | undefined
 }
+
+export type PolicySourceType = 'aws-managed' | 'group' | 'none' | 'resource' | 'role' | 'user' | 'user-managed'
 
 export type PolicyUsageType = 'PermissionsBoundary' | 'PermissionsPolicy'
 
@@ -686,16 +985,31 @@ export interface PolicyVersion {
   CreateDate?: Date | undefined
 }
 
+export interface Position {
+  Line?: number | undefined
+  Column?: number | undefined
+}
+
 export interface PutGroupPolicyRequest {
   GroupName: string
   PolicyName: string
   PolicyDocument: string
 }
 
+export interface PutRolePermissionsBoundaryRequest {
+  RoleName: string
+  PermissionsBoundary: string
+}
+
 export interface PutRolePolicyRequest {
   RoleName: string
   PolicyName: string
   PolicyDocument: string
+}
+
+export interface PutUserPermissionsBoundaryRequest {
+  UserName: string
+  PermissionsBoundary: string
 }
 
 export interface PutUserPolicyRequest {
@@ -719,6 +1033,26 @@ export interface RemoveUserFromGroupRequest {
   UserName: string
 }
 
+export type ReportFormatType = 'text/csv'
+
+export type ReportStateType = 'COMPLETE' | 'INPROGRESS' | 'STARTED'
+
+export interface ResourceSpecificResult {
+  EvalResourceName: string
+  EvalResourceDecision: PolicyEvaluationDecisionType
+  MatchedStatements?: Array<Statement> | undefined
+  MissingContextValues?: Array<string> | undefined
+  EvalDecisionDetails?: Record<string, string> | undefined
+  PermissionsBoundaryDecisionDetail?: PermissionsBoundaryDecisionDetail | undefined
+}
+
+export interface ResyncMFADeviceRequest {
+  UserName: string
+  SerialNumber: string
+  AuthenticationCode1: string
+  AuthenticationCode2: string
+}
+
 export interface Role {
   Path: string
   RoleName: string
@@ -732,6 +1066,21 @@ export interface Role {
   Tags?: Array<Tag> | undefined
   RoleLastUsed?: RoleLastUsed | undefined
   SourceRoleTemplate?: SourceRoleTemplate | undefined
+}
+
+export interface RoleDetail {
+  Path?: string | undefined
+  RoleName?: string | undefined
+  RoleId?: string | undefined
+  Arn?: string | undefined
+  CreateDate?: Date | undefined
+  AssumeRolePolicyDocument?: string | undefined
+  InstanceProfileList?: Array<InstanceProfile> | undefined
+  RolePolicyList?: Array<PolicyDetail> | undefined
+  AttachedManagedPolicies?: Array<AttachedPolicy> | undefined
+  PermissionsBoundary?: AttachedPermissionsBoundary | undefined
+  Tags?: Array<Tag> | undefined
+  RoleLastUsed?: RoleLastUsed | undefined
 }
 
 export interface RoleLastUsed {
@@ -768,9 +1117,53 @@ export interface SigningCertificate {
   UploadDate?: Date | undefined
 }
 
+export interface SimulateCustomPolicyRequest {
+  PolicyInputList: Array<string>
+  ActionNames: Array<string>
+  PermissionsBoundaryPolicyInputList?: Array<string> | undefined
+  OrderedOrganizationPolicyInputList?: Array<OrderedOrganizationPolicyType> | undefined
+  ResourceArns?: Array<string> | undefined
+  ResourcePolicy?: string | undefined
+  ResourceOwner?: string | undefined
+  CallerArn?: string | undefined
+  ContextEntries?: Array<ContextEntry> | undefined
+  ResourceHandlingOption?: string | undefined
+  MaxItems?: number | undefined
+  Marker?: string | undefined
+}
+
+export interface SimulatePolicyResponse {
+  EvaluationResults?: Array<EvaluationResult> | undefined
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
+export interface SimulatePrincipalPolicyRequest {
+  PolicySourceArn: string
+  ActionNames: Array<string>
+  PolicyInputList?: Array<string> | undefined
+  PermissionsBoundaryPolicyInputList?: Array<string> | undefined
+  PolicyExclusionList?: Array<PolicyIdentifier> | undefined
+  ResourceArns?: Array<string> | undefined
+  ResourcePolicy?: string | undefined
+  ResourceOwner?: string | undefined
+  CallerArn?: string | undefined
+  ContextEntries?: Array<ContextEntry> | undefined
+  ResourceHandlingOption?: string | undefined
+  MaxItems?: number | undefined
+  Marker?: string | undefined
+}
+
 export interface SourceRoleTemplate {
   TemplateArn: string
   TemplateMinorVersion: number
+}
+
+export interface Statement {
+  SourcePolicyId?: string | undefined
+  SourcePolicyType?: PolicySourceType | undefined
+  StartPosition?: Position | undefined
+  EndPosition?: Position | undefined
 }
 
 export interface Tag {
@@ -778,10 +1171,92 @@ export interface Tag {
   Value: string
 }
 
+export interface TagInstanceProfileRequest {
+  InstanceProfileName: string
+  Tags: Array<Tag>
+}
+
+export interface TagMFADeviceRequest {
+  SerialNumber: string
+  Tags: Array<Tag>
+}
+
+export interface TagOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string
+  Tags: Array<Tag>
+}
+
+export interface TagPolicyRequest {
+  PolicyArn: string
+  Tags: Array<Tag>
+}
+
+export interface TagRoleRequest {
+  RoleName: string
+  Tags: Array<Tag>
+}
+
+export interface TagServerCertificateRequest {
+  ServerCertificateName: string
+  Tags: Array<Tag>
+}
+
+export interface TagUserRequest {
+  UserName: string
+  Tags: Array<Tag>
+}
+
+export interface UntagInstanceProfileRequest {
+  InstanceProfileName: string
+  TagKeys: Array<string>
+}
+
+export interface UntagMFADeviceRequest {
+  SerialNumber: string
+  TagKeys: Array<string>
+}
+
+export interface UntagOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string
+  TagKeys: Array<string>
+}
+
+export interface UntagPolicyRequest {
+  PolicyArn: string
+  TagKeys: Array<string>
+}
+
+export interface UntagRoleRequest {
+  RoleName: string
+  TagKeys: Array<string>
+}
+
+export interface UntagServerCertificateRequest {
+  ServerCertificateName: string
+  TagKeys: Array<string>
+}
+
+export interface UntagUserRequest {
+  UserName: string
+  TagKeys: Array<string>
+}
+
 export interface UpdateAccessKeyRequest {
   AccessKeyId: string
   Status: statusType
   UserName?: string | undefined
+}
+
+export interface UpdateAccountPasswordPolicyRequest {
+  MinimumPasswordLength?: number | undefined
+  RequireSymbols?: boolean | undefined
+  RequireNumbers?: boolean | undefined
+  RequireUppercaseCharacters?: boolean | undefined
+  RequireLowercaseCharacters?: boolean | undefined
+  AllowUsersToChangePassword?: boolean | undefined
+  MaxPasswordAge?: number | undefined
+  PasswordReusePrevention?: number | undefined
+  HardExpiry?: boolean | undefined
 }
 
 export interface UpdateAssumeRolePolicyRequest {
@@ -804,6 +1279,15 @@ export interface UpdateLoginProfileRequest {
 export interface UpdateOpenIDConnectProviderThumbprintRequest {
   OpenIDConnectProviderArn: string
   ThumbprintList: Array<string>
+}
+
+export interface UpdateRoleDescriptionRequest {
+  RoleName: string
+  Description: string
+}
+
+export interface UpdateRoleDescriptionResponse {
+  Role?: Role | undefined
 }
 
 export interface UpdateRoleRequest {
@@ -867,6 +1351,30 @@ export interface User {
   Tags?: Array<Tag> | undefined
 }
 
+export interface UserDetail {
+  Path?: string | undefined
+  UserName?: string | undefined
+  UserId?: string | undefined
+  Arn?: string | undefined
+  CreateDate?: Date | undefined
+  UserPolicyList?: Array<PolicyDetail> | undefined
+  GroupList?: Array<string> | undefined
+  AttachedManagedPolicies?: Array<AttachedPolicy> | undefined
+  PermissionsBoundary?: AttachedPermissionsBoundary | undefined
+  Tags?: Array<Tag> | undefined
+}
+
+export interface VirtualMFADevice {
+  SerialNumber: string
+  Base32StringSeed?: Uint8Array | undefined
+  QRCodePNG?: Uint8Array | undefined
+  User?: User | undefined
+  EnableDate?: Date | undefined
+  Tags?: Array<Tag> | undefined
+}
+
+export type assignmentStatusType = 'Any' | 'Assigned' | 'Unassigned'
+
 export type policyScopeType = 'AWS' | 'All' | 'Local'
 
 export type statusType = 'Active' | 'Expired' | 'Inactive'
@@ -879,6 +1387,7 @@ export interface Operations {
   AttachGroupPolicy: { input: AttachGroupPolicyRequest; output: Record<string, never> | void }
   AttachRolePolicy: { input: AttachRolePolicyRequest; output: Record<string, never> | void }
   AttachUserPolicy: { input: AttachUserPolicyRequest; output: Record<string, never> | void }
+  ChangePassword: { input: ChangePasswordRequest; output: Record<string, never> | void }
   CreateAccessKey: { input: CreateAccessKeyRequest; output: CreateAccessKeyResponse }
   CreateAccountAlias: { input: CreateAccountAliasRequest; output: Record<string, never> | void }
   CreateGroup: { input: CreateGroupRequest; output: CreateGroupResponse }
@@ -889,8 +1398,11 @@ export interface Operations {
   CreatePolicyVersion: { input: CreatePolicyVersionRequest; output: CreatePolicyVersionResponse }
   CreateRole: { input: CreateRoleRequest; output: CreateRoleResponse }
   CreateUser: { input: CreateUserRequest; output: CreateUserResponse }
+  CreateVirtualMFADevice: { input: CreateVirtualMFADeviceRequest; output: CreateVirtualMFADeviceResponse }
+  DeactivateMFADevice: { input: DeactivateMFADeviceRequest; output: Record<string, never> | void }
   DeleteAccessKey: { input: DeleteAccessKeyRequest; output: Record<string, never> | void }
   DeleteAccountAlias: { input: DeleteAccountAliasRequest; output: Record<string, never> | void }
+  DeleteAccountPasswordPolicy: { input: Record<string, never>; output: Record<string, never> | void }
   DeleteGroup: { input: DeleteGroupRequest; output: Record<string, never> | void }
   DeleteGroupPolicy: { input: DeleteGroupPolicyRequest; output: Record<string, never> | void }
   DeleteInstanceProfile: { input: DeleteInstanceProfileRequest; output: Record<string, never> | void }
@@ -899,20 +1411,31 @@ export interface Operations {
   DeletePolicy: { input: DeletePolicyRequest; output: Record<string, never> | void }
   DeletePolicyVersion: { input: DeletePolicyVersionRequest; output: Record<string, never> | void }
   DeleteRole: { input: DeleteRoleRequest; output: Record<string, never> | void }
+  DeleteRolePermissionsBoundary: { input: DeleteRolePermissionsBoundaryRequest; output: Record<string, never> | void }
   DeleteRolePolicy: { input: DeleteRolePolicyRequest; output: Record<string, never> | void }
   DeleteServerCertificate: { input: DeleteServerCertificateRequest; output: Record<string, never> | void }
   DeleteSigningCertificate: { input: DeleteSigningCertificateRequest; output: Record<string, never> | void }
   DeleteUser: { input: DeleteUserRequest; output: Record<string, never> | void }
+  DeleteUserPermissionsBoundary: { input: DeleteUserPermissionsBoundaryRequest; output: Record<string, never> | void }
   DeleteUserPolicy: { input: DeleteUserPolicyRequest; output: Record<string, never> | void }
+  DeleteVirtualMFADevice: { input: DeleteVirtualMFADeviceRequest; output: Record<string, never> | void }
   DetachGroupPolicy: { input: DetachGroupPolicyRequest; output: Record<string, never> | void }
   DetachRolePolicy: { input: DetachRolePolicyRequest; output: Record<string, never> | void }
   DetachUserPolicy: { input: DetachUserPolicyRequest; output: Record<string, never> | void }
+  EnableMFADevice: { input: EnableMFADeviceRequest; output: Record<string, never> | void }
+  GenerateCredentialReport: { input: Record<string, never>; output: GenerateCredentialReportResponse }
   GetAccessKeyLastUsed: { input: GetAccessKeyLastUsedRequest; output: GetAccessKeyLastUsedResponse }
+  GetAccountAuthorizationDetails: { input: GetAccountAuthorizationDetailsRequest; output: GetAccountAuthorizationDetailsResponse }
+  GetAccountPasswordPolicy: { input: Record<string, never>; output: GetAccountPasswordPolicyResponse }
   GetAccountSummary: { input: Record<string, never>; output: GetAccountSummaryResponse }
+  GetContextKeysForCustomPolicy: { input: GetContextKeysForCustomPolicyRequest; output: GetContextKeysForPolicyResponse }
+  GetContextKeysForPrincipalPolicy: { input: GetContextKeysForPrincipalPolicyRequest; output: GetContextKeysForPolicyResponse }
+  GetCredentialReport: { input: Record<string, never>; output: GetCredentialReportResponse }
   GetGroup: { input: GetGroupRequest; output: GetGroupResponse }
   GetGroupPolicy: { input: GetGroupPolicyRequest; output: GetGroupPolicyResponse }
   GetInstanceProfile: { input: GetInstanceProfileRequest; output: GetInstanceProfileResponse }
   GetLoginProfile: { input: GetLoginProfileRequest; output: GetLoginProfileResponse }
+  GetMFADevice: { input: GetMFADeviceRequest; output: GetMFADeviceResponse }
   GetOpenIDConnectProvider: { input: GetOpenIDConnectProviderRequest; output: GetOpenIDConnectProviderResponse }
   GetPolicy: { input: GetPolicyRequest; output: GetPolicyResponse }
   GetPolicyVersion: { input: GetPolicyVersionRequest; output: GetPolicyVersionResponse }
@@ -930,30 +1453,60 @@ export interface Operations {
   ListGroupPolicies: { input: ListGroupPoliciesRequest; output: ListGroupPoliciesResponse }
   ListGroups: { input: ListGroupsRequest; output: ListGroupsResponse }
   ListGroupsForUser: { input: ListGroupsForUserRequest; output: ListGroupsForUserResponse }
+  ListInstanceProfileTags: { input: ListInstanceProfileTagsRequest; output: ListInstanceProfileTagsResponse }
   ListInstanceProfiles: { input: ListInstanceProfilesRequest; output: ListInstanceProfilesResponse }
   ListInstanceProfilesForRole: { input: ListInstanceProfilesForRoleRequest; output: ListInstanceProfilesForRoleResponse }
+  ListMFADeviceTags: { input: ListMFADeviceTagsRequest; output: ListMFADeviceTagsResponse }
+  ListMFADevices: { input: ListMFADevicesRequest; output: ListMFADevicesResponse }
+  ListOpenIDConnectProviderTags: { input: ListOpenIDConnectProviderTagsRequest; output: ListOpenIDConnectProviderTagsResponse }
   ListOpenIDConnectProviders: { input: ListOpenIDConnectProvidersRequest; output: ListOpenIDConnectProvidersResponse }
   ListPolicies: { input: ListPoliciesRequest; output: ListPoliciesResponse }
+  ListPolicyTags: { input: ListPolicyTagsRequest; output: ListPolicyTagsResponse }
   ListPolicyVersions: { input: ListPolicyVersionsRequest; output: ListPolicyVersionsResponse }
   ListRolePolicies: { input: ListRolePoliciesRequest; output: ListRolePoliciesResponse }
+  ListRoleTags: { input: ListRoleTagsRequest; output: ListRoleTagsResponse }
   ListRoles: { input: ListRolesRequest; output: ListRolesResponse }
+  ListServerCertificateTags: { input: ListServerCertificateTagsRequest; output: ListServerCertificateTagsResponse }
   ListServerCertificates: { input: ListServerCertificatesRequest; output: ListServerCertificatesResponse }
   ListSigningCertificates: { input: ListSigningCertificatesRequest; output: ListSigningCertificatesResponse }
   ListUserPolicies: { input: ListUserPoliciesRequest; output: ListUserPoliciesResponse }
+  ListUserTags: { input: ListUserTagsRequest; output: ListUserTagsResponse }
   ListUsers: { input: ListUsersRequest; output: ListUsersResponse }
+  ListVirtualMFADevices: { input: ListVirtualMFADevicesRequest; output: ListVirtualMFADevicesResponse }
   PutGroupPolicy: { input: PutGroupPolicyRequest; output: Record<string, never> | void }
+  PutRolePermissionsBoundary: { input: PutRolePermissionsBoundaryRequest; output: Record<string, never> | void }
   PutRolePolicy: { input: PutRolePolicyRequest; output: Record<string, never> | void }
+  PutUserPermissionsBoundary: { input: PutUserPermissionsBoundaryRequest; output: Record<string, never> | void }
   PutUserPolicy: { input: PutUserPolicyRequest; output: Record<string, never> | void }
   RemoveClientIDFromOpenIDConnectProvider: { input: RemoveClientIDFromOpenIDConnectProviderRequest; output: Record<string, never> | void }
   RemoveRoleFromInstanceProfile: { input: RemoveRoleFromInstanceProfileRequest; output: Record<string, never> | void }
   RemoveUserFromGroup: { input: RemoveUserFromGroupRequest; output: Record<string, never> | void }
+  ResyncMFADevice: { input: ResyncMFADeviceRequest; output: Record<string, never> | void }
   SetDefaultPolicyVersion: { input: SetDefaultPolicyVersionRequest; output: Record<string, never> | void }
+  SimulateCustomPolicy: { input: SimulateCustomPolicyRequest; output: SimulatePolicyResponse }
+  SimulatePrincipalPolicy: { input: SimulatePrincipalPolicyRequest; output: SimulatePolicyResponse }
+  TagInstanceProfile: { input: TagInstanceProfileRequest; output: Record<string, never> | void }
+  TagMFADevice: { input: TagMFADeviceRequest; output: Record<string, never> | void }
+  TagOpenIDConnectProvider: { input: TagOpenIDConnectProviderRequest; output: Record<string, never> | void }
+  TagPolicy: { input: TagPolicyRequest; output: Record<string, never> | void }
+  TagRole: { input: TagRoleRequest; output: Record<string, never> | void }
+  TagServerCertificate: { input: TagServerCertificateRequest; output: Record<string, never> | void }
+  TagUser: { input: TagUserRequest; output: Record<string, never> | void }
+  UntagInstanceProfile: { input: UntagInstanceProfileRequest; output: Record<string, never> | void }
+  UntagMFADevice: { input: UntagMFADeviceRequest; output: Record<string, never> | void }
+  UntagOpenIDConnectProvider: { input: UntagOpenIDConnectProviderRequest; output: Record<string, never> | void }
+  UntagPolicy: { input: UntagPolicyRequest; output: Record<string, never> | void }
+  UntagRole: { input: UntagRoleRequest; output: Record<string, never> | void }
+  UntagServerCertificate: { input: UntagServerCertificateRequest; output: Record<string, never> | void }
+  UntagUser: { input: UntagUserRequest; output: Record<string, never> | void }
   UpdateAccessKey: { input: UpdateAccessKeyRequest; output: Record<string, never> | void }
+  UpdateAccountPasswordPolicy: { input: UpdateAccountPasswordPolicyRequest; output: Record<string, never> | void }
   UpdateAssumeRolePolicy: { input: UpdateAssumeRolePolicyRequest; output: Record<string, never> | void }
   UpdateGroup: { input: UpdateGroupRequest; output: Record<string, never> | void }
   UpdateLoginProfile: { input: UpdateLoginProfileRequest; output: Record<string, never> | void }
   UpdateOpenIDConnectProviderThumbprint: { input: UpdateOpenIDConnectProviderThumbprintRequest; output: Record<string, never> | void }
   UpdateRole: { input: UpdateRoleRequest; output: UpdateRoleResponse }
+  UpdateRoleDescription: { input: UpdateRoleDescriptionRequest; output: UpdateRoleDescriptionResponse }
   UpdateServerCertificate: { input: UpdateServerCertificateRequest; output: Record<string, never> | void }
   UpdateSigningCertificate: { input: UpdateSigningCertificateRequest; output: Record<string, never> | void }
   UpdateUser: { input: UpdateUserRequest; output: Record<string, never> | void }

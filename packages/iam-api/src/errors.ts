@@ -64,3 +64,35 @@ export function invalidCertificate(message: string): AwsError {
 export function duplicateCertificate(message: string): AwsError {
   return new AwsError('DuplicateCertificate', message, 409)
 }
+
+export function invalidInput(message: string): AwsError {
+  return new AwsError('InvalidInput', message)
+}
+
+export function keyPairMismatch(message: string): AwsError {
+  return new AwsError('KeyPairMismatch', message)
+}
+
+export function passwordPolicyViolation(message: string): AwsError {
+  return new AwsError('PasswordPolicyViolation', message)
+}
+
+export function invalidUserType(message: string): AwsError {
+  return new AwsError('InvalidUserType', message)
+}
+
+export function invalidAuthenticationCode(message: string): AwsError {
+  return new AwsError('InvalidAuthenticationCode', message, 403)
+}
+
+export function entityTemporarilyUnmodifiable(message: string): AwsError {
+  return new AwsError('EntityTemporarilyUnmodifiable', message, 409)
+}
+
+export function policyNotAttachable(message: string): AwsError {
+  return new AwsError('PolicyNotAttachable', message)
+}
+
+export function reportNotPresent(message: string): AwsError {
+  return new AwsError('ReportNotPresent', message, 410)
+}

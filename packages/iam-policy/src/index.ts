@@ -20,6 +20,8 @@ export type {
   Statement,
 } from './policy.ts'
 export { PolicySyntaxError } from './policy-syntax-error.ts'
+export { quotaKeys, splitQuotaPolicy } from './quota-policy.ts'
+export type { QuotaLimit, SplitPolicy } from './quota-policy.ts'
 export { isPublic } from './public-policy.ts'
 export type {
   AnonymousPrincipal,

@@ -1,5 +1,13 @@
-import type { IamInput, IamOutput, IamTypedAction } from '@mallee/iam-api'
+import type { IamActions } from './iam/iam-action.ts'
 import type { ActionContext } from './define-action.ts'
+import { accessKeyActions } from './iam/access-keys.ts'
+import { groupActions } from './iam/groups.ts'
+import { inlinePolicyActions } from './iam/inline-policies.ts'
+import { instanceProfileActions } from './iam/instance-profiles.ts'
+import { managedPolicyActions } from './iam/managed-policies.ts'
+import { attachmentActions } from './iam/policy-attachments.ts'
+import { policyVersionActions } from './iam/policy-versions.ts'
+import { roleActions } from './iam/roles.ts'
 import {
   createSigningCertificate,
   deleteSigningCertificate,
@@ -7,16 +15,24 @@ import {
   updateSigningCertificate,
   uploadSigningCertificate,
 } from './iam/signing-certificates.ts'
-
-type IamAction<N extends IamTypedAction> = (ctx: ActionContext, input: IamInput<N>) => Promise<IamOutput<N>>
+import { userActions } from './iam/users.ts'
 
 /** Every IAM action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 const iamActions = {
+  ...userActions,
+  ...groupActions,
+  ...roleActions,
+  ...inlinePolicyActions,
+  ...managedPolicyActions,
+  ...policyVersionActions,
+  ...attachmentActions,
+  ...instanceProfileActions,
+  ...accessKeyActions,
   DeleteSigningCertificate: deleteSigningCertificate,
   ListSigningCertificates: listSigningCertificates,
   UpdateSigningCertificate: updateSigningCertificate,
   UploadSigningCertificate: uploadSigningCertificate,
-} satisfies { [N in IamTypedAction]?: IamAction<N> }
+} satisfies IamActions
 
 export type AnyIamAction = (
   ctx: ActionContext,

@@ -15,6 +15,7 @@ import { createSigningCertificate as createKeyAndCertificate, readSigningCertifi
 import { certificatesOf } from '../../store/certificate-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SigningCertificateTable, UserTable } from '../../store/tables.ts'
+import { shownName, userOrRoot } from '../../store/user-store.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html */
@@ -30,7 +31,7 @@ export async function uploadSigningCertificate(
   if (certificate.notAfterMs < ctx.nowMs || certificate.notBeforeMs > ctx.nowMs)
     throw invalidCertificate('The certificate is not valid at this time.')
   return ctx.transaction(async (tx) => {
-    const user = await userNamed(ctx, tx.db, input.UserName)
+    const user = await userOrRoot(tx.db, ctx.caller, input.UserName)
     return { Certificate: shown(user, await insert(ctx, tx, user, certificate)) }
   })
 }
@@ -42,17 +43,17 @@ export async function createSigningCertificate(
 ): Promise<CreateSigningCertificateResponse> {
   // Before a key is made, which takes a while; the transaction looks again.
   const named = await ctx.read(async (db) => {
-    const user = await userNamed(ctx, db, input.UserName)
+    const user = await userOrRoot(db, ctx.caller, input.UserName)
     refuseThird((await certificatesOf(db, user.id)).length)
     return user
   })
-  const made = await createKeyAndCertificate(`${named.name}.${ctx.caller.accountId}`, ctx.nowMs)
+  const made = await createKeyAndCertificate(`${shownName(named)}.${ctx.caller.accountId}`, ctx.nowMs)
   return ctx.transaction(async (tx) => {
-    const user = await userNamed(ctx, tx.db, input.UserName)
+    const user = await userOrRoot(tx.db, ctx.caller, input.UserName)
     const row = await insert(ctx, tx, user, readSigningCertificate(made.certificate)!)
     return {
       Certificate: {
-        UserName: user.name,
+        UserName: shownName(user),
         CertificateId: row.id,
         CertificateBody: row.certificate,
         PrivateKey: made.key,
@@ -69,7 +70,7 @@ export function listSigningCertificates(
   input: IamInput<'ListSigningCertificates'>,
 ): Promise<IamOutput<'ListSigningCertificates'>> {
   return ctx.read(async (db) => {
-    const user = await userNamed(ctx, db, input.UserName)
+    const user = await userOrRoot(db, ctx.caller, input.UserName)
     const rows = await certificatesOf(db, user.id)
     const after = input.Marker === undefined ? -1 : rows.findIndex((row) => row.id === input.Marker)
     if (input.Marker !== undefined && after < 0)
@@ -150,24 +151,12 @@ async function insert(
   return row
 }
 
-/** The user of that name in the caller's account; the caller where no name is given. */
-async function userNamed(ctx: ActionContext, db: Reader, name: string | undefined): Promise<UserTable> {
-  const user = await db
-    .selectFrom('user')
-    .selectAll()
-    .where('account_id', '=', ctx.caller.accountId)
-    .where('name', '=', name ?? ctx.caller.userName)
-    .executeTakeFirst()
-  if (!user) throw noSuchEntity(`The user with name ${name} cannot be found.`)
-  return user
-}
-
 async function certificateNamed(
   ctx: ActionContext,
   db: Reader,
   input: { readonly CertificateId: string; readonly UserName?: string | undefined },
 ): Promise<SigningCertificateTable> {
-  const user = await userNamed(ctx, db, input.UserName)
+  const user = await userOrRoot(db, ctx.caller, input.UserName)
   const row = (await certificatesOf(db, user.id)).find(({ id }) => id === input.CertificateId)
   if (!row) throw noSuchEntity(`The Certificate with id ${input.CertificateId} cannot be found.`)
   return row
@@ -175,7 +164,7 @@ async function certificateNamed(
 
 function shown(user: UserTable, row: SigningCertificateTable) {
   return {
-    UserName: user.name,
+    UserName: shownName(user),
     CertificateId: row.id,
     CertificateBody: row.certificate,
     Status: row.enabled === 1 ? ('Active' as const) : ('Inactive' as const),
