@@ -3,6 +3,8 @@ import { newUuid, systemRandom } from '@mallee/base'
 import { AwsError, encodeErrorFor, parseQueryRequest, SigningKeyCache } from '@mallee/aws-protocol'
 import { createEc2Decoder, createEc2Encoder } from '@mallee/ec2-api'
 import { readTraceparent, stopwatch } from '@mallee/service-kit'
+import { AuditUnavailable } from '../audit/audit-log.ts'
+import { callOfVisit } from '../audit/call-of-visit.ts'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import { authenticate } from './authenticate.ts'
 import { answerEbs, refuseEbs, toEbsError } from './ebs-door.ts'
@@ -60,7 +62,8 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
           ? { status: 500, body: soapFault(error, requestId) }
           : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
     const toError = service.name === 'ebs' ? toEbsError : toAwsError
-    const answer = await funnel(visit, { toError, refuse }, async () => {
+    const audited = (error: AwsError | null) => auditCall(visit, service, error)
+    const answer = await funnel(visit, { toError, refuse, audited }, async () => {
       refuseTooLarge(raw)
       if (soap) return answerSoap(visit, ec2)
       if (service.name === 'ec2' && asksForWsdl(raw)) return { status: 200, body: wsdl() }
@@ -70,7 +73,9 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       if (service.name === 'ebs') return answerEbs(visit, authenticated)
       const query = parseQueryRequest(raw.rawQuery, form)
       visit.seen.action = knownAction(service.name, query.action ?? '')
+      Object.assign(visit.seen, { asked: query.action ?? 'unknown', parameters: query.parameters })
       const caller = await authenticated()
+      visit.seen.caller = caller
       switch (service.name) {
         case 'sts':
           return answerSts(visit, query, caller)
@@ -98,6 +103,12 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
   })
 }
 
+/** What is fetched without a signature and is no call has no line. */
+function auditCall(visit: Visit, service: ServiceDoor, error: AwsError | null): Promise<void> {
+  if (error === null && !visit.seen.caller) return Promise.resolve()
+  return visit.deps.audit.keep(callOfVisit(visit, service.name, service.model(), error))
+}
+
 function refuseTooLarge(raw: RawRequest): void {
   if (raw.body.length <= longestBodyBytes) return
   throw new AwsError('RequestEntityTooLarge', `The request is larger than ${longestBodyBytes} bytes.`, 413)
@@ -116,12 +127,17 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
 
 async function funnel(
   visit: Visit,
-  bad: { toError: (thrown: unknown) => AwsError; refuse: (error: AwsError) => Answer },
+  bad: {
+    toError: (thrown: unknown) => AwsError
+    refuse: (error: AwsError) => Answer
+    audited: (error: AwsError | null) => Promise<void>
+  },
   work: () => Promise<Answer>,
 ): Promise<Answer & { code: string; failed: boolean }> {
   const startedMs = visit.deps.clock.now()
   try {
     const answer = await work()
+    await bad.audited(null)
     const { action } = visit.seen
     visit.log.info(
       { action, status: answer.status, durationMs: visit.deps.clock.now() - startedMs },
@@ -130,6 +146,7 @@ async function funnel(
     return { ...answer, code: 'Success', failed: false }
   } catch (thrown) {
     const error = bad.toError(thrown)
+    if (!(thrown instanceof AuditUnavailable)) await bad.audited(error).catch(() => {})
     const { action } = visit.seen
     const fields = {
       action,

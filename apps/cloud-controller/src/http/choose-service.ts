@@ -18,7 +18,7 @@ export interface ServiceDoor {
   /** How a bad signature is answered. */
   readonly dialect: 'ec2' | 'query' | 'restJson'
   /** Whose error envelope is used. */
-  model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace'>
+  model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace' | 'shapes'>
 }
 
 const doors: Readonly<Record<ServiceDoor['name'], ServiceDoor>> = {

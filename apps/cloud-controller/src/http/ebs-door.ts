@@ -35,6 +35,7 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
   const { operation } = route
   visit.seen.action = operation
   const caller = await authenticated()
+  visit.seen.caller = caller
   if (claimedSignature(request, 'restJson').scope.service !== 'ebs') {
     throw new SignatureError('restJson', 'mismatch', 'Credential should be scoped to correct service: ebs.')
   }
@@ -45,6 +46,7 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
     headers: request.headers,
     body: request.body,
   })
+  visit.seen.parameters = input
   const token = input['ClientToken'] as string | undefined
   const output = await visit.deps.tracer.trace(operation, visit.traceparent, { action: operation }, (span) =>
     action(

@@ -8,6 +8,8 @@ export interface RawRequest {
   readonly rawQuery: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
+  /** Address of who is at the other end of the connection: the front door's, where one stands before us. */
+  readonly peer?: string | undefined
 }
 
 export function rawRequest(request: FastifyRequest): RawRequest {
@@ -19,5 +21,6 @@ export function rawRequest(request: FastifyRequest): RawRequest {
     rawQuery: mark < 0 ? '' : url.slice(mark + 1),
     headers: request.headers,
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    peer: request.raw.socket?.remoteAddress,
   }
 }

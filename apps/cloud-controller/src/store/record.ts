@@ -18,6 +18,7 @@ import { instanceImports } from './migrations/0014-instance-imports.ts'
 import { networks } from './migrations/0015-networks.ts'
 import { peerGroups } from './migrations/0016-peer-groups.ts'
 import { imageDrivers } from './migrations/0017-image-drivers.ts'
+import { auditAndUsage } from './migrations/0019-audit-and-usage.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -43,6 +44,7 @@ export const migrations = [
   networks,
   peerGroups,
   imageDrivers,
+  auditAndUsage,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

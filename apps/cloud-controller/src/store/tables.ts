@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
+import type { AuditTables } from './audit-tables.ts'
 import type { DiskImportTable } from './disk-import-store.ts'
 import type { InstanceImportTable } from './instance-import-store.ts'
 import type {
@@ -404,7 +405,7 @@ type Defaulted<Row, Columns extends keyof Row> = Omit<Row, Columns> & {
   [Column in Columns]: Generated<Row[Column]>
 }
 
-export interface Tables extends RoutingTables {
+export interface Tables extends RoutingTables, AuditTables {
   setting: SettingTable
   account: AccountTable
   user: UserTable
