@@ -22,6 +22,8 @@ import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
 import { Metrics, Tracer, type Service } from '@mallee/service-kit'
 import { registerAdminDoor } from './admin/admin-door.ts'
 import { registerHealthDoor } from './admin/health-door.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { recoverAudit } from './audit/recover-audit.ts'
 import { CloudProperties } from './cloud-properties.ts'
 import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
@@ -45,6 +47,7 @@ import { attachmentsReconciler } from './reconcilers/attachments.ts'
 import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { diskImportsReconciler } from './reconcilers/disk-imports.ts'
 import { instanceImportsReconciler } from './reconcilers/instance-imports.ts'
+import { apiCallsReconciler } from './reconcilers/api-calls.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { flowLogsReconciler } from './reconcilers/flow-logs.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
@@ -115,6 +118,7 @@ interface Parts extends ReconcilerContext {
   readonly properties: CloudProperties
   readonly throttle: Throttle
   readonly sessionKeys: SessionKeys
+  readonly audit: AuditLog
   readonly watch: ActionWatch | undefined
 }
 
@@ -131,6 +135,7 @@ export async function buildCloudController(
   const makeSigningKey = deps.makeSigningKey ?? createSigningCertificate
   await bootstrap({ ...parts, makeSigningKey, stateDir: config.stateDir })
   await parts.sessionKeys.ensure(parts.clock.now())
+  await recoverAudit(parts)
   const doors = await buildDoors(config, parts, deps)
   return {
     ...doors,
@@ -146,6 +151,7 @@ export async function buildCloudController(
       // No new requests, then the loops, then the record: whatever was answered is committed by now.
       waiters.wakeAll()
       await Promise.all(Object.values(doors).map((door) => door.close()))
+      await parts.audit.close()
       await Promise.all(Object.values(queues).map((queue) => queue.stop()))
       await record.close()
       await parts.tracer.close()
@@ -192,6 +198,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     sessionKeys: new SessionKeys({ record, keyring }),
     authority: await openAuthority(config.stateDir, clock.now()),
     record,
+    audit: new AuditLog({ record, log: deps.log, clock }),
     presence: new Presence(clock),
     random: deps.random ?? systemRandom,
     log: deps.log,
@@ -276,6 +283,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     terminatedReconciler(context),
     samplesReconciler(context),
     clientTokensReconciler(context),
+    apiCallsReconciler(context),
   ]
 }
 

@@ -5,6 +5,8 @@ import { MalleeError, hourMs, newId, systemRandom, type Clock, type Log } from '
 import { certificateFingerprint } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { ReconcilerStatus } from '@mallee/workflow'
+import { auditAdmin } from '../audit/audit-admin.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudSettings } from '../settings.ts'
 import { registerFsck } from '../fsck/fsck-routes.ts'
@@ -30,6 +32,7 @@ export interface AdminDependencies {
   readonly clock: Clock
   readonly presence: Presence
   readonly log: Log
+  readonly audit: AuditLog
   readonly authorityCertificate: string
   readonly reconcilers: () => ReconcilerStatus[]
 }
@@ -87,6 +90,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
           : { code: 'InternalError', message: (error as Error).message },
       )
   })
+  auditAdmin(app, deps)
   registerAgentsAdmin(app, deps)
   registerAccountsAdmin(app, deps)
   registerFsck(app, deps)

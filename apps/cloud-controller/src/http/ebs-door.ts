@@ -36,6 +36,7 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
   const { operation } = route
   visit.seen.action = operation
   const caller = await authenticated()
+  visit.seen.caller = caller
   if (claimedSignature(request, 'restJson').scope.service !== 'ebs') {
     throw new SignatureError('restJson', 'mismatch', 'Credential should be scoped to correct service: ebs.')
   }
@@ -46,6 +47,7 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
     headers: request.headers,
     body: request.body,
   })
+  visit.seen.parameters = input
   await requireAllowed(visit, caller, 'ebs', (_db, context) => [
     {
       action: `ebs:${operation}`,

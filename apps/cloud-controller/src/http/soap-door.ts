@@ -40,6 +40,7 @@ export async function answerSoap(
   const { caller, message } = await authenticateMessage(visit, openMessage(visit.request.body))
   const query = queryOfBody(message.body, ec2Model())
   if (query.action !== undefined && ec2ActionByName.has(query.action)) visit.seen.action = query.action
+  Object.assign(visit.seen, { caller, asked: query.action, parameters: query.parameters })
   checkEc2Version(query.version)
   const { status, body } = await answerEc2(visit, query, caller, codec)
   return { status, body: soapAnswer(body) }

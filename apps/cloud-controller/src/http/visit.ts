@@ -1,6 +1,8 @@
 import type { Clock, Log, Random } from '@mallee/base'
 import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Seen } from '../audit/call-of-visit.ts'
 import type { CloudProperties } from '../cloud-properties.ts'
 import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
@@ -28,6 +30,7 @@ export interface DoorDependencies {
   /** The cloud's private authority, PEM. */
   readonly authorityCertificate: string
   readonly throttle: Throttle
+  readonly audit: AuditLog
   readonly watch?: ActionWatch | undefined
 }
 
@@ -45,8 +48,8 @@ export interface Visit {
   readonly log: Log
   /** Trace context of this visit, for whoever does a part of it. */
   readonly traceparent: string | null
-  /** The action, once it is known to be one of ours. */
-  readonly seen: { action: string }
+  /** What is known of the call so far, for figures and for the audit. */
+  readonly seen: Seen
   readonly deps: DoorDependencies
 }
 

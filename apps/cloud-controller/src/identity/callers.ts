@@ -3,6 +3,7 @@ import type { SessionClaims } from '@mallee/session-token'
 import type { RoleTable, UserTable } from '../store/identity-tables.ts'
 import type { AccountTable } from '../store/tables.ts'
 import type { CloudSettings } from '../settings.ts'
+import { iamArn, rootArn } from './arns.ts'
 import type { Caller } from './caller.ts'
 
 type Tags = Readonly<Record<string, string>>
@@ -23,7 +24,7 @@ export function userCaller(user: UserTable, tags: Tags, known: Known): Caller {
   if (user.is_root === 1)
     return {
       ...common,
-      principal: { kind: 'root', ...shared, userId: account.id, arn: `arn:aws:iam::${account.id}:root` },
+      principal: { kind: 'root', ...shared, userId: account.id, arn: rootArn(account.id) },
       holder: null,
     }
   const { id: userId, name: userName } = user
@@ -32,7 +33,7 @@ export function userCaller(user: UserTable, tags: Tags, known: Known): Caller {
     principal: {
       kind: 'user',
       ...{ ...shared, userId, userName, tags: { ...tags, ...known.session?.tags } },
-      arn: userArn(user),
+      arn: iamArn('user', user),
     },
     holder: { kind: 'user', id: user.id },
   }
@@ -50,7 +51,7 @@ export function roleCaller(role: RoleTable, tags: Tags, name: string, known: Kno
       accountId: account.id,
       canonicalUserId: account.canonical_id,
       arn: `arn:aws:sts::${account.id}:assumed-role/${role.name}/${name}`,
-      roleArn: roleArn(role),
+      roleArn: iamArn('role', role),
       userId: `${role.id}:${name}`,
       tags: { ...tags, ...known.session?.tags },
     },
@@ -71,7 +72,7 @@ export function federatedCaller(user: UserTable, name: string, known: Known): Ca
       accountId: account.id,
       canonicalUserId: account.canonical_id,
       arn: `arn:aws:sts::${account.id}:federated-user/${name}`,
-      issuerArn: isRoot ? `arn:aws:iam::${account.id}:root` : userArn(user),
+      issuerArn: isRoot ? rootArn(account.id) : iamArn('user', user),
       userId: `${account.id}:${name}`,
       tags: known.session?.tags ?? {},
     },
@@ -92,9 +93,3 @@ function base({ account, credentialId, settings, session }: Known) {
 function withoutSecret({ secretAccessKey: _secret, ...claims }: SessionClaims): Caller['session'] {
   return claims
 }
-
-export const userArn = (user: Pick<UserTable, 'account_id' | 'path' | 'name'>): string =>
-  `arn:aws:iam::${user.account_id}:user${user.path}${user.name}`
-
-export const roleArn = (role: Pick<RoleTable, 'account_id' | 'path' | 'name'>): string =>
-  `arn:aws:iam::${role.account_id}:role${role.path}${role.name}`

@@ -2,6 +2,8 @@
 import type { SessionClaims } from '@mallee/session-token'
 import { federatedCaller, roleCaller, userCaller } from '../identity/callers.ts'
 import type { Caller } from '../identity/caller.ts'
+import { iamArn } from '../identity/arns.ts'
+import { awsManagedPolicies } from '../identity/aws-managed-policies.ts'
 import type { CloudSettings } from '../settings.ts'
 import type { KeyOwner } from './account-store.ts'
 import type { Reader } from './record.ts'
@@ -104,11 +106,11 @@ export async function policyTextsOf(
   return {
     identity: [
       ...own.map(({ name, document }) => ({ id: name, document })),
-      ...arns.flatMap((arn) => named(managed, arn)),
+      ...arns.flatMap((arn) => lookedUp(managed, arn)),
     ],
     // A boundary that is gone allows nothing.
     boundary: limit
-      ? (named(managed, limit.policy_arn)[0] ?? { id: limit.policy_arn, document: denyAll })
+      ? (lookedUp(managed, limit.policy_arn)[0] ?? { id: limit.policy_arn, document: denyAll })
       : null,
     account,
   }
@@ -116,7 +118,7 @@ export async function policyTextsOf(
 
 const denyAll = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 
-function named(documents: ReadonlyMap<string, string>, arn: string): PolicyText[] {
+function lookedUp(documents: ReadonlyMap<string, string>, arn: string): PolicyText[] {
   const document = documents.get(arn)
   return document === undefined ? [] : [{ id: arn, document }]
 }
@@ -141,8 +143,12 @@ export async function managedDocuments(
   accountId: string,
   arns: readonly string[],
 ): Promise<Map<string, string>> {
+  const aws = arns.flatMap((arn): [string, string][] => {
+    const policy = awsManagedPolicies.get(arn)
+    return policy ? [[arn, policy.document]] : []
+  })
   const own = arns.filter((arn) => arn.startsWith(`arn:aws:iam::${accountId}:policy/`))
-  if (own.length === 0) return new Map()
+  if (own.length === 0) return new Map(aws)
   const rows = await db
     .selectFrom('iam_policy')
     .innerJoin('iam_policy_version', (join) =>
@@ -154,5 +160,9 @@ export async function managedDocuments(
     .where('iam_policy.account_id', '=', accountId)
     .where('iam_policy.name', 'in', [...new Set(own.map((arn) => arn.slice(arn.lastIndexOf('/') + 1)))])
     .execute()
-  return new Map(rows.map((row) => [`arn:aws:iam::${accountId}:policy${row.path}${row.name}`, row.document]))
+  const named = rows.map((row): [string, string] => [
+    iamArn('policy', { account_id: accountId, ...row }),
+    row.document,
+  ])
+  return new Map([...aws, ...named])
 }

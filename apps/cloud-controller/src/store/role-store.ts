@@ -1,19 +1,19 @@
-import { roleArn } from '../identity/callers.ts'
+import { parseIamArn } from '../identity/arns.ts'
 import type { ActionContext } from '../actions/define-action.ts'
 import type { RoleTable } from './identity-tables.ts'
 import type { Reader } from './record.ts'
 
 /** The role of an ARN, its path included; null where there is none. */
 export async function findRoleByArn(db: Reader, arn: string): Promise<RoleTable | null> {
-  const [, accountId, name] = /^arn:aws:iam::(\d{12}):role\/(?:[^/]+\/)*([^/]+)$/.exec(arn) ?? []
-  if (accountId === undefined || name === undefined) return null
+  const parsed = parseIamArn(arn)
+  if (parsed?.type !== 'role') return null
   const row = await db
     .selectFrom('iam_role')
     .selectAll()
-    .where('account_id', '=', accountId)
-    .where('name', '=', name)
+    .where('account_id', '=', parsed.accountId)
+    .where('name', '=', parsed.name)
     .executeTakeFirst()
-  return row && roleArn(row) === arn ? row : null
+  return row?.path === parsed.path ? row : null
 }
 
 /** GetRole's RoleLastUsed; AWS keeps it to some minutes, so a role in constant use is not written at every use. */

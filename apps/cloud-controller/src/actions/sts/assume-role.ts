@@ -1,6 +1,6 @@
 import { accessDenied, validationError, type StsInput, type StsOutput } from '@mallee/iam-api'
 import { trustPolicy, type Ask } from '../../authorization/authorize.ts'
-import { roleArn } from '../../identity/callers.ts'
+import { iamArn } from '../../identity/arns.ts'
 import type { RoleTable } from '../../store/identity-tables.ts'
 import { findRoleByArn, noteRoleUse } from '../../store/role-store.ts'
 import { issueSession } from './issue-session.ts'
@@ -55,7 +55,7 @@ function asksOf(
   { mfaAtMs }: { mfaAtMs: number | undefined },
 ): Ask[] {
   const on = role
-    ? { resource: roleArn(role), resourceAccountId: role.account_id }
+    ? { resource: iamArn('role', role), resourceAccountId: role.account_id }
     : { resource: input.RoleArn, resourceAccountId: ctx.caller.accountId }
   const trust = trustPolicy(on.resource, role?.trust_policy ?? trustsNobody)
   const context = {
