@@ -1,6 +1,7 @@
 import { compilePolicy, type CompiledPolicy } from './compile-policy.ts'
 import { parsePolicy } from './parse-policy.ts'
 import type { PolicyKind } from './policy.ts'
+import { splitQuotaPolicy } from './quota-policy.ts'
 
 /** The largest document that IAM or S3 takes is far below; a kept one was measured when it was put. */
 const anyBytes = 131_072
@@ -18,11 +19,18 @@ export class PolicyCache {
     const key = `${kind}\n${id}\n${document}`
     const known = this.ready.get(key)
     if (known) return known
-    const made = compilePolicy(parsePolicy(document, { kind, maxBytes: anyBytes }), id)
+    const made = compiled(kind, id, document)
     if (this.ready.size >= most) this.ready.clear()
     this.ready.set(key, made)
     return made
   }
+}
+
+/** Limits are quotas, which are claimed and not evaluated: a policy of nothing else says nothing here. */
+function compiled(kind: PolicyKind, id: string, document: string): CompiledPolicy {
+  const text = kind === 'identity' ? splitQuotaPolicy(document).policy : document
+  if (text === null) return { kind, id, statements: [] }
+  return compilePolicy(parsePolicy(text, { kind, maxBytes: anyBytes }), id)
 }
 
 /** What the root of an account may do, and a federated session of one as far as its own policies go. */
