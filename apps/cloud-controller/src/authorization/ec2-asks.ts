@@ -7,6 +7,8 @@ import { parseIpv4 } from '@mallee/base'
 import type { AnyAction } from '../actions/define-action.ts'
 import { withLaunchTemplate } from '../actions/ec2/launch-members.ts'
 import type { Caller } from '../identity/caller.ts'
+import { iamArn } from '../identity/arns.ts'
+import { requireProfile } from '../store/profile-association-store.ts'
 import type { Reader } from '../store/record.ts'
 import type { Ask } from './authorize.ts'
 import { isAssociation, namingTexts, resourceOfId, type NamedResource } from './named-resources.ts'
@@ -53,7 +55,7 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
       resource: arn(type, createdName(type, input)),
       context: { ...shared, ...tags, 'ec2:CreateAction': name },
     }))
-  const asks = [...about, ...made]
+  const asks = [...about, ...made, ...(await passedRole(db, request, input))]
   return asks.length === 0 ? [{ action, resource: '*', context: shared }, ...tagged] : [...asks, ...tagged]
 }
 
@@ -64,6 +66,21 @@ async function launchInput(db: Reader, { caller, input }: Ec2Request): Promise<I
   } catch {
     return input // The action refuses a template that is not there, in its own words.
   }
+}
+
+/** Who gives an instance a profile hands its role on. */
+async function passedRole(db: Reader, { caller, conditions }: Ec2Request, input: Input): Promise<Ask[]> {
+  const named = input['IamInstanceProfile'] as { Arn?: string; Name?: string } | undefined
+  if (named?.Arn === undefined && named?.Name === undefined) return []
+  const profile = await requireProfile(db, caller.accountId, named).catch(() => null)
+  if (!profile?.role_id) return [] // The action refuses what is not there; a profile without a role gives nothing.
+  const role = await db
+    .selectFrom('iam_role')
+    .selectAll()
+    .where('id', '=', profile.role_id)
+    .executeTakeFirstOrThrow()
+  const context = { ...conditions, 'iam:PassedToService': 'ec2.amazonaws.com' }
+  return [{ action: 'iam:PassRole', resource: iamArn('role', role), context }]
 }
 
 const arnOf =

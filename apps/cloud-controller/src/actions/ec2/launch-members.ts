@@ -43,6 +43,8 @@ export const launchMembers = [
   'Monitoring.Enabled',
   'DisableApiTermination',
   'DisableApiStop',
+  'IamInstanceProfile.Arn',
+  'IamInstanceProfile.Name',
   ...launchMappingMembers,
 ] as const
 
