@@ -12,7 +12,11 @@ export type {
   StsOutput,
   StsTypedAction,
 } from './actions.ts'
-export type { CreateSigningCertificateRequest, CreateSigningCertificateResponse } from './eucalyptus-iam.ts'
+export type {
+  CreateSigningCertificateRequest,
+  CreateSigningCertificateResponse,
+  EucalyptusIamOperations,
+} from './eucalyptus-iam.ts'
 export {
   accessDenied,
   deleteConflict,

@@ -1,5 +1,6 @@
 import type { IamActions } from './iam/iam-action.ts'
 import type { ActionContext } from './define-action.ts'
+import { accountActions } from './iam/accounts.ts'
 import { accessKeyActions } from './iam/access-keys.ts'
 import { groupActions } from './iam/groups.ts'
 import { inlinePolicyActions } from './iam/inline-policies.ts'
@@ -15,6 +16,7 @@ import {
   updateSigningCertificate,
   uploadSigningCertificate,
 } from './iam/signing-certificates.ts'
+import { userInfoActions } from './iam/user-info.ts'
 import { userActions } from './iam/users.ts'
 
 /** Every IAM action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
@@ -39,10 +41,14 @@ export type AnyIamAction = (
   input: Record<string, unknown>,
 ) => Promise<Record<string, unknown>>
 
+/** What Eucalyptus adds. */
+const eucalyptusActions = {
+  ...accountActions,
+  ...userInfoActions,
+  CreateSigningCertificate: createSigningCertificate,
+}
+
 /** The same table as the door sees it: by name, with the types that the decoder vouches for. */
 export const iamActionByName: ReadonlyMap<string, AnyIamAction> = new Map(
-  Object.entries({ ...iamActions, CreateSigningCertificate: createSigningCertificate }) as unknown as [
-    string,
-    AnyIamAction,
-  ][],
+  Object.entries({ ...iamActions, ...eucalyptusActions }) as unknown as [string, AnyIamAction][],
 )

@@ -19,7 +19,12 @@ export function actionContext(
   visit: Visit,
   action: string,
   caller: Caller,
-  options: { scope?: string | null; idempotency?: Idempotency } = {},
+  options: {
+    scope?: string | null
+    idempotency?: Idempotency
+    /** Who asks in truth, where it is for another account: events name it. */
+    by?: Caller
+  } = {},
 ): ActionContext {
   const { deps, nowMs, requestId } = visit
   const inTransaction = async <T>(tx: Tx, work: (tx: ActionTransaction) => Promise<T>): Promise<T> => {
@@ -34,7 +39,7 @@ export function actionContext(
     const { token, input } = options.idempotency ?? { token: undefined, input: {} }
     const once = { accountId: caller.accountId, action, token, input, nowMs }
     const { result } = await withClientToken(tx, once, () => work(own))
-    const { accountId, userId, accessKeyId } = caller
+    const { accountId, userId, accessKeyId } = options.by ?? caller
     await recordEvent(tx, { nowMs, accountId, userId, accessKeyId, action, requestId, resources })
     visit.seen.resources = resources
     return result

@@ -1,4 +1,4 @@
-import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
+import type { QueryRequest } from '@mallee/aws-protocol'
 import {
   createIamDecoder,
   createIamEncoder,
@@ -11,6 +11,7 @@ import { requireAllowed } from '../authorization/require-allowed.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
+import { delegate, delegatedAccount } from './iam-delegation.ts'
 import type { Answer, Visit } from './visit.ts'
 
 const decoder = createIamDecoder()
@@ -25,21 +26,15 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
       ? notImplemented(name)
       : invalidQueryAction(name, query.version)
   }
-  refuseDelegation(query)
+  const account = delegatedAccount(query)
+  const acting =
+    account === null ? caller : await visit.deps.record.read((db) => delegate(db, caller, account))
   const input = decoder.decode(name, query.parameters)
   await requireAllowed(visit, caller, 'query', (_db, context) => [
     { action: `iam:${name}`, resource: '*', context },
   ])
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
-    action(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
+    action(actionContext({ ...visit, traceparent: span.traceparent }, name, acting, { by: caller }), input),
   )
   return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
-}
-
-/** Eucalyptus' way to act in another account: passed over, it would act in the caller's own. */
-function refuseDelegation({ parameters }: QueryRequest): void {
-  for (const name of ['DelegateAccount', 'AccountName']) {
-    if (parameters.children?.has(name))
-      throw new AwsError('UnsupportedOperation', `The parameter ${name} is not supported by this cloud.`)
-  }
 }

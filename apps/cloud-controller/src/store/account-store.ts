@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { MalleeError, newToken, type Random } from '@mallee/base'
+import { noSuchEntity } from '@mallee/iam-api'
 import type { Keyring } from '../identity/keyring.ts'
 import type { Wakes } from '../wakes.ts'
 import { insertDefaultNetwork } from './default-network.ts'
@@ -125,4 +126,31 @@ export async function listKeyOwners(db: Reader): Promise<KeyOwner[]> {
     new Map((await db.selectFrom('account').selectAll().execute()).map((row) => [row.id, row])),
   ]
   return keys.map((key) => ({ key, user: users.get(key.user_id)!, account: accounts.get(key.account_id)! }))
+}
+
+/** By its name, its alias or its id. */
+export async function accountNamed(db: Reader, name: string): Promise<AccountTable> {
+  const account = await db
+    .selectFrom('account')
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        eb('id', '=', name),
+        eb('name', '=', name),
+        eb('id', 'in', eb.selectFrom('iam_account_alias').select('account_id').where('alias', '=', name)),
+      ]),
+    )
+    .orderBy('created_at')
+    .executeTakeFirst()
+  if (!account) throw noSuchEntity(`The account ${name} cannot be found.`)
+  return account
+}
+
+export async function isAlias(db: Reader, alias: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('iam_account_alias')
+    .select('alias')
+    .where('alias', '=', alias)
+    .executeTakeFirst()
+  return row !== undefined
 }

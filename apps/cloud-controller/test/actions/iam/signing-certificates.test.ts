@@ -95,8 +95,8 @@ test('what is refused', async () => {
   expect(await refused(good)).toBe('DuplicateCertificate')
   expect((await iam('ListSigningCertificates', { UserName: 'nobody' })).code).toBe('NoSuchEntity')
   expect((await iam('ListSigningCertificates', { Marker: 'x' })).code).toBe('ValidationError')
-  expect((await iam('CreateSigningCertificate', { DelegateAccount: 'other' })).code).toBe(
-    'UnsupportedOperation',
+  expect((await iam('CreateSigningCertificate', { DelegateAccount: 'mallee' }, other)).code).toBe(
+    'AccessDenied',
   )
   const theirs = (await iam('ListSigningCertificates', {}, other)).one('CertificateId')!
   for (const action of ['UpdateSigningCertificate', 'DeleteSigningCertificate'])
