@@ -32,7 +32,7 @@ export interface AdminDependencies {
   readonly clock: Clock
   readonly presence: Presence
   readonly log: Log
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly authorityCertificate: string
   readonly reconcilers: () => ReconcilerStatus[]
 }
