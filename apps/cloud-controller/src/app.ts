@@ -22,7 +22,7 @@ import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
 import { Metrics, Tracer, type Service } from '@mallee/service-kit'
 import { registerAdminDoor } from './admin/admin-door.ts'
 import { registerHealthDoor } from './admin/health-door.ts'
-import { AuditLog } from './audit/audit-log.ts'
+import { AuditLog, unaudited } from './audit/audit-log.ts'
 import { recoverAudit } from './audit/recover-audit.ts'
 import { CloudProperties } from './cloud-properties.ts'
 import { bootstrap, openAuthority } from './bootstrap.ts'
@@ -118,7 +118,7 @@ interface Parts extends ReconcilerContext {
   readonly properties: CloudProperties
   readonly throttle: Throttle
   readonly sessionKeys: SessionKeys
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly watch: ActionWatch | undefined
 }
 
@@ -198,7 +198,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     sessionKeys: new SessionKeys({ record, keyring }),
     authority: await openAuthority(config.stateDir, clock.now()),
     record,
-    audit: new AuditLog({ record, log: deps.log, clock }),
+    audit: config.audit === 'none' ? unaudited : new AuditLog({ record, log: deps.log, clock }),
     presence: new Presence(clock),
     random: deps.random ?? systemRandom,
     log: deps.log,

@@ -1,6 +1,18 @@
 import type { GovernanceServiceName } from '@mallee/governance-api'
 import { lookupEvents } from './cloudtrail/lookup-events.ts'
 import type { ActionContext } from './define-action.ts'
+import {
+  getAwsDefaultServiceQuota,
+  getServiceQuota,
+  listAwsDefaultServiceQuotas,
+  listServiceQuotas,
+  listServices,
+} from './service-quotas/quotas.ts'
+import {
+  getRequestedServiceQuotaChange,
+  listRequestedServiceQuotaChangeHistory,
+  requestServiceQuotaIncrease,
+} from './service-quotas/requests.ts'
 
 export type AnyGovernanceAction = (
   ctx: ActionContext,
@@ -9,7 +21,17 @@ export type AnyGovernanceAction = (
 
 const tables = {
   cloudtrail: { LookupEvents: lookupEvents },
-  servicequotas: {},
+  servicequotas: {
+    GetAWSDefaultServiceQuota: getAwsDefaultServiceQuota,
+    GetRequestedServiceQuotaChange: getRequestedServiceQuotaChange,
+    GetServiceQuota: getServiceQuota,
+    ListAWSDefaultServiceQuotas: listAwsDefaultServiceQuotas,
+    ListRequestedServiceQuotaChangeHistory: listRequestedServiceQuotaChangeHistory,
+    ListRequestedServiceQuotaChangeHistoryByQuota: listRequestedServiceQuotaChangeHistory,
+    ListServiceQuotas: listServiceQuotas,
+    ListServices: listServices,
+    RequestServiceQuotaIncrease: requestServiceQuotaIncrease,
+  },
 }
 
 /** Every action of CloudTrail and Service Quotas that Mallee performs, by service and name. */

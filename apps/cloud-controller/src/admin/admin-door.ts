@@ -15,6 +15,7 @@ import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts
 import { registerSamplesRoute } from './samples-route.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerQuotasAdmin } from './quotas-admin.ts'
 import { registerBundlingAdmin } from './bundling-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
@@ -32,7 +33,7 @@ export interface AdminDependencies {
   readonly clock: Clock
   readonly presence: Presence
   readonly log: Log
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly authorityCertificate: string
   readonly reconcilers: () => ReconcilerStatus[]
 }
@@ -93,6 +94,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   auditAdmin(app, deps)
   registerAgentsAdmin(app, deps)
   registerAccountsAdmin(app, deps)
+  registerQuotasAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
   registerBundlingAdmin(app, deps)

@@ -6,7 +6,7 @@ import type { AuditLog } from './audit-log.ts'
 import { idsIn, keptParameters } from './call-parameters.ts'
 
 interface AdminAudit {
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly clock: Clock
   readonly settings: CloudSettings
 }

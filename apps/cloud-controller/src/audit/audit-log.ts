@@ -89,6 +89,12 @@ export class AuditLog {
   }
 }
 
+/** Keeps nothing: for measuring what keeping costs. */
+export const unaudited: Pick<AuditLog, 'keep' | 'close'> = {
+  keep: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+}
+
 /** Thrown instead of an answer: the call has its line already, or never gets an answer. */
 export class AuditUnavailable extends MalleeError {
   constructor(cause: unknown) {

@@ -12,6 +12,7 @@ import {
   type GovernanceServiceName,
 } from '@mallee/governance-api'
 import { governanceAction } from '../actions/governance-actions.ts'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
 import { toAwsError } from './to-aws-error.ts'
@@ -46,6 +47,9 @@ export async function answerJson(
   visit.deps.throttle.take(caller.accountId, name, visit.nowMs)
   const input = decoder.decode(name, request.body)
   visit.seen.parameters = input
+  await requireAllowed(visit, caller, 'query', (_db, context) => [
+    { action: `${model.service}:${name}`, resource: '*', context },
+  ])
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(actionContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
   )

@@ -30,7 +30,7 @@ export interface DoorDependencies {
   /** The cloud's private authority, PEM. */
   readonly authorityCertificate: string
   readonly throttle: Throttle
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly watch?: ActionWatch | undefined
 }
 

@@ -92,7 +92,7 @@ export interface QuotaRequestTable {
   name: string
   desired: number
   status: 'PENDING' | 'APPROVED' | 'DENIED'
-  /** ARN. */
+  /** JSON, as Service Quotas says it. */
   requester: string
   created_at: number
   updated_at: number

@@ -3,7 +3,7 @@ import type { ApiCallTable } from '../../store/audit-tables.ts'
 import type { Reader } from '../../store/record.ts'
 import { cloudTrailRecord, prefixOfType, resourceType } from '../../views/cloudtrail-record.ts'
 import type { ActionContext } from '../define-action.ts'
-import { jsonPage, jsonToken } from './json-pages.ts'
+import { jsonPage, jsonToken } from '../json-pages.ts'
 
 interface LookupEventsInput {
   readonly LookupAttributes?: readonly { readonly AttributeKey: string; readonly AttributeValue: string }[]

@@ -15,7 +15,7 @@ import type { CapacityNow } from '../../store/capacity.ts'
 import { promisedUse } from '../../store/instance-import-store.ts'
 import type { InstanceProfileTable } from '../../store/identity-tables.ts'
 import { requireProfile } from '../../store/profile-association-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { quotaRoom } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { InstanceTable, InstanceTypeTable, SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
@@ -207,18 +207,17 @@ export async function claimInstanceQuota(
     instances: present.instances + promised.instances,
     vcpus: present.vcpus + promised.vcpus,
   }
-  const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
-  if (use.instances + minCount > instances) {
+  const instances = await quotaRoom(tx.db, ctx.caller, 'instances', use.instances)
+  if (minCount > instances.room) {
     throw instanceLimitExceeded(
-      `You have requested more instances (${use.instances + minCount}) than your current instance limit of ${instances} allows.`,
+      `You have requested more instances (${use.instances + minCount}) than your current instance limit of ${instances.most} allows.`,
     )
   }
-  const vcpus = await quotaOf(tx.db, ctx.caller.accountId, 'vcpus')
-  if (use.vcpus + minCount * each > vcpus) {
+  const vcpus = await quotaRoom(tx.db, ctx.caller, 'vcpus', use.vcpus)
+  if (minCount * each > vcpus.room) {
     throw vcpuLimitExceeded(
-      `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
+      `You have requested more vCPU capacity than your current vCPU limit of ${vcpus.most} allows.`,
     )
   }
-  const room = Math.min(instances - use.instances, Math.floor((vcpus - use.vcpus) / each))
-  return Math.min(maxCount, room)
+  return Math.min(maxCount, instances.room, Math.floor(vcpus.room / each))
 }

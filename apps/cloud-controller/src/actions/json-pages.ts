@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AwsError } from '@mallee/aws-protocol'
-import type { ActionContext } from '../define-action.ts'
+import type { ActionContext } from './define-action.ts'
 
 /**
  * Tokens of the services that speak JSON: base64, as their models want, and good for the same action, account and question only.
