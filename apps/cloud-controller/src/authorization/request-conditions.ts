@@ -1,4 +1,5 @@
 import type { ContextValue } from '@mallee/iam-policy'
+import { sessionConditions } from '@mallee/session-token'
 import type { Caller } from '../identity/caller.ts'
 import type { RawRequest } from '../http/raw-request.ts'
 
@@ -21,26 +22,6 @@ export function requestConditions(
     'aws:Referer': headers.referer,
     'aws:RequestedRegion': region,
     'aws:ViaAWSService': false,
-    ...sessionConditions(caller.session, nowMs, region),
-  }
-}
-
-/** Keys that only temporary credentials have. */
-function sessionConditions(
-  session: Caller['session'],
-  nowMs: number,
-  region: string,
-): Record<string, ContextValue> {
-  if (!session) return {}
-  const { mfaAtMs, sourceIdentity, instanceId, accountId } = session
-  return {
-    'aws:TokenIssueTime': new Date(session.issuedAtMs),
-    'aws:MultiFactorAuthPresent': mfaAtMs !== undefined,
-    ...(mfaAtMs === undefined ? {} : { 'aws:MultiFactorAuthAge': Math.floor((nowMs - mfaAtMs) / 1000) }),
-    ...(sourceIdentity === undefined ? {} : { 'aws:SourceIdentity': sourceIdentity }),
-    ...(instanceId === undefined
-      ? {}
-      : { 'ec2:SourceInstanceARN': `arn:aws:ec2:${region}:${accountId}:instance/${instanceId}` }),
-    ...session.federation,
+    ...(caller.session ? sessionConditions(caller.session, { nowMs, region }) : {}),
   }
 }
