@@ -29,7 +29,12 @@ export class BenchCloud {
     this.credentials = credentials
   }
 
-  static async open(options: { loops: boolean; nodes: number; zones?: number }): Promise<BenchCloud> {
+  static async open(options: {
+    loops: boolean
+    nodes: number
+    zones?: number
+    audit?: CloudControllerConfig['audit']
+  }): Promise<BenchCloud> {
     const dir = await mkdtemp('/tmp/mallee-bench-')
     const config: CloudControllerConfig = {
       stateDir: dir,
@@ -46,6 +51,7 @@ export class BenchCloud {
       pollSeconds: 60,
       terminatedVisibleMs: 3_600_000,
       requestLimits: 'none',
+      audit: options.audit ?? 'every-call',
       metadataTokensRequired: true,
       logLevel: 'error',
     }

@@ -1,4 +1,5 @@
 import { acceptedLaunchesBench } from './accepted-launches.ts'
+import { auditBench } from './audit.ts'
 import { authoriseBench } from './authorise.ts'
 import { describeInstancesBench } from './describe-instances.ts'
 import { describePagesBench } from './describe-pages.ts'
@@ -16,6 +17,7 @@ import { signaturesBench } from './signatures.ts'
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   'accepted-launches': acceptedLaunchesBench,
+  audit: auditBench,
   authorise: authoriseBench,
   'describe-instances': describeInstancesBench,
   'describe-pages': describePagesBench,

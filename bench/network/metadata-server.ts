@@ -39,6 +39,7 @@ const real = await startMetadataServer({
   host: '127.0.0.1',
   port: 0,
   // As the network's table of identities: one address an interface.
+  credentialsOf: async () => null,
   askerAt: (address) => (address.startsWith('127.1.') ? `eni-${address}` : null),
   itemOf: (id) => {
     if (!items.has(id)) items.set(id, itemOf(id))

@@ -18,6 +18,7 @@ const floors: Readonly<Record<string, number>> = {
   'packages/ec2-api': 2,
   'packages/ebs-api': 2,
   'packages/iam-api': 2,
+  'packages/governance-api': 2,
   'packages/s3-api': 2,
   'packages/agent-contract': 2,
   'packages/soap': 2,

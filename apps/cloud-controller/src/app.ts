@@ -22,6 +22,8 @@ import { ReconcilerQueue, type Reconciler } from '@mallee/workflow'
 import { Metrics, Tracer, type Service } from '@mallee/service-kit'
 import { registerAdminDoor } from './admin/admin-door.ts'
 import { registerHealthDoor } from './admin/health-door.ts'
+import { AuditLog, unaudited } from './audit/audit-log.ts'
+import { recoverAudit } from './audit/recover-audit.ts'
 import { CloudProperties } from './cloud-properties.ts'
 import { bootstrap, openAuthority } from './bootstrap.ts'
 import type { CloudControllerConfig, Listen } from './config.ts'
@@ -45,6 +47,7 @@ import { attachmentsReconciler } from './reconcilers/attachments.ts'
 import { bundlesReconciler } from './reconcilers/bundles.ts'
 import { diskImportsReconciler } from './reconcilers/disk-imports.ts'
 import { instanceImportsReconciler } from './reconcilers/instance-imports.ts'
+import { apiCallsReconciler } from './reconcilers/api-calls.ts'
 import { clientTokensReconciler } from './reconcilers/client-tokens.ts'
 import { flowLogsReconciler } from './reconcilers/flow-logs.ts'
 import { imagesReconciler } from './reconcilers/images.ts'
@@ -60,6 +63,7 @@ import { terminatedReconciler } from './reconcilers/terminated.ts'
 import { volumesReconciler } from './reconcilers/volumes.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
+import { SessionKeys } from './store/session-key-store.ts'
 import type { Tables } from './store/tables.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -113,6 +117,8 @@ interface Parts extends ReconcilerContext {
   readonly figures: CloudFigures
   readonly properties: CloudProperties
   readonly throttle: Throttle
+  readonly sessionKeys: SessionKeys
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly watch: ActionWatch | undefined
 }
 
@@ -128,6 +134,8 @@ export async function buildCloudController(
   }
   const makeSigningKey = deps.makeSigningKey ?? createSigningCertificate
   await bootstrap({ ...parts, makeSigningKey, stateDir: config.stateDir })
+  await parts.sessionKeys.ensure(parts.clock.now())
+  await recoverAudit(parts)
   const doors = await buildDoors(config, parts, deps)
   return {
     ...doors,
@@ -143,6 +151,7 @@ export async function buildCloudController(
       // No new requests, then the loops, then the record: whatever was answered is committed by now.
       waiters.wakeAll()
       await Promise.all(Object.values(doors).map((door) => door.close()))
+      await parts.audit.close()
       await Promise.all(Object.values(queues).map((queue) => queue.stop()))
       await record.close()
       await parts.tracer.close()
@@ -176,6 +185,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
   const tracer = new Tracer({ service: 'cloud-controller', config: config.tracing, log: deps.log })
   const record = figures.measured(await openRecord(config.database, figures.onCommit))
   const properties = await new CloudProperties(settingsOf(config)).load(record)
+  const keyring = await openKeyring(path.join(config.stateDir, 'keyring.json'))
   return {
     figures,
     tracer,
@@ -184,9 +194,11 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     settings: properties.settings,
     properties,
     capacity: new Capacity(config.database.engine),
-    keyring: await openKeyring(path.join(config.stateDir, 'keyring.json')),
+    keyring,
+    sessionKeys: new SessionKeys({ record, keyring }),
     authority: await openAuthority(config.stateDir, clock.now()),
-    record: figures.measured(await openRecord(config.database, figures.onCommit)),
+    record,
+    audit: config.audit === 'none' ? unaudited : new AuditLog({ record, log: deps.log, clock }),
     presence: new Presence(clock),
     random: deps.random ?? systemRandom,
     log: deps.log,
@@ -271,6 +283,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     terminatedReconciler(context),
     samplesReconciler(context),
     clientTokensReconciler(context),
+    apiCallsReconciler(context),
   ]
 }
 

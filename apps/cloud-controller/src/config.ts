@@ -30,6 +30,8 @@ export interface CloudControllerConfig {
   readonly legacySignatures?: boolean
   /** Whether each account's calls are limited as docs/admin/operate.md says; `none` is for measuring. */
   readonly requestLimits?: 'documented' | 'none'
+  /** Whether every call leaves a line in the audit before it is answered; `none` is for measuring. */
+  readonly audit?: 'every-call' | 'none'
   /** Where OpenTelemetry traces go; nowhere where absent. */
   readonly tracing?: TracingConfig
   readonly logLevel: string
@@ -106,6 +108,7 @@ export const cloudControllerSchema = {
     metadataTokensRequired: { type: 'boolean', default: true },
     legacySignatures: { type: 'boolean', default: false },
     requestLimits: { enum: ['documented', 'none'], default: 'documented' },
+    audit: { enum: ['every-call', 'none'], default: 'every-call' },
     tracing: tracingSchema,
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

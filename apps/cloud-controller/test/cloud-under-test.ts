@@ -25,6 +25,8 @@ export interface Credentials {
   readonly accountId: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Of temporary credentials. */
+  readonly sessionToken?: string
 }
 
 export interface Answer {

@@ -10,6 +10,7 @@ import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
 import { runFsck } from './commands/fsck.ts'
 import { runHistory } from './commands/history.ts'
+import { runQuota } from './commands/quota.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
@@ -54,6 +55,7 @@ const commands: Record<string, Command> = {
     run: runHistory,
     help: 'ID: what happened to an instance, an image or any other resource [--json]',
   },
+  quota: { run: runQuota, help: 'list | set | requests | approve | deny: how much accounts may have' },
   test: { run: runTest, help: 'everything that CI runs' },
 }
 

@@ -1,9 +1,10 @@
-import type { Log } from '@mallee/base'
+import { systemClock, type Log } from '@mallee/base'
 import { keepCertificate } from '@mallee/agent-kit'
 import { startHealthServer, type HealthListen, type Service } from '@mallee/service-kit'
 import { adoptDomains } from './adopt-domains.ts'
 import type { NodeControllerConfig } from './config.ts'
 import { startMetadataServer } from './metadata/metadata-server.ts'
+import { keepRoleCredentials, RoleCredentialsKeeper } from './metadata/role-credentials.ts'
 import { hypervisorDrivers } from './drivers/hypervisor/drivers.ts'
 import { networkDrivers } from './drivers/network/drivers.ts'
 import { giveUp, wasForgotten } from './give-up.ts'
@@ -32,7 +33,8 @@ export async function startNodeController(
   const parts = await openNodeParts(config, deps.log)
   const loops = await NodeLoops.open(parts)
   await loops.restoreNetwork()
-  const metadata = config.network.driver === 'simulated' ? null : await serveMetadata(parts)
+  const roleCredentials = new RoleCredentialsKeeper({ ...parts, clock: systemClock })
+  const metadata = config.network.driver === 'simulated' ? null : await serveMetadata(parts, roleCredentials)
   await adoptDomains({ ...parts, instancesDir: config.instancesDir })
   await parts.hooks.run('euca-nc-post-init')
   const stopping = new AbortController()
@@ -45,12 +47,14 @@ export async function startNodeController(
     signal: stopping.signal,
   })
   loops.start()
+  const renewing = keepRoleCredentials(roleCredentials, parts.log, stopping.signal)
   const health = config.health ? await serveHealth(config.health, parts, loops) : null
   return {
     address: null,
     async close() {
       stopping.abort()
       await loops.stop()
+      await renewing
       await metadata?.close()
       await health?.close()
       await parts.close()
@@ -87,7 +91,7 @@ function serveHealth(listen: HealthListen, parts: NodeParts, loops: NodeLoops) {
 }
 
 /** The metadata service answers from the ledger: it goes on while the cloud controller is away. */
-function serveMetadata(parts: NodeParts) {
+function serveMetadata(parts: NodeParts, roleCredentials: RoleCredentialsKeeper) {
   const { ledger, log, network } = parts
   return startMetadataServer({
     ...network.metadataAddress,
@@ -97,6 +101,7 @@ function serveMetadata(parts: NodeParts) {
         .list('domain')
         .find((item) => item.body.interfaces.some((entry) => entry.interfaceId === interfaceId))?.body ??
       null,
+    credentialsOf: (item) => roleCredentials.of(item),
     log,
   })
 }

@@ -127,6 +127,8 @@ export const domainItemSchema = record(
     /** The placement group that it was launched into, and which of its partitions; left out where there is none. */
     placementGroup: record({ name: text(), partition: nullable(integer(1)) }),
     imageId: text(),
+    /** Whose role's credentials its guest may have, by the route roleCredentials; left out where it has none. */
+    instanceProfile: record({ arn: text(), id: text() }),
     /** Its identity document with the cloud's signatures; added when the item leaves for its node. */
     identity: record({ document: longText(8192), signature: text(), pkcs7: longText(16_384) }),
     /** Left out where it has none. */

@@ -74,6 +74,7 @@ export {
   type RegisterRequest,
   type RegisterResponse,
   type ReportResponse,
+  type RoleCredentials,
   type Route,
 } from './routes.ts'
 export { agentOpenApi } from './openapi.ts'

@@ -57,6 +57,23 @@ export type DesiredResponse = Shape<typeof desiredResponseSchema>
 export const reportResponseSchema = record({ accepted: flag(), sequence: integer() })
 export type ReportResponse = Shape<typeof reportResponseSchema>
 
+/** What the metadata service answers of a role; credentials where `code` is `Success`. */
+export const roleCredentialsSchema = record(
+  {
+    code: choice('Success', 'AssumeRoleUnauthorizedAccess', 'InstanceProfileNotFound'),
+    message: text(),
+    updatedAtMs: integer(),
+  },
+  {
+    roleName: text(),
+    accessKeyId: text(),
+    secretAccessKey: text(),
+    token: longText(16_384),
+    expiresAtMs: integer(),
+  },
+)
+export type RoleCredentials = Shape<typeof roleCredentialsSchema>
+
 export interface Route<Request, Response> {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string
@@ -119,6 +136,13 @@ export const agentRoutes = {
     doc: 'What guests of this node used; a sample that was sent before changes nothing.',
     request: samplesBlobSchema,
     response: null,
+  }),
+  roleCredentials: route({
+    method: 'GET',
+    path: `${base}/role-credentials/:instanceId`,
+    doc: 'Credentials of the role in the profile of an instance of this node, made anew at every asking.',
+    request: null,
+    response: roleCredentialsSchema,
   }),
   inventory: route({
     method: 'PUT',

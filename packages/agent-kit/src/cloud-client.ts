@@ -10,6 +10,7 @@ import {
   type RegisterResponse,
   type Report,
   type ReportResponse,
+  type RoleCredentials,
   type Route,
   type SamplesBlob,
   type ScreenshotBlob,
@@ -85,6 +86,10 @@ export class CloudClient {
 
   async inventory(blob: InventoryBlob): Promise<void> {
     await this.call(agentRoutes.inventory, { body: blob })
+  }
+
+  roleCredentials(instanceId: string): Promise<RoleCredentials> {
+    return this.call(agentRoutes.roleCredentials, { params: { instanceId } }) as Promise<RoleCredentials>
   }
 
   async close(): Promise<void> {

@@ -109,6 +109,22 @@ export class Ledger {
     }
   }
 
+  /** A note that is sealed on disk. */
+  setSecretNote(name: string, value: unknown): Promise<void> {
+    return this.setNote(name, value === undefined ? undefined : this.sealText(JSON.stringify(value)))
+  }
+
+  /** Undefined where there is none, or where it was sealed with another key. */
+  secretNote<T>(name: string): T | undefined {
+    const sealed = this.note<string>(name)
+    if (sealed === undefined) return undefined
+    try {
+      return JSON.parse(this.openText(sealed)) as T
+    } catch {
+      return undefined
+    }
+  }
+
   private putNote(name: string, value: unknown): void {
     if (value === undefined) this.notes.delete(name)
     else this.notes.set(name, value)
@@ -167,25 +183,27 @@ export class Ledger {
 
   private seal(item: DesiredItem): SealedItem {
     if (!secretKinds.has(item.kind)) return item as SealedItem
-    const nonce = randomBytes(12)
-    const cipher = createCipheriv('aes-256-gcm', this.sealKey, nonce)
-    const sealed = Buffer.concat([
-      nonce,
-      cipher.update(JSON.stringify(item.body)),
-      cipher.final(),
-      cipher.getAuthTag(),
-    ])
-    return { ...item, body: null, sealed: sealed.toString('base64') }
+    return { ...item, body: null, sealed: this.sealText(JSON.stringify(item.body)) }
   }
 
   private unseal(item: SealedItem): DesiredItem {
     if (item.sealed === undefined) return item as DesiredItem
-    const bytes = Buffer.from(item.sealed, 'base64')
-    const decipher = createDecipheriv('aes-256-gcm', this.sealKey, bytes.subarray(0, 12))
-    decipher.setAuthTag(bytes.subarray(-16))
-    const text = Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
+    const text = this.openText(item.sealed)
     const { sealed: _sealed, ...rest } = item
     return { ...rest, body: JSON.parse(text) as ItemBody<ItemKind> }
+  }
+
+  private sealText(text: string): string {
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', this.sealKey, nonce)
+    return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString('base64')
+  }
+
+  private openText(sealed: string): string {
+    const bytes = Buffer.from(sealed, 'base64')
+    const decipher = createDecipheriv('aes-256-gcm', this.sealKey, bytes.subarray(0, 12))
+    decipher.setAuthTag(bytes.subarray(-16))
+    return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
   }
 }
 

@@ -63,4 +63,5 @@ export const decodeErrors: Readonly<Record<Protocol, DecodeErrors>> = {
   awsQuery: query,
   restXml: rest,
   restJson,
+  awsJson: restJson,
 }

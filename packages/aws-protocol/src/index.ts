@@ -6,6 +6,7 @@ export {
 } from './aws-chunked.ts'
 export type { AwsChunkedOptions } from './aws-chunked.ts'
 export { AwsError } from './aws-error.ts'
+export { AwsJsonDecoder, encodeAwsJson, encodeAwsJsonError } from './aws-json.ts'
 export { ChunkSignatures } from './chunk-signatures.ts'
 export { decodeErrors } from './decode-errors.ts'
 export type { DecodeErrors } from './decode-errors.ts'

@@ -111,7 +111,7 @@ export interface OperationModel {
   readonly checksum?: 1
 }
 
-export type Protocol = 'ec2Query' | 'awsQuery' | 'restXml' | 'restJson'
+export type Protocol = 'ec2Query' | 'awsQuery' | 'restXml' | 'restJson' | 'awsJson'
 
 export interface ServiceModel {
   readonly service: string

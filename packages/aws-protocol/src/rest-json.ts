@@ -204,7 +204,7 @@ export class RestJsonEncoder {
       const traits = member[2]
       if (traits?.payload) payload = Buffer.from(value as Uint8Array)
       else if (traits?.header !== undefined) headers[traits.header] = String(value)
-      else document[key] = plain(value)
+      else document[key] = plainJson(value)
     }
     headers['content-type'] = payload ? 'application/octet-stream' : 'application/json'
     return { status: http?.[2] ?? 200, headers, body: payload ?? Buffer.from(JSON.stringify(document)) }
@@ -212,11 +212,11 @@ export class RestJsonEncoder {
 }
 
 /** Dates are seconds since 1970. */
-function plain(value: unknown): unknown {
+export function plainJson(value: unknown): unknown {
   if (value instanceof Date) return value.getTime() / 1000
-  if (Array.isArray(value)) return value.map(plain)
+  if (Array.isArray(value)) return value.map(plainJson)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plainJson(member)]))
 }
 
 /** `details` of the error are further members of its body, such as `Reason`. */

@@ -34,6 +34,7 @@ export const idPrefixes = {
   vpcPeeringConnection: 'pcx',
   prefixList: 'pl',
   flowLog: 'fl',
+  profileAssociation: 'iip-assoc',
   bundleTask: 'bun',
   importTask: 'import-ami',
   importSnapshotTask: 'import-snap',

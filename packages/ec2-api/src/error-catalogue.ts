@@ -175,6 +175,18 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   LimitExceeded: { status: 409, meaning: 'There are as many as there may be.' },
   MalformedCertificate: { status: 400, meaning: 'Not a certificate.' },
   MalformedPolicyDocument: { status: 400, meaning: 'Not a policy.' },
+  InvalidAuthorizationMessageException: {
+    status: 400,
+    meaning: 'Not a message of a refusal, or of another account.',
+  },
+  PackedPolicyTooLarge: {
+    status: 400,
+    meaning: 'The policies and tags of a session do not fit into its token.',
+  },
+  InvalidIdentityToken: { status: 400, meaning: 'Not a token of that identity provider.' },
+  ExpiredTokenException: { status: 400, meaning: 'The token of the identity provider is over.' },
+  IDPRejectedClaim: { status: 403, meaning: 'The identity provider did not vouch for it.' },
+  IDPCommunicationError: { status: 400, meaning: 'The identity provider did not answer.' },
   NoSuchEntity: { status: 404, meaning: 'There is none of that name.' },
   EntityTemporarilyUnmodifiable: { status: 409, meaning: 'It is being changed; try again.' },
   InvalidAuthenticationCode: { status: 403, meaning: 'Not the codes that the device shows.' },

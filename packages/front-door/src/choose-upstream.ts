@@ -17,6 +17,8 @@ const services: Readonly<Record<string, Upstream | 'ebs'>> = {
   ebs: 'ebs',
   bootstrap: 'cloud',
   properties: 'cloud',
+  cloudtrail: 'cloud',
+  servicequotas: 'cloud',
 }
 
 export interface RequestHead {

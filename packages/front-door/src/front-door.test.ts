@@ -119,6 +119,8 @@ describe('the front door chooses', () => {
     ['cloud', 'POST', '/', { authorization: scope('ec2'), ...form }],
     ['cloud', 'POST', '/', { authorization: scope('sts') }],
     ['cloud', 'POST', '/', { authorization: scope('iam') }],
+    ['cloud', 'POST', '/', { authorization: scope('cloudtrail') }],
+    ['cloud', 'POST', '/', { authorization: scope('servicequotas') }],
     ['walrus', 'POST', '/?Action=x', { authorization: scope('s3') }],
     ['walrus', 'GET', '/', { authorization: scope('s3') }],
     ['cloud', 'POST', '/snapshots', { authorization: scope('ebs') }],

@@ -21,9 +21,13 @@ export interface PolicySet {
   readonly session?: readonly CompiledPolicy[] | null | undefined
   /** That of the resource; of a role that is to be assumed its trust policy, which must allow in any case. */
   readonly resource?: CompiledPolicy | null | undefined
+  /** Those of the principal's whole account, its root included (Eucalyptus' account policies): only what they deny counts. */
+  readonly account?: readonly CompiledPolicy[] | undefined
 }
 
-export type PolicyPlace = 'identity' | 'boundary' | 'session' | 'resource'
+/** Where something can allow. */
+type GivingPlace = 'identity' | 'boundary' | 'session' | 'resource'
+export type PolicyPlace = GivingPlace | 'account'
 
 export interface DecidingStatement {
   readonly place: PolicyPlace
@@ -59,20 +63,20 @@ function decide(request: PolicyRequest, policies: PolicySet, seen: Scan): Decisi
 }
 
 /** Where the principal's own account must allow. A root user needs nobody's leave. */
-function ownSide(principal: Principal, policies: PolicySet): PolicyPlace[] {
+function ownSide(principal: Principal, policies: PolicySet): GivingPlace[] {
   return principal.kind === 'root' ? [] : ['identity', ...limits(principal, policies)]
 }
 
 /** A federated session that was made without policies may do nothing; one of a role may do what the role may. */
-function limits({ kind }: Principal, policies: PolicySet): PolicyPlace[] {
-  const places: PolicyPlace[] = []
+function limits({ kind }: Principal, policies: PolicySet): GivingPlace[] {
+  const places: GivingPlace[] = []
   if (policies.boundary) places.push('boundary')
   if (policies.session || kind === 'federated') places.push('session')
   return places
 }
 
 /** Allowed if each of these places allows. */
-function together(seen: Scan, places: readonly PolicyPlace[]): Decision {
+function together(seen: Scan, places: readonly GivingPlace[]): Decision {
   const statements: DecidingStatement[] = []
   for (const place of places) {
     const allows = place === 'resource' ? (seen.grant?.statement ?? null) : seen.allows[place]
@@ -96,7 +100,9 @@ class Scan {
   constructor(request: PolicyRequest, policies: PolicySet) {
     const context = new RequestContext(request)
     const action = request.action.toLowerCase()
-    const kind = request.principal.kind
+    const { kind } = request.principal
+    if ('accountId' in request.principal)
+      for (const policy of policies.account ?? []) this.readDenies(policy, request, action, context)
     if (kind === 'user' || kind === 'role-session' || kind === 'federated') {
       for (const policy of policies.identity ?? []) this.read('identity', policy, request, action, context)
       if (policies.boundary) this.read('boundary', policies.boundary, request, action, context)
@@ -123,6 +129,21 @@ class Scan {
         return
       }
     }
+  }
+
+  private readDenies(
+    policy: CompiledPolicy,
+    request: PolicyRequest,
+    action: string,
+    context: RequestContext,
+  ): void {
+    if (this.deny) return
+    const index = policy.statements.findIndex(
+      (statement) => statement.effect === 'Deny' && statement.applies(action, request.resource, context),
+    )
+    if (index < 0) return
+    const { sid } = policy.statements[index]!
+    this.deny = { place: 'account', policyId: policy.id, statementIndex: index, sid }
   }
 
   private readResource(

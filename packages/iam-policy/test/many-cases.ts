@@ -49,6 +49,7 @@ function compiled(policies: PlainPolicies): PolicySet {
     boundary: policies.boundary ? ready(policies.boundary) : null,
     session: policies.session ? policies.session.map(ready) : null,
     resource: policies.resource ? ready(policies.resource) : null,
+    account: policies.account.map(ready),
   }
 }
 
@@ -67,7 +68,13 @@ function countDeciders(
   request: PolicyRequest,
   policies: PlainPolicies,
 ): void {
-  const all = [...policies.identity, policies.boundary, ...(policies.session ?? []), policies.resource]
+  const all = [
+    ...policies.account,
+    ...policies.identity,
+    policies.boundary,
+    ...(policies.session ?? []),
+    policies.resource,
+  ]
   for (const policy of all) {
     const statements = [policy?.document.Statement ?? []].flat()
     for (const [index, { Condition = {} }] of statements.entries()) {

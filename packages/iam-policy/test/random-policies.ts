@@ -32,6 +32,7 @@ export function randomPolicies(dice: Dice, request: PolicyRequest): PlainPolicie
       ? dice.some(0, 2, () => 0).map((_none, index) => make('identity', `session-${index}`))
       : null,
     resource: dice.chance(0.7) ? make(resourceKind, 'resource') : null,
+    account: dice.chance(0.1) ? [make('identity', 'account')] : [],
   }
 }
 

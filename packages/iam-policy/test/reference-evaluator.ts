@@ -35,6 +35,7 @@ export interface PlainPolicies {
   readonly boundary: PlainPolicy | null
   readonly session: readonly PlainPolicy[] | null
   readonly resource: PlainPolicy | null
+  readonly account: readonly PlainPolicy[]
 }
 
 /** `OUTCOME` and the statements that decided, as `PLACE POLICY INDEX`. */
@@ -72,7 +73,7 @@ interface Found {
   readonly near: number
 }
 
-/** All statements that apply, in the order of identity, boundary, session, resource. */
+/** All statements that apply, in the order of account, identity, boundary, session, resource. */
 function matching(
   request: PolicyRequest,
   policies: PlainPolicies,
@@ -81,6 +82,7 @@ function matching(
   const { kind } = request.principal
   const hasOwn = kind === 'user' || kind === 'role-session' || kind === 'federated'
   const places: [string, readonly PlainPolicy[]][] = [
+    ['account', 'accountId' in request.principal ? policies.account : []],
     ['identity', hasOwn ? policies.identity : []],
     ['boundary', hasOwn && policies.boundary ? [policies.boundary] : []],
     ['session', hasOwn ? (policies.session ?? []) : []],

@@ -22,3 +22,4 @@ export {
   type Span,
   type TracingConfig,
 } from './tracing.ts'
+export { requestOrigin, type RequestOrigin } from './request-origin.ts'

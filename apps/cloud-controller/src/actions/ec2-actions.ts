@@ -24,6 +24,12 @@ import {
 } from './ec2/image-states.ts'
 import { cancelExportTask, describeExportTasks, describeFpgaImages } from './ec2/image-tasks.ts'
 import { bundleInstance, cancelBundleTask, describeBundleTasks } from './ec2/bundle-instance.ts'
+import {
+  associateIamInstanceProfile,
+  describeIamInstanceProfileAssociations,
+  disassociateIamInstanceProfile,
+  replaceIamInstanceProfileAssociation,
+} from './ec2/instance-profile-associations.ts'
 import { importImage } from './ec2/import-image.ts'
 import { describeImportSnapshotTasks, importSnapshot } from './ec2/import-snapshot.ts'
 import { cancelConversionTask, describeConversionTasks } from './ec2/conversion-tasks.ts'
@@ -121,6 +127,7 @@ import { createVolume, deleteVolume, describeVolumes } from './ec2/volumes.ts'
 /** Every EC2 action that Mallee performs. What is not here answers `UnsupportedOperation` by its name. */
 export const ec2Actions = {
   ...networkActions,
+  AssociateIamInstanceProfile: associateIamInstanceProfile,
   AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
@@ -159,6 +166,7 @@ export const ec2Actions = {
   DescribeElasticGpus: describeElasticGpus,
   DescribeExportTasks: describeExportTasks,
   DescribeFpgaImages: describeFpgaImages,
+  DescribeIamInstanceProfileAssociations: describeIamInstanceProfileAssociations,
   DescribeIdFormat: describeIdFormat,
   DescribeIdentityIdFormat: describeIdentityIdFormat,
   DescribeImageAttribute: describeImageAttribute,
@@ -193,11 +201,13 @@ export const ec2Actions = {
   DisableImageDeprecation: disableImageDeprecation,
   EnableImage: enableImage,
   EnableImageDeprecation: enableImageDeprecation,
+  DisassociateIamInstanceProfile: disassociateIamInstanceProfile,
   EnableEbsEncryptionByDefault: enableEbsEncryptionByDefault,
   DisableEbsEncryptionByDefault: disableEbsEncryptionByDefault,
   GetEbsEncryptionByDefault: getEbsEncryptionByDefault,
   GetEbsDefaultKmsKeyId: getEbsDefaultKmsKeyId,
   ModifyEbsDefaultKmsKeyId: modifyEbsDefaultKmsKeyId,
+  ReplaceIamInstanceProfileAssociation: replaceIamInstanceProfileAssociation,
   ResetEbsDefaultKmsKeyId: resetEbsDefaultKmsKeyId,
   EnableVolumeIO: enableVolumeIO,
   GetConsoleOutput: getConsoleOutput,

@@ -5,6 +5,8 @@ import { MalleeError, hourMs, newId, systemRandom, type Clock, type Log } from '
 import { certificateFingerprint } from '@mallee/pki'
 import type { StateStore } from '@mallee/state-store'
 import type { ReconcilerStatus } from '@mallee/workflow'
+import { auditAdmin } from '../audit/audit-admin.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudSettings } from '../settings.ts'
 import { registerFsck } from '../fsck/fsck-routes.ts'
@@ -13,6 +15,7 @@ import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts
 import { registerSamplesRoute } from './samples-route.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerQuotasAdmin } from './quotas-admin.ts'
 import { registerBundlingAdmin } from './bundling-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
 import type { Presence } from '../presence.ts'
@@ -30,6 +33,7 @@ export interface AdminDependencies {
   readonly clock: Clock
   readonly presence: Presence
   readonly log: Log
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly authorityCertificate: string
   readonly reconcilers: () => ReconcilerStatus[]
 }
@@ -87,8 +91,10 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
           : { code: 'InternalError', message: (error as Error).message },
       )
   })
+  auditAdmin(app, deps)
   registerAgentsAdmin(app, deps)
   registerAccountsAdmin(app, deps)
+  registerQuotasAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
   registerBundlingAdmin(app, deps)

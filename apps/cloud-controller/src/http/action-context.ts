@@ -41,6 +41,7 @@ export function actionContext(
     const { result } = await withClientToken(tx, once, () => work(own))
     const { accountId, userId, accessKeyId } = options.by ?? caller
     await recordEvent(tx, { nowMs, accountId, userId, accessKeyId, action, requestId, resources })
+    visit.seen.resources = resources
     return result
   }
   return {

@@ -36,18 +36,21 @@ import { openUploadSignature } from '../store/bundle-task-store.ts'
 import { openBundlingKey } from '../store/bundling-key-store.ts'
 import { openSnapshotKey } from '../store/ebs-encryption-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
+import type { SessionKeys } from '../store/session-key-store.ts'
 import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 import { checkedBody } from './checked-body.ts'
 import { registerBlobDoor } from './blob-door.ts'
+import { registerRoleCredentialsDoor } from './role-credentials-door.ts'
 import { registerInventoryDoor } from './inventory-door.ts'
 
 export interface AgentDoorDependencies {
   readonly record: StateStore<Tables>
   readonly authority: KeyAndCertificate
   readonly keyring: Keyring
+  readonly sessionKeys: SessionKeys
   readonly settings: CloudSettings
   readonly wakes: Wakes
   readonly waiters: PollWaiters
@@ -100,6 +103,7 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
     return { accepted: result.accepted, sequence: report.sequence }
   })
   registerInventoryDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
+  registerRoleCredentialsDoor(app, { ...deps, requireAgent: (request) => requireAgent(deps, request) })
   registerBlobDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
 }
 

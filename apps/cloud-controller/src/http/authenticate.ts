@@ -8,17 +8,21 @@ import {
   type SignatureDialect,
   type SigningKeyCache,
 } from '@mallee/aws-protocol'
+import { maySign, openSession } from '@mallee/session-token'
 import type { Caller } from '../identity/caller.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudSettings } from '../settings.ts'
 import type { Tables } from '../store/tables.ts'
 import type { StateStore } from '@mallee/state-store'
-import { findKeyOwner, type KeyOwner } from '../store/account-store.ts'
+import { findKeyOwner } from '../store/account-store.ts'
+import { callerOfKey, callerOfSession } from '../store/principal-store.ts'
+import type { SessionKeys } from '../store/session-key-store.ts'
 import type { RawRequest } from './raw-request.ts'
 
 export interface AuthenticationDependencies {
   readonly record: StateStore<Tables>
   readonly keyring: Keyring
+  readonly sessionKeys: SessionKeys
   readonly settings: CloudSettings
   readonly signingKeys: SigningKeyCache
   readonly nowMs: number
@@ -32,26 +36,26 @@ export async function authenticate(request: RawRequest, deps: AuthenticationDepe
   const { dialect } = deps
   const now = new Date(deps.nowMs)
   const signed = { ...request, form: deps.form }
-  let owner: KeyOwner | null = null
+  let signer: Signer | null = null
   if (dialect !== 'restJson' && claimsSigV2(signed, dialect)) {
     const secretOf = async (accessKeyId: string, sessionToken: string | undefined) => {
-      owner = await ownerOf(deps, accessKeyId, sessionToken)
+      signer = await signerOf(deps, accessKeyId, sessionToken)
       // Where Version 2 is not allowed, a key that exists is answered as one that does not.
-      if (!deps.settings.legacySignatures && owner?.account.legacy_signatures !== 1)
+      if (!deps.settings.legacySignatures && !signer?.legacySignatures)
         throw new SignatureError(dialect, 'unsupported')
-      return secretOfOwner(deps, owner)
+      return signer?.secret
     }
     await verifySigV2(signed, { dialect, now, secretOf })
   } else {
     refuseForeignScope(request, dialect)
     const secretOf = async (accessKeyId: string, sessionToken: string | undefined) => {
-      owner = await ownerOf(deps, accessKeyId, sessionToken)
-      return secretOfOwner(deps, owner)
+      signer = await signerOf(deps, accessKeyId, sessionToken)
+      return signer?.secret
     }
     await verifySignature(request, { dialect, now, secretOf, signingKeys: deps.signingKeys })
   }
-  if (!owner) throw new SignatureError(dialect, 'unknownKey')
-  return callerOf(owner, (owner as KeyOwner).key.id, deps.settings)
+  if (!signer) throw new SignatureError(dialect, 'unknownKey')
+  return (signer as Signer).caller
 }
 
 /** A signature that was made for S3 is none for these doors, whatever host or path it came by. */
@@ -61,31 +65,42 @@ function refuseForeignScope(request: RawRequest, dialect: AuthenticationDependen
   throw new AwsError('SignatureDoesNotMatch', 'Credential should be scoped to correct service.', 403)
 }
 
-async function ownerOf(
+/** Who has the key that a request claims to be signed with, and what proves it. */
+interface Signer {
+  readonly secret: string
+  readonly caller: Caller
+  readonly legacySignatures: boolean
+}
+
+async function signerOf(
   deps: AuthenticationDependencies,
   accessKeyId: string,
   sessionToken: string | undefined,
-): Promise<KeyOwner | null> {
-  if (sessionToken !== undefined) return null // no temporary credentials are issued yet, so none is ours
-  return deps.record.read((db) => findKeyOwner(db, accessKeyId))
+): Promise<Signer | null> {
+  if (sessionToken !== undefined) return signerOfSession(deps, accessKeyId, sessionToken)
+  const { record, keyring, settings } = deps
+  return record.read(async (db) => {
+    const owner = await findKeyOwner(db, accessKeyId)
+    if (owner?.key.enabled !== 1) return null
+    return {
+      secret: keyring.open(owner.key.sealed_secret, owner.key.id),
+      caller: await callerOfKey(db, owner, owner.key.id, settings),
+      legacySignatures: owner.account.legacy_signatures === 1,
+    }
+  })
 }
 
-function secretOfOwner(deps: AuthenticationDependencies, owner: KeyOwner | null): string | undefined {
-  return owner?.key.enabled === 1 ? deps.keyring.open(owner.key.sealed_secret, owner.key.id) : undefined
-}
-
-/** `credentialId`: of the access key or the certificate that signed. */
-export function callerOf(
-  { account, user }: Pick<KeyOwner, 'account' | 'user'>,
-  credentialId: string,
-  settings: CloudSettings,
-): Caller {
-  return {
-    accountId: account.id,
-    accountName: account.name,
-    userId: user.id,
-    userName: user.name,
-    accessKeyId: credentialId,
-    isCloudAdmin: account.name === settings.adminAccountName,
-  }
+/** Throws SignatureError for a token that is none of ours, is over, or stands for nobody any more. */
+async function signerOfSession(
+  deps: AuthenticationDependencies,
+  accessKeyId: string,
+  token: string,
+): Promise<Signer> {
+  const { dialect, record, settings } = deps
+  const session = openSession(token, await deps.sessionKeys.all())
+  if (!session || !maySign(session, accessKeyId)) throw new SignatureError(dialect, 'invalidToken')
+  if (session.expiresAtMs <= deps.nowMs) throw new SignatureError(dialect, 'expiredToken')
+  const caller = await record.read((db) => callerOfSession(db, session, settings))
+  if (!caller) throw new SignatureError(dialect, 'invalidToken')
+  return { secret: session.secretAccessKey, caller, legacySignatures: false }
 }

@@ -2,7 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { newUuid, systemRandom } from '@mallee/base'
 import { AwsError, encodeErrorFor, parseQueryRequest, SigningKeyCache } from '@mallee/aws-protocol'
 import { createEc2Decoder, createEc2Encoder } from '@mallee/ec2-api'
+import { governanceServices, type GovernanceServiceName } from '@mallee/governance-api'
 import { readTraceparent, stopwatch } from '@mallee/service-kit'
+import { AuditUnavailable } from '../audit/audit-log.ts'
+import { callOfVisit } from '../audit/call-of-visit.ts'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import { authenticate } from './authenticate.ts'
 import { answerEbs, refuseEbs, toEbsError } from './ebs-door.ts'
@@ -11,10 +14,12 @@ import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
 import { eucalyptusAction } from '../actions/eucalyptus-actions.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
+import { stsActionByName } from '../actions/sts-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
 import { answerEucalyptus } from './eucalyptus-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import { answerIam } from './iam-door.ts'
+import { answerJson, refuseJson, toJsonError } from './json-door.ts'
 import { answerSoap, asksForWsdl, isSoap, wsdlOf } from './soap-door.ts'
 import { answerSts } from './sts-door.ts'
 import { soapFault } from '@mallee/soap'
@@ -53,14 +58,9 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
     }
     const seconds = stopwatch()
     const soap = service.name === 'ec2' && isSoap(raw)
-    const refuse = (error: AwsError): Answer =>
-      service.name === 'ebs'
-        ? refuseEbs(error)
-        : soap
-          ? { status: 500, body: soapFault(error, requestId) }
-          : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
-    const toError = service.name === 'ebs' ? toEbsError : toAwsError
-    const answer = await funnel(visit, { toError, refuse }, async () => {
+    const audited = (error: AwsError | null) => auditCall(visit, service, error)
+    const words = refusalsOf(service, soap, requestId)
+    const answer = await funnel(visit, { ...words, audited }, async () => {
       refuseTooLarge(raw)
       if (soap) return answerSoap(visit, ec2)
       if (service.name === 'ec2' && asksForWsdl(raw)) return { status: 200, body: wsdl() }
@@ -68,11 +68,15 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       const authenticated = () =>
         authenticate(raw, { ...deps, signingKeys, nowMs, dialect: service.dialect, form })
       if (service.name === 'ebs') return answerEbs(visit, authenticated)
+      if (speaksJson(service.name)) return answerJson(visit, service.name, authenticated)
       const query = parseQueryRequest(raw.rawQuery, form)
       visit.seen.action = knownAction(service.name, query.action ?? '')
+      Object.assign(visit.seen, { asked: query.action ?? 'unknown', parameters: query.parameters })
       const caller = await authenticated()
+      visit.seen.caller = caller
       switch (service.name) {
         case 'sts':
+          deps.throttle.take(caller.accountId, query.action ?? '', nowMs)
           return answerSts(visit, query, caller)
         case 'iam':
           deps.throttle.take(caller.accountId, query.action ?? '', nowMs)
@@ -98,6 +102,26 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
   })
 }
 
+/** How a service tells its clients what went wrong. */
+function refusalsOf(service: ServiceDoor, soap: boolean, requestId: string) {
+  if (service.name === 'ebs') return { toError: toEbsError, refuse: refuseEbs }
+  if (speaksJson(service.name)) return { toError: toJsonError, refuse: refuseJson }
+  const refuse = (error: AwsError): Answer =>
+    soap
+      ? { status: 500, body: soapFault(error, requestId) }
+      : { status: error.status, body: encodeErrorFor(service.model(), error, requestId) }
+  return { toError: toAwsError, refuse }
+}
+
+const speaksJson = (name: ServiceDoor['name']): name is GovernanceServiceName =>
+  Object.hasOwn(governanceServices, name)
+
+/** What is fetched without a signature and is no call has no line. */
+function auditCall(visit: Visit, service: ServiceDoor, error: AwsError | null): Promise<void> {
+  if (error === null && !visit.seen.caller) return Promise.resolve()
+  return visit.deps.audit.keep(callOfVisit(visit, service.name, service.model(), error))
+}
+
 function refuseTooLarge(raw: RawRequest): void {
   if (raw.body.length <= longestBodyBytes) return
   throw new AwsError('RequestEntityTooLarge', `The request is larger than ${longestBodyBytes} bytes.`, 413)
@@ -110,18 +134,23 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
     (service === 'iam' && iamActionByName.has(action)) ||
     ((service === 'bootstrap' || service === 'properties') &&
       eucalyptusAction(service, action) !== undefined) ||
-    (service === 'sts' && action === 'GetCallerIdentity')
+    (service === 'sts' && stsActionByName.has(action))
   return known ? action : 'unknown'
 }
 
 async function funnel(
   visit: Visit,
-  bad: { toError: (thrown: unknown) => AwsError; refuse: (error: AwsError) => Answer },
+  bad: {
+    toError: (thrown: unknown) => AwsError
+    refuse: (error: AwsError) => Answer
+    audited: (error: AwsError | null) => Promise<void>
+  },
   work: () => Promise<Answer>,
 ): Promise<Answer & { code: string; failed: boolean }> {
   const startedMs = visit.deps.clock.now()
   try {
     const answer = await work()
+    await bad.audited(null)
     const { action } = visit.seen
     visit.log.info(
       { action, status: answer.status, durationMs: visit.deps.clock.now() - startedMs },
@@ -130,6 +159,7 @@ async function funnel(
     return { ...answer, code: 'Success', failed: false }
   } catch (thrown) {
     const error = bad.toError(thrown)
+    if (!(thrown instanceof AuditUnavailable)) await bad.audited(error).catch(() => {})
     const { action } = visit.seen
     const fields = {
       action,

@@ -10,15 +10,16 @@ import {
   stsActionNames,
   stsModel,
 } from '@mallee/iam-api'
+import { cloudTrailModel, serviceOfTarget, serviceQuotasModel } from '@mallee/governance-api'
 import type { RawRequest } from './raw-request.ts'
 
 /** One of the services behind the public door. */
 export interface ServiceDoor {
-  readonly name: 'ec2' | 'sts' | 'iam' | 'ebs' | 'bootstrap' | 'properties'
+  readonly name: 'ec2' | 'sts' | 'iam' | 'ebs' | 'bootstrap' | 'properties' | 'cloudtrail' | 'servicequotas'
   /** How a bad signature is answered. */
   readonly dialect: 'ec2' | 'query' | 'restJson'
   /** Whose error envelope is used. */
-  model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace'>
+  model(): Pick<ServiceModel, 'protocol' | 'xmlNamespace' | 'shapes'>
 }
 
 const doors: Readonly<Record<ServiceDoor['name'], ServiceDoor>> = {
@@ -28,6 +29,8 @@ const doors: Readonly<Record<ServiceDoor['name'], ServiceDoor>> = {
   ebs: { name: 'ebs', dialect: 'restJson', model: ebsModel },
   bootstrap: { name: 'bootstrap', dialect: 'query', model: () => eucalyptusModel },
   properties: { name: 'properties', dialect: 'query', model: () => eucalyptusModel },
+  cloudtrail: { name: 'cloudtrail', dialect: 'restJson', model: () => cloudTrailModel },
+  servicequotas: { name: 'servicequotas', dialect: 'restJson', model: () => serviceQuotasModel },
 }
 
 /** First labels of host names, of AWS and of a Eucalyptus cloud with DNS. */
@@ -41,6 +44,8 @@ const hosts: Readonly<Record<string, ServiceDoor>> = {
   ebs: doors.ebs,
   bootstrap: doors.bootstrap,
   properties: doors.properties,
+  cloudtrail: doors.cloudtrail,
+  servicequotas: doors.servicequotas,
 }
 
 /** Paths under `/services/`, in lower case. */
@@ -67,6 +72,7 @@ const versions: Readonly<Record<string, ServiceDoor>> = {
 export function chooseService(request: RawRequest, form: string): ServiceDoor {
   return (
     named(doors, claimedService(request)) ??
+    named(doors, serviceOfTarget(request.headers['x-amz-target'] as string | undefined)?.service) ??
     named(hosts, /^([a-z0-9-]+)\./i.exec(request.headers.host ?? '')?.[1]) ??
     named(paths, /^\/services\/([^/]+)\/?$/i.exec(request.rawPath)?.[1]) ??
     serviceAsked(`${request.rawQuery}&${form}`)

@@ -17,6 +17,7 @@ import {
   ebsUnknownOperation,
   ebsValidation,
 } from '@mallee/ebs-api'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import { ebsActionByName } from '../actions/ebs-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
@@ -35,6 +36,7 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
   const { operation } = route
   visit.seen.action = operation
   const caller = await authenticated()
+  visit.seen.caller = caller
   if (claimedSignature(request, 'restJson').scope.service !== 'ebs') {
     throw new SignatureError('restJson', 'mismatch', 'Credential should be scoped to correct service: ebs.')
   }
@@ -45,6 +47,14 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
     headers: request.headers,
     body: request.body,
   })
+  visit.seen.parameters = input
+  await requireAllowed(visit, caller, 'ebs', (_db, context) => [
+    {
+      action: `ebs:${operation}`,
+      resource: `arn:aws:ec2:${visit.deps.settings.region}::snapshot/${(input['SnapshotId'] as string) ?? '*'}`,
+      context,
+    },
+  ])
   const token = input['ClientToken'] as string | undefined
   const output = await visit.deps.tracer.trace(operation, visit.traceparent, { action: operation }, (span) =>
     action(

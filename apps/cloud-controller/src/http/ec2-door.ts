@@ -9,6 +9,8 @@ import {
   missingParameter,
   unsupportedOperation,
 } from '@mallee/ec2-api'
+import { ec2Asks } from '../authorization/ec2-asks.ts'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import type { AnyAction } from '../actions/define-action.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -39,6 +41,9 @@ export async function answerEc2(
   visit.deps.throttle.take(caller.accountId, name, visit.nowMs)
   const given = codec.decoder.decode(name, query.parameters)
   refuseUnhonoured(ec2Model(), name, action, given)
+  await requireAllowed(visit, caller, 'ec2', (db, conditions) =>
+    ec2Asks(db, { name, action, input: given, caller, conditions, region: visit.deps.settings.region }),
+  )
   if (given['DryRun'] === true) throw dryRunOperation() // reads too, as AWS has it
   const token = given['ClientToken'] as string | undefined
   if (token !== undefined && token.length > longestToken)

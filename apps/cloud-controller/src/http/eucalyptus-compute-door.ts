@@ -8,6 +8,7 @@ import {
   describeEucalyptusInstanceTypes,
   modifyInstanceTypeAttribute,
 } from '../actions/eucalyptus-compute.ts'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
 import type { Answer, Visit } from './visit.ts'
@@ -32,6 +33,9 @@ export async function answerEucalyptusCompute(
   const name = query.action as keyof EucalyptusComputeOperations
   visit.deps.throttle.take(caller.accountId, name, visit.nowMs)
   const input = decoder.decode(name, query.parameters) as never
+  await requireAllowed(visit, caller, 'ec2', (_db, context) => [
+    { action: `ec2:${name}`, resource: '*', context },
+  ])
   const ctx = actionContext(visit, name, caller)
   const output =
     name === 'DescribeInstanceTypes'

@@ -1,6 +1,7 @@
 import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
 import { createEucalyptusDecoder, createEucalyptusEncoder } from '@mallee/eucalyptus-api'
 import { accessDenied } from '@mallee/iam-api'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import { eucalyptusAction, openToAll, type EucalyptusService } from '../actions/eucalyptus-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
@@ -23,6 +24,10 @@ export async function answerEucalyptus(
   }
   if (!caller.isCloudAdmin && !openToAll.has(name))
     throw accessDenied(`User ${caller.userName} is not authorized to perform ${service}:${name}`)
+  const vendor = service === 'properties' ? 'euprop' : 'euserv'
+  await requireAllowed(visit, caller, 'query', (_db, context) => [
+    { action: `${vendor}:${name}`, resource: '*', context },
+  ])
   visit.deps.throttle.take(caller.accountId, name, visit.nowMs)
   const input = decoder.decode(name, query.parameters)
   const { properties, authorityCertificate } = visit.deps

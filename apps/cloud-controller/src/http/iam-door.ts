@@ -7,8 +7,10 @@ import {
   invalidQueryAction,
   notImplemented,
 } from '@mallee/iam-api'
+import { requireAllowed } from '../authorization/require-allowed.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
-import type { Caller } from '../identity/caller.ts'
+import { iamResourcesOf } from '../actions/iam/iam-resources.ts'
+import { callerArn, type Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
 import { delegate, delegatedAccount } from './iam-delegation.ts'
 import type { Answer, Visit } from './visit.ts'
@@ -29,6 +31,11 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
   const acting =
     account === null ? caller : await visit.deps.record.read((db) => delegate(db, caller, account))
   const input = decoder.decode(name, query.parameters)
+  await requireAllowed(visit, caller, 'query', async (db, conditions) => {
+    const asked = { action: name, input, accountId: acting.accountId, userArn: callerArn(acting) }
+    const resources = await iamResourcesOf(db, asked)
+    return resources.map(({ context, ...on }) => ({ ...on, context: { ...conditions, ...context } }))
+  })
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(actionContext({ ...visit, traceparent: span.traceparent }, name, acting, { by: caller }), input),
   )

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import { requestOrigin, type RequestOrigin } from '@mallee/service-kit'
 
 /** A request as it came: the signature is over these very bytes. */
 export interface RawRequest {
@@ -8,6 +9,7 @@ export interface RawRequest {
   readonly rawQuery: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
+  readonly origin: RequestOrigin
 }
 
 export function rawRequest(request: FastifyRequest): RawRequest {
@@ -19,5 +21,6 @@ export function rawRequest(request: FastifyRequest): RawRequest {
     rawQuery: mark < 0 ? '' : url.slice(mark + 1),
     headers: request.headers,
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    origin: requestOrigin(request.raw.socket, request.headers),
   }
 }

@@ -11,7 +11,7 @@ import {
 import { ec2ActionByName } from '../actions/ec2-actions.ts'
 import type { Caller } from '../identity/caller.ts'
 import { findCertificateOwner, takeMessage } from '../store/certificate-store.ts'
-import { callerOf } from './authenticate.ts'
+import { callerOfKey } from '../store/principal-store.ts'
 import { answerEc2 } from './ec2-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import type { RawRequest } from './raw-request.ts'
@@ -40,6 +40,7 @@ export async function answerSoap(
   const { caller, message } = await authenticateMessage(visit, openMessage(visit.request.body))
   const query = queryOfBody(message.body, ec2Model())
   if (query.action !== undefined && ec2ActionByName.has(query.action)) visit.seen.action = query.action
+  Object.assign(visit.seen, { caller, asked: query.action, parameters: query.parameters })
   checkEc2Version(query.version)
   const { status, body } = await answerEc2(visit, query, caller, codec)
   return { status, body: soapAnswer(body) }
@@ -67,7 +68,8 @@ async function authenticateMessage(
     }),
   )
   if (!isNew) throw new AwsError('AuthFailure', 'The message was received before.', 401)
-  return { caller: callerOf(owner, owner.certificate.id, settings), message }
+  const caller = await record.read((db) => callerOfKey(db, owner, owner.certificate.id, settings))
+  return { caller, message }
 }
 
 /** Made once for each door. */

@@ -1,11 +1,14 @@
 import type { Clock, Log, Random } from '@mallee/base'
 import type { Tracer } from '@mallee/service-kit'
 import type { StateStore } from '@mallee/state-store'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Seen } from '../audit/call-of-visit.ts'
 import type { CloudProperties } from '../cloud-properties.ts'
 import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudFigures } from '../metrics/cloud-figures.ts'
 import type { CloudSettings } from '../settings.ts'
+import type { SessionKeys } from '../store/session-key-store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 import type { RawRequest } from './raw-request.ts'
@@ -14,6 +17,7 @@ import type { Throttle } from './throttle.ts'
 export interface DoorDependencies {
   readonly record: StateStore<Tables>
   readonly keyring: Keyring
+  readonly sessionKeys: SessionKeys
   readonly capacity: Capacity
   readonly settings: CloudSettings
   readonly wakes: Wakes
@@ -26,6 +30,7 @@ export interface DoorDependencies {
   /** The cloud's private authority, PEM. */
   readonly authorityCertificate: string
   readonly throttle: Throttle
+  readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly watch?: ActionWatch | undefined
 }
 
@@ -43,8 +48,8 @@ export interface Visit {
   readonly log: Log
   /** Trace context of this visit, for whoever does a part of it. */
   readonly traceparent: string | null
-  /** The action, once it is known to be one of ours. */
-  readonly seen: { action: string }
+  /** What is known of the call so far, for figures and for the audit. */
+  readonly seen: Seen
   readonly deps: DoorDependencies
 }
 

@@ -3,6 +3,7 @@ import type { Artifact, AttachedVolume, DomainItem, MetadataOptions } from '@mal
 import type { CloudSettings } from '../settings.ts'
 import { readInterfaces, type InterfaceView } from '../store/network-store.ts'
 import type { Reader } from '../store/record.ts'
+import { profilesOf } from '../store/profile-association-store.ts'
 import { readTags } from '../store/tag-store.ts'
 import type { DomainTable, ImageTable, InstanceTable, VolumeTable } from '../store/tables.ts'
 import { readVpcCidrs } from '../store/vpc-cidr-store.ts'
@@ -76,6 +77,7 @@ export async function domainItem(
     ...(instance.screenshot_count === 0 ? {} : { screenshotCount: instance.screenshot_count }),
     ...(instance.monitoring === 0 ? {} : { monitoring: true }),
     ...(await placementGroupOf(db, instance)),
+    ...(await instanceProfileOf(db, instance)),
     ...(await volumesOf(db, instance)),
   }
 }
@@ -108,6 +110,14 @@ async function placementGroupOf(
   if (id === null) return {}
   const group = await db.selectFrom('placement_group').select('name').where('id', '=', id).executeTakeFirst()
   return group ? { placementGroup: { name: group.name, partition } } : {}
+}
+
+async function instanceProfileOf(
+  db: Reader,
+  instance: InstanceTable,
+): Promise<Pick<DomainItem, 'instanceProfile'>> {
+  const found = (await profilesOf(db, [instance.id])).get(instance.id)
+  return found ? { instanceProfile: { arn: found.profile.arn, id: found.profile.id } } : {}
 }
 
 function machineOf(

@@ -1,5 +1,6 @@
 import type { Reconciler } from '@mallee/workflow'
 import { keepUsageFloor } from '../store/instance-store.ts'
+import { dropProfileOf } from '../store/profile-association-store.ts'
 import { deleteTagsOf } from '../store/tag-store.ts'
 import type { ReconcilerContext } from './reconciler-context.ts'
 
@@ -28,6 +29,7 @@ export function terminatedReconciler(ctx: ReconcilerContext): Reconciler {
           .executeTakeFirst()
         if (!instance || instance.state !== 'terminated') return { settled: true }
         await deleteTagsOf(tx, id)
+        await dropProfileOf(tx, id)
         for (const table of ['console', 'screenshot', 'sample', 'status_report'] as const)
           await tx.db.deleteFrom(table).where('instance_id', '=', id).execute()
         await tx.db.deleteFrom('decision').where('instance_id', '=', id).execute()

@@ -19,6 +19,7 @@ import { networks } from './migrations/0015-networks.ts'
 import { peerGroups } from './migrations/0016-peer-groups.ts'
 import { imageDrivers } from './migrations/0017-image-drivers.ts'
 import { identity } from './migrations/0018-identity.ts'
+import { auditAndUsage } from './migrations/0019-audit-and-usage.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -45,6 +46,7 @@ export const migrations = [
   peerGroups,
   imageDrivers,
   identity,
+  auditAndUsage,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

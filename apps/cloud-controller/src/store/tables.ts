@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import type { AgentState, InstanceState } from '@mallee/lifecycles'
 import type { AgentKind } from '@mallee/agent-contract'
 import type { AccessKeyTable, IdentityTables, UserTable } from './identity-tables.ts'
+import type { AuditTables } from './audit-tables.ts'
 import type { DiskImportTable } from './disk-import-store.ts'
 import type { InstanceImportTable } from './instance-import-store.ts'
 import type {
@@ -389,7 +390,7 @@ type Defaulted<Row, Columns extends keyof Row> = Omit<Row, Columns> & {
   [Column in Columns]: Generated<Row[Column]>
 }
 
-export interface Tables extends RoutingTables, IdentityTables {
+export interface Tables extends RoutingTables, IdentityTables, AuditTables {
   setting: SettingTable
   account: AccountTable
   user: Defaulted<UserTable, 'path' | 'is_root' | 'password_used_at' | 'info'>

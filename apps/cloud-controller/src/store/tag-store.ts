@@ -1,5 +1,5 @@
 import { tagLimitExceeded } from '@mallee/ec2-api'
-import { quotaOf } from './quota-store.ts'
+import { requireQuota } from './quota-store.ts'
 import type { Reader, Tx } from './record.ts'
 import type { TagTable } from './tables.ts'
 
@@ -46,7 +46,8 @@ export async function putTags(tx: Tx, tags: readonly TagTable[]): Promise<void> 
       .where('resource_id', '=', resourceId)
       .where('key', 'not like', 'aws:%')
       .executeTakeFirstOrThrow()
-    if (Number(row.count) > (await quotaOf(tx.db, accountId, 'tags-per-resource'))) throw tagLimitExceeded()
+    const owner = { accountId, userId: '' }
+    await requireQuota(tx.db, owner, 'tags-per-resource', 0, () => tagLimitExceeded(), Number(row.count))
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   VolumeAttachmentTable,
   VpcTable,
 } from '../store/tables.ts'
+import type { ProfileOfInstance } from '../store/profile-association-store.ts'
 import type { InterfaceAddress, InterfaceView } from '../store/network-store.ts'
 
 /** Everything that EC2 says of an instance. */
@@ -19,6 +20,7 @@ export interface InstanceRows {
   /** Gone where it was deleted after the instance was terminated. */
   readonly placementGroup: PlacementGroupTable | undefined
   readonly tags: readonly { Key: string; Value: string }[]
+  readonly profile: ProfileOfInstance | undefined
   /** Root first. */
   readonly volumes: readonly VolumeAttachmentTable[]
 }
@@ -48,7 +50,7 @@ export function publicDnsName(
 }
 
 export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
-  const { instance, interfaces, image, placementGroup, tags } = rows
+  const { instance, interfaces, image, placementGroup, profile, tags } = rows
   const primary = interfaces.find((entry) => entry.device_index === 0)
   const alive = instance.state !== 'terminated'
   return {
@@ -67,6 +69,7 @@ export function instanceView(rows: InstanceRows, region: string): Ec2.Instance {
         }
       : {}),
     ...(instance.key_name ? { KeyName: instance.key_name } : {}),
+    ...(profile && alive ? { IamInstanceProfile: { Arn: profile.profile.arn, Id: profile.profile.id } } : {}),
     AmiLaunchIndex: instance.launch_index,
     ProductCodes: [],
     InstanceType: instance.instance_type,

@@ -1,6 +1,7 @@
 import type { Ec2 } from '@mallee/ec2-api'
 import type { Reader } from '../store/record.ts'
 import { readInterfaces } from '../store/network-store.ts'
+import { profilesOf } from '../store/profile-association-store.ts'
 import { readTags } from '../store/tag-store.ts'
 import type { InstanceTable, PlacementGroupTable, VolumeAttachmentTable } from '../store/tables.ts'
 import { instanceView, type InstanceRows } from './instance-view.ts'
@@ -18,6 +19,7 @@ export async function readInstanceRows(
   const images =
     imageIds.length > 0 ? await db.selectFrom('image').selectAll().where('id', 'in', imageIds).execute() : []
   const groups = await placementGroupsOf(db, instances)
+  const profiles = await profilesOf(db, ids)
   const volumes = Map.groupBy(await attachmentsOf(db, ids), (row) => row.instance_id)
   const byImage = new Map(images.map((image) => [image.id, image]))
   return instances.map((instance) => ({
@@ -26,6 +28,7 @@ export async function readInstanceRows(
     image: byImage.get(instance.image_id),
     placementGroup:
       instance.placement_group_id === null ? undefined : groups.get(instance.placement_group_id),
+    profile: profiles.get(instance.id),
     tags: tags.get(instance.id) ?? [],
     volumes: volumes.get(instance.id) ?? [],
   }))

@@ -109,7 +109,7 @@ test('a parameter that is known and not honoured is refused by its name', async 
 test('who is asking: STS, by scope, by path and by version', async () => {
   const byScope = await cloud.call('GetCallerIdentity', {}, { service: 'sts', version: '2011-06-15' })
   expect(byScope.body).toContain(`<Account>${cloud.admin.accountId}</Account>`)
-  expect(byScope.body).toContain(`arn:aws:iam::${cloud.admin.accountId}:user/admin`)
+  expect(byScope.body).toContain(`arn:aws:iam::${cloud.admin.accountId}:root`)
   expect((await cloud.call('AssumeRole', {}, { service: 'sts', version: '2011-06-15' })).body).toContain(
     'UnsupportedOperation',
   )

@@ -1,4 +1,4 @@
-import type { DomainItem } from '@mallee/agent-contract'
+import type { DomainItem, RoleCredentials } from '@mallee/agent-contract'
 import { silentLog } from '@mallee/base'
 import type { InjectOptions } from 'fastify'
 import { describe, expect, it } from 'vitest'
@@ -30,12 +30,17 @@ const exampleItem: DomainItem = {
   tags: { Name: 'first', 'a b': 'spaced' },
 }
 
-function world(change: Partial<DomainItem> = {}, metadata: Partial<DomainItem['metadata']> = {}) {
+function world(
+  change: Partial<DomainItem> = {},
+  metadata: Partial<DomainItem['metadata']> = {},
+  credentials: RoleCredentials | null = null,
+) {
   const item = { ...exampleItem, ...change, metadata: { ...exampleItem.metadata, ...metadata } }
   const time = { ms: 1_000_000 }
   const app = buildMetadataApp({
     askerAt: (address) => ({ '100.64.0.1': 'eni-1', '100.64.0.2': 'eni-2' })[address] ?? null,
     itemOf: (id) => (id === 'eni-1' || id === 'eni-2' ? item : null),
+    credentialsOf: async () => credentials,
     log: silentLog,
     clock: { now: () => time.ms },
   })
@@ -268,6 +273,7 @@ describe('the server', () => {
     const server = await startMetadataServer({
       ...{ host: '127.0.0.1', port: 0, log: silentLog },
       askerAt: (address) => (address === '127.0.0.1' ? 'eni-1' : null),
+      credentialsOf: async () => null,
       itemOf: () => ({ ...exampleItem, metadata: { ...exampleItem.metadata, tokensRequired: false } }),
     })
     const url = `http://127.0.0.1:${server.address.port}/latest/meta-data/ami-id`
@@ -282,5 +288,40 @@ describe('the server', () => {
     expect(put.status).toBe(200)
     await server.close()
     await expect(fetch(url)).rejects.toThrow()
+  })
+})
+
+describe('the role of an instance', () => {
+  const instanceProfile = { arn: 'arn:aws:iam::000000000001:instance-profile/app', id: 'AIPA1' }
+  const told = { updatedAtMs: Date.UTC(2026, 0, 1), message: '' }
+  const credentials: RoleCredentials = {
+    ...{ ...told, code: 'Success', roleName: 'app', accessKeyId: 'ASIA1', secretAccessKey: 's' },
+    ...{ token: 't', expiresAtMs: Date.UTC(2026, 0, 1, 6) },
+  }
+
+  it('has its credentials where AWS has them', async () => {
+    const { text } = world({ instanceProfile }, {}, credentials)
+    expect(await text('meta-data/')).toContain('iam/')
+    expect(await text('meta-data/iam/')).toBe('info\nsecurity-credentials/')
+    expect(await text('meta-data/iam/security-credentials/')).toBe('app')
+    expect(JSON.parse(String(await text('meta-data/iam/security-credentials/app')))).toEqual({
+      ...{ Code: 'Success', LastUpdated: '2026-01-01T00:00:00Z', Type: 'AWS-HMAC' },
+      ...{ AccessKeyId: 'ASIA1', SecretAccessKey: 's', Token: 't', Expiration: '2026-01-01T06:00:00Z' },
+    })
+    expect(JSON.parse(String(await text('meta-data/iam/info')))).toEqual({
+      ...{ Code: 'Success', LastUpdated: '2026-01-01T00:00:00Z' },
+      ...{ InstanceProfileArn: instanceProfile.arn, InstanceProfileId: 'AIPA1' },
+    })
+    expect(await text('meta-data/iam/security-credentials/other')).toBe(404)
+  })
+
+  it('that EC2 may not assume is told so, and nothing is said while nothing was heard', async () => {
+    const refused: RoleCredentials = { ...told, code: 'AssumeRoleUnauthorizedAccess', roleName: 'app' }
+    const answer = await world({ instanceProfile }, {}, refused).text(
+      'meta-data/iam/security-credentials/app',
+    )
+    expect(JSON.parse(String(answer))).toMatchObject({ Code: 'AssumeRoleUnauthorizedAccess' })
+    expect(await world({ instanceProfile }).text('meta-data/iam/info')).toBe(503)
+    expect(await world({}, {}, credentials).text('meta-data/iam/')).toBe(404)
   })
 })

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { systemClock, type Clock, type Log } from '@mallee/base'
-import type { DomainItem } from '@mallee/agent-contract'
-import { bytesOf, lookUp, metadataTree } from './metadata-tree.ts'
+import type { DomainItem, RoleCredentials } from '@mallee/agent-contract'
+import { bytesOf, iamBranch, lookUp, metadataTree } from './metadata-tree.ts'
 import { createSessionTokens } from './session-tokens.ts'
 
 /**
@@ -15,6 +15,8 @@ export interface MetadataAppOptions {
   readonly askerAt: (address: string) => string | null
   /** The domain item that has this interface. */
   readonly itemOf: (interfaceId: string) => DomainItem | null
+  /** Of the role in an instance's profile; null while nothing was heard. */
+  readonly credentialsOf: (item: DomainItem) => Promise<RoleCredentials | null>
   readonly log: Log
   readonly clock?: Pick<Clock, 'now'>
 }
@@ -76,7 +78,7 @@ export function buildMetadataApp(options: MetadataAppOptions): FastifyInstance {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(reply.header('allow', 'GET, HEAD, PUT'), 405)
     const refusal = unlessInSession(request, reply, interfaceId, item)
-    return refusal === null ? read(reply, path, item) : answer(reply, refusal)
+    return refusal === null ? read(reply, path, item, options) : answer(reply, refusal)
   })
 
   function putToken(request: FastifyRequest, reply: FastifyReply, path: string, interfaceId: string) {
@@ -105,12 +107,24 @@ export function buildMetadataApp(options: MetadataAppOptions): FastifyInstance {
   return app
 }
 
-function read(reply: FastifyReply, path: string, item: DomainItem) {
+async function read(
+  reply: FastifyReply,
+  path: string,
+  item: DomainItem,
+  { credentialsOf }: Pick<MetadataAppOptions, 'credentialsOf'>,
+) {
   const names = namesOf(path)
   if (names === null) return answer(reply, 404)
   const [version, ...rest] = names
   if (version === undefined) return answer(reply, 200, metadataVersions.join('\n'))
   if (!(metadataVersions as readonly string[]).includes(version)) return answer(reply, 404)
+  if (item.instanceProfile && rest[0] === 'meta-data' && rest[1] === 'iam') {
+    const credentials = await credentialsOf(item)
+    // SDKs ask again; without an answer from the cloud there is nothing to say.
+    if (!credentials) return answer(reply, 503)
+    const node = lookUp(iamBranch(item.instanceProfile, credentials), rest.slice(2))
+    return node === null ? answer(reply, 404) : answer(reply, 200, bytesOf(node))
+  }
   const node = lookUp(metadataTree(item), rest)
   return node === null ? answer(reply, 404) : answer(reply, 200, bytesOf(node))
 }

@@ -4,6 +4,7 @@ import {
   primaryInterface,
   type DomainItem,
   type GuestInterface,
+  type RoleCredentials,
 } from '@mallee/agent-contract'
 import { partitionLayout } from '../images/partition-layout.ts'
 
@@ -94,6 +95,8 @@ function metaData(item: DomainItem): MetadataBranch {
     ],
     ['hibernation', branch([['configured', 'false']])],
     ['hostname', item.privateDnsName],
+    // What is in it is asked for apart: see iamBranch.
+    ['iam', item.instanceProfile && branch([])],
     ['instance-action', 'none'],
     ['instance-id', item.instanceId],
     ['instance-life-cycle', 'on-demand'],
@@ -128,6 +131,36 @@ function metaData(item: DomainItem): MetadataBranch {
     ['tags', tagsBranch(item)],
   ])
 }
+
+/**
+ * `meta-data/iam` of an instance with a profile. What a role has no credentials for is told by its code.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+ */
+export function iamBranch(
+  profile: NonNullable<DomainItem['instanceProfile']>,
+  credentials: RoleCredentials,
+): MetadataBranch {
+  const { code, message, roleName, expiresAtMs } = credentials
+  const updated = { Code: code, LastUpdated: seconds(credentials.updatedAtMs) }
+  const secret =
+    code === 'Success'
+      ? {
+          ...updated,
+          Type: 'AWS-HMAC',
+          AccessKeyId: credentials.accessKeyId,
+          SecretAccessKey: credentials.secretAccessKey,
+          Token: credentials.token,
+          Expiration: seconds(expiresAtMs!),
+        }
+      : { ...updated, Message: message }
+  return branch([
+    ['info', json({ ...updated, InstanceProfileArn: profile.arn, InstanceProfileId: profile.id })],
+    ['security-credentials', roleName === undefined ? null : branch([[roleName, json(secret)]])],
+  ])
+}
+
+const json = (value: unknown) => JSON.stringify(value, null, 2)
+const seconds = (atMs: number) => new Date(atMs).toISOString().replace(/\.\d{3}Z$/, 'Z')
 
 /** Names as EC2 has them; a guest whose bus calls its disks otherwise knows how to read them (sda2 is its vda2). */
 function blockDevices(item: DomainItem): MetadataBranch {

@@ -1,33 +1,13 @@
 /** What is known of a request beside what it asks: for conditions of policies, for logs and for events. */
-import type { TLSSocket } from 'node:tls'
-import { isIP } from 'node:net'
 import { parseForm } from '@mallee/aws-protocol'
 import type { ContextValue } from '@mallee/iam-policy'
+import { requestOrigin, type RequestOrigin } from '@mallee/service-kit'
 import type { Authenticated } from '../identity/authenticate.ts'
 import type { RawRequest } from './raw-request.ts'
 
-/** Said by our front door, which is on this machine; from anywhere else nobody is believed. */
-const sourceHeader = 'x-mallee-source'
-const secureHeader = 'x-mallee-secure'
-
-export interface Origin {
-  readonly ip: string
-  readonly secure: boolean
-}
-
-export function originOf({ message, headers }: RawRequest): Origin {
-  const peer = plain(message.socket.remoteAddress ?? '')
-  const encrypted = (message.socket as TLSSocket).encrypted === true
-  const said = headers[sourceHeader]
-  const isDoor = isLoopback(peer) && typeof said === 'string' && isIP(plain(said)) > 0
-  if (!isDoor) return { ip: peer, secure: encrypted }
-  return { ip: plain(said), secure: headers[secureHeader] === 'true' }
-}
-
-/** An IPv4 address that came over an IPv6 socket is an IPv4 address. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
-
-const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
+/** Where a request came from, before our own front door. */
+export const originOf = ({ message, headers }: RawRequest): RequestOrigin =>
+  requestOrigin(message.socket, headers)
 
 const ofQuery = ['prefix', 'delimiter', 'max-keys'] as const
 const ofHeaders = [

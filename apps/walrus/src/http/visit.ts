@@ -15,7 +15,8 @@ import type { FlowLogPuts } from './flow-log-puts.ts'
 import type { NodeReads } from './node-reads.ts'
 import type { RawRequest } from './raw-request.ts'
 import type { BodyBytes } from './request-body.ts'
-import { requestFacts, type Origin } from './request-facts.ts'
+import type { RequestOrigin } from '@mallee/service-kit'
+import { requestFacts } from './request-facts.ts'
 
 export interface S3DoorDependencies {
   readonly index: Index
@@ -50,7 +51,7 @@ export interface Visit {
   authenticated: Authenticated | null
   bucket: Bucket | null
   key: string | undefined
-  readonly origin: Origin
+  readonly origin: RequestOrigin
 }
 
 /** Throws NoSuchBucket; AccessDenied where it is not the expected owner's, or the asker does not pay. */

@@ -9,7 +9,7 @@ import { findObject } from '../index/object-rows.ts'
 import { headersOf } from '../objects/object-headers.ts'
 import { streamObject } from '../objects/open-object.ts'
 import { encoded, redirectionOf } from '../website/website-configuration.ts'
-import type { Origin } from './request-facts.ts'
+import type { RequestOrigin } from '@mallee/service-kit'
 import type { RawRequest } from './raw-request.ts'
 
 export interface SiteAnswer extends S3Answer {
@@ -20,7 +20,7 @@ export async function serveWebsite(
   context: BucketContext,
   gate: Gate,
   raw: RawRequest,
-  request: { key: string; origin: Origin },
+  request: { key: string; origin: RequestOrigin },
 ): Promise<SiteAnswer> {
   const { bucket } = context
   const site = bucket.set.website

@@ -11,7 +11,7 @@ import {
   missingParameter,
 } from '@mallee/ec2-api'
 import { claimElasticAddress } from '../../store/address-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { AddressTable } from '../../store/tables.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
@@ -39,8 +39,9 @@ export const allocateAddress = defineEc2Action('AllocateAddress', {
         .where('account_id', '=', accountId)
         .where('allocation_id', 'is not', null)
         .executeTakeFirstOrThrow()
-      if (Number(held.count) >= (await quotaOf(tx.db, accountId, 'elastic-addresses')))
-        throw addressLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'elastic-addresses', Number(held.count), () =>
+        addressLimitExceeded(),
+      )
       const pool = ctx.settings.publicPool
       const row = await claimElasticAddress(tx, {
         ...{ pool, accountId, wished },

@@ -8,7 +8,7 @@ import {
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
 import { openPeeringsOf, peeringStatus } from '../../store/peering-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { VpcPeeringTable } from '../../store/routing-tables.ts'
 import { optionsView } from '../../views/peering-view.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
@@ -23,9 +23,13 @@ export const acceptVpcPeeringConnection = defineEc2Action('AcceptVpcPeeringConne
       const row = await requirePeering(ctx, tx.db, input.VpcPeeringConnectionId)
       checkAnswer(ctx, row, 'accept')
       const open = await openPeeringsOf(tx.db, row.accepter_vpc_id, ctx.nowMs)
-      const most = await quotaOf(tx.db, ctx.caller.accountId, 'vpc-peerings-per-vpc')
-      if (open.filter((other) => other.status === 'active').length >= most)
-        throw vpcPeeringConnectionsPerVpcLimitExceeded(row.accepter_vpc_id)
+      await requireQuota(
+        tx.db,
+        ctx.caller,
+        'vpc-peerings-per-vpc',
+        open.filter((other) => other.status === 'active').length,
+        () => vpcPeeringConnectionsPerVpcLimitExceeded(row.accepter_vpc_id),
+      )
       const active = { status: 'active', message: 'Active', expires_at: null } as const
       const moved = await change(ctx, tx, row, active)
       return { VpcPeeringConnection: await viewOf(ctx, tx.db, moved) }

@@ -12,7 +12,7 @@ import { AwsError } from '@mallee/aws-protocol'
 import { removeFlowLogs } from '../../store/flow-log-store.ts'
 import type { FlowLogTable } from '../../store/routing-tables.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { putTags } from '../../store/tag-store.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
@@ -121,8 +121,9 @@ async function make(
   const isSame = (row: FlowLogTable) =>
     row.bucket === wanted.bucket && row.key_prefix === wanted.key_prefix && row.traffic === wanted.traffic
   if (present.some(isSame)) throw flowLogAlreadyExists()
-  if (present.length >= (await quotaOf(tx.db, accountId, 'flow-logs-per-resource')))
-    throw flowLogsLimitExceeded(id)
+  await requireQuota(tx.db, ctx.caller, 'flow-logs-per-resource', present.length, () =>
+    flowLogsLimitExceeded(id),
+  )
   const row: FlowLogTable = {
     id: newId('flowLog', ctx.random),
     account_id: accountId,

@@ -10,7 +10,7 @@ import {
 } from '@mallee/ec2-api'
 import { hasPublicAddresses } from '../../store/address-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { InternetGatewayTable } from '../../store/routing-tables.ts'
 import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
 import { defineEc2Action } from '../define-action.ts'
@@ -32,8 +32,7 @@ export const createInternetGateway = defineEc2Action('CreateInternetGateway', {
         .select('id')
         .where('account_id', '=', accountId)
         .execute()
-      if (present.length >= (await quotaOf(tx.db, accountId, 'internet-gateways')))
-        throw internetGatewayLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'internet-gateways', present.length, internetGatewayLimitExceeded)
       const row: InternetGatewayTable = {
         id: newId('internetGateway', ctx.random),
         account_id: accountId,

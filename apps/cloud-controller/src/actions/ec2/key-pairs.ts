@@ -7,7 +7,7 @@ import {
   resourceLimitExceeded,
 } from '@mallee/ec2-api'
 import { createKey, readPublicKey } from '../../identity/ssh-keys.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { KeyPairTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
@@ -144,9 +144,9 @@ function insert(
       .where('account_id', '=', ctx.caller.accountId)
       .execute()
     if (present.some((row) => row.name === input.KeyName)) throw invalidKeyPairDuplicate(input.KeyName)
-    const quota = await quotaOf(tx.db, ctx.caller.accountId, 'key-pairs')
-    if (present.length >= quota)
-      throw resourceLimitExceeded(`You have reached your limit of ${quota} key pairs.`)
+    await requireQuota(tx.db, ctx.caller, 'key-pairs', present.length, (quota) =>
+      resourceLimitExceeded(`You have reached your limit of ${quota} key pairs.`),
+    )
     const row: KeyPairTable = {
       id: newId('keyPair', ctx.random),
       account_id: ctx.caller.accountId,

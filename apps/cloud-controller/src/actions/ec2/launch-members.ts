@@ -43,6 +43,8 @@ export const launchMembers = [
   'Monitoring.Enabled',
   'DisableApiTermination',
   'DisableApiStop',
+  'IamInstanceProfile.Arn',
+  'IamInstanceProfile.Name',
   ...launchMappingMembers,
 ] as const
 
@@ -140,7 +142,7 @@ export interface TemplateUsed {
 
 /** A launch as its template, if it names one, and then the request itself have it. */
 export async function withLaunchTemplate(
-  ctx: ActionContext,
+  ctx: { readonly caller: Pick<ActionContext['caller'], 'accountId'> },
   db: Reader,
   input: RunInput,
 ): Promise<{ input: RunInput; template: TemplateUsed | null }> {

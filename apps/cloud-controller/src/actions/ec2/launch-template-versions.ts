@@ -12,7 +12,7 @@ import {
   requireTemplateVersion,
   versionNumber,
 } from '../../store/launch-template-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { LaunchTemplateTable, LaunchTemplateVersionTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
@@ -54,9 +54,9 @@ export const createLaunchTemplateVersion = defineEc2Action('CreateLaunchTemplate
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .where('template_id', '=', template.id)
         .executeTakeFirstOrThrow()
-      const quota = await quotaOf(tx.db, ctx.caller.accountId, 'versions-per-launch-template')
-      if (Number(count) >= quota)
-        throw resourceLimitExceeded(`You have reached your limit of ${quota} versions of a launch template.`)
+      await requireQuota(tx.db, ctx.caller, 'versions-per-launch-template', Number(count), (quota) =>
+        resourceLimitExceeded(`You have reached your limit of ${quota} versions of a launch template.`),
+      )
       const version = template.latest_version + 1
       const data = mergeMembers(source, input.LaunchTemplateData)
       checkTemplateData(data)

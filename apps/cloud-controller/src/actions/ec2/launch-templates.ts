@@ -15,7 +15,7 @@ import {
   requireLaunchTemplate,
   requireTemplateVersion,
 } from '../../store/launch-template-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { LaunchTemplateTable } from '../../store/tables.ts'
 import { deleteTagsOf, putTags, readTags } from '../../store/tag-store.ts'
@@ -47,9 +47,9 @@ export const createLaunchTemplate = defineEc2Action('CreateLaunchTemplate', {
         .execute()
       if (present.some((row) => row.name === input.LaunchTemplateName))
         throw invalidLaunchTemplateNameAlreadyExists()
-      const quota = await quotaOf(tx.db, accountId, 'launch-templates')
-      if (present.length >= quota)
-        throw resourceLimitExceeded(`You have reached your limit of ${quota} launch templates.`)
+      await requireQuota(tx.db, ctx.caller, 'launch-templates', present.length, (quota) =>
+        resourceLimitExceeded(`You have reached your limit of ${quota} launch templates.`),
+      )
       const made = { created_at: ctx.nowMs, created_by: callerArn(ctx.caller) }
       const templateId = newId('launchTemplate', ctx.random)
       await tx.db

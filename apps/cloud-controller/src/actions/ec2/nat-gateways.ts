@@ -17,7 +17,7 @@ import {
   type NewNatGateway,
 } from '../../store/nat-gateway-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/network-tables.ts'
 import type { NatGatewayTable } from '../../store/routing-tables.ts'
@@ -70,11 +70,8 @@ async function make(
   const address = connectivity === 'public' ? await requireAllocation(ctx, tx.db, input.AllocationId!) : null
   const zone = subnet.availability_zone
   const { accountId } = ctx.caller
-  if (
-    (await natGatewaysInZone(tx.db, accountId, zone)) >=
-    (await quotaOf(tx.db, accountId, 'nat-gateways-per-zone'))
-  )
-    throw natGatewayLimitExceeded(zone)
+  const present = await natGatewaysInZone(tx.db, accountId, zone)
+  await requireQuota(tx.db, ctx.caller, 'nat-gateways-per-zone', present, () => natGatewayLimitExceeded(zone))
   const made: NewNatGateway = { subnet, connectivity, address, random: ctx.random, nowMs: ctx.nowMs }
   const failure = await whyNot(tx.db, made)
   if (failure) return insertFailedNatGateway(tx, { ...made, ...failure, requestId: ctx.requestId })

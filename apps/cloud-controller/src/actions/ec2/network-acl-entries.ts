@@ -8,7 +8,7 @@ import {
   type Ec2Input,
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { NetworkAclEntryTable } from '../../store/routing-tables.ts'
 import { requireBlock } from '../address-blocks.ts'
@@ -31,8 +31,7 @@ export const createNetworkAclEntry = defineEc2Action('CreateNetworkAclEntry', {
       const present = await entriesOf(db, key)
       if (present.some((entry) => entry.rule_number === key.rule_number))
         throw networkAclEntryAlreadyExists(key.rule_number)
-      if (present.length >= (await quotaOf(db, ctx.caller.accountId, 'entries-per-acl')))
-        throw networkAclEntryLimitExceeded()
+      await requireQuota(db, ctx.caller, 'entries-per-acl', present.length, networkAclEntryLimitExceeded)
       await db
         .insertInto('network_acl_entry')
         .values({ ...key, ...ruleOf(input) })

@@ -6,7 +6,7 @@ import {
   networkAclLimitExceeded,
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { readInSlices } from '../../store/read-in-slices.ts'
 import type { Reader } from '../../store/record.ts'
 import type { NetworkAclTable } from '../../store/routing-tables.ts'
@@ -33,8 +33,7 @@ export const createNetworkAcl = defineEc2Action('CreateNetworkAcl', {
         .select('id')
         .where('vpc_id', '=', vpc.id)
         .execute()
-      if (present.length >= (await quotaOf(tx.db, accountId, 'network-acls-per-vpc')))
-        throw networkAclLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'network-acls-per-vpc', present.length, networkAclLimitExceeded)
       const made = await insertNetworkAcl(tx, {
         ...{ vpc, isDefault: false },
         ...{ random: ctx.random, nowMs: ctx.nowMs },

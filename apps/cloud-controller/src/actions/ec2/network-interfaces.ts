@@ -10,7 +10,7 @@ import {
   readInterfaces,
 } from '../../store/network-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import { defineEc2Action, type ActionContext } from '../define-action.ts'
@@ -82,8 +82,7 @@ async function requireRoom(ctx: ActionContext, db: Reader): Promise<void> {
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account_id', '=', ctx.caller.accountId)
     .executeTakeFirstOrThrow()
-  if (Number(count) >= (await quotaOf(db, ctx.caller.accountId, 'network-interfaces')))
-    throw networkInterfaceLimitExceeded()
+  await requireQuota(db, ctx.caller, 'network-interfaces', Number(count), networkInterfaceLimitExceeded)
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html */

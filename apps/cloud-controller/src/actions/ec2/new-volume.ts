@@ -10,7 +10,7 @@ import {
   volumeLimitExceeded,
 } from '@mallee/ec2-api'
 import { listAgents } from '../../store/agent-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { AgentTable, SnapshotTable, VolumeTable } from '../../store/tables.ts'
 import { volumeTypes, type VolumeType } from '../../store/volume-tables.ts'
@@ -175,14 +175,11 @@ export async function claimVolumeQuota(
     .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number>('size_gib').as('gib')])
     .where('account_id', '=', accountId)
     .executeTakeFirstOrThrow()
-  const [mostCount, mostGiB] = [
-    await quotaOf(tx.db, accountId, 'volumes'),
-    await quotaOf(tx.db, accountId, 'volume-gib'),
-  ]
-  if (Number(used.count) + count > mostCount)
-    throw volumeLimitExceeded(`You have reached your limit of ${mostCount} volumes.`)
-  if (Number(used.gib ?? 0) + gib > mostGiB)
-    throw volumeLimitExceeded(`You have reached your limit of ${mostGiB} GiB of volumes.`)
+  const tooMany = (most: number) => volumeLimitExceeded(`You have reached your limit of ${most} volumes.`)
+  const tooLarge = (most: number) =>
+    volumeLimitExceeded(`You have reached your limit of ${most} GiB of volumes.`)
+  await requireQuota(tx.db, ctx.caller, 'volumes', Number(used.count), tooMany, count)
+  await requireQuota(tx.db, ctx.caller, 'volume-gib', Number(used.gib ?? 0), tooLarge, gib)
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   placementGroupLimitExceeded,
 } from '@mallee/ec2-api'
 import { findPlacementGroup, groupMembers, listPlacementGroups } from '../../store/placement-group-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { PlacementGroupTable } from '../../store/tables.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import { defineEc2Action } from '../define-action.ts'
@@ -51,8 +51,9 @@ export const createPlacementGroup = defineEc2Action('CreatePlacementGroup', {
     const { row, tags } = await ctx.transaction(async (tx) => {
       const present = await listPlacementGroups(tx.db, ctx.caller.accountId)
       if (present.some((group) => group.name === name)) throw invalidPlacementGroupDuplicate(name)
-      const quota = await quotaOf(tx.db, ctx.caller.accountId, 'placement-groups')
-      if (present.length >= quota) throw placementGroupLimitExceeded(quota)
+      await requireQuota(tx.db, ctx.caller, 'placement-groups', present.length, (quota) =>
+        placementGroupLimitExceeded(quota),
+      )
       const made: PlacementGroupTable = {
         id: newId('placementGroup', ctx.random),
         account_id: ctx.caller.accountId,

@@ -22,7 +22,7 @@ import {
   wakeUsers,
   type PrefixListEntry,
 } from '../../store/prefix-list-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { quotaOf, requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { PrefixListTable } from '../../store/routing-tables.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
@@ -49,8 +49,9 @@ export const createManagedPrefixList = defineEc2Action('CreateManagedPrefixList'
         .select('id')
         .where('account_id', '=', accountId)
         .execute()
-      if (own.length >= (await quotaOf(tx.db, accountId, 'prefix-lists')))
-        throw resourceLimitExceeded('The maximum number of prefix lists has been reached.')
+      await requireQuota(tx.db, ctx.caller, 'prefix-lists', own.length, () =>
+        resourceLimitExceeded('The maximum number of prefix lists has been reached.'),
+      )
       const list: PrefixListTable = {
         id: newId('prefixList', ctx.random),
         account_id: accountId,

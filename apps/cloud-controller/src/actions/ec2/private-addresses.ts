@@ -10,7 +10,7 @@ import { clearAddresses } from '../../store/address-store.ts'
 import { freeAddresses, isUsable, requireFree } from '../../store/free-addresses.ts'
 import { wakeInterface } from '../../store/network-reach.ts'
 import { addPrivateAddresses } from '../../store/network-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { NetworkInterfaceTable, SubnetTable } from '../../store/tables.ts'
 import { defineEc2Action, type ActionContext, type ActionTransaction } from '../define-action.ts'
@@ -96,8 +96,14 @@ async function freeBeside(
 }
 
 async function requireRoomFor(ctx: ActionContext, db: Reader, count: number): Promise<void> {
-  if (count > (await quotaOf(db, ctx.caller.accountId, 'addresses-per-interface')))
-    throw privateIpAddressLimitExceeded()
+  await requireQuota(
+    db,
+    ctx.caller,
+    'addresses-per-interface',
+    0,
+    () => privateIpAddressLimitExceeded(),
+    count,
+  )
 }
 
 function refuse(error: Error): never {

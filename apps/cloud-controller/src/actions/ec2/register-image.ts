@@ -13,7 +13,7 @@ import {
 } from '@mallee/ec2-api'
 import { manifestSuffix } from '@mallee/image-bundle'
 import { makeImagePrivate, requireOwnImage, requireVisibleImage } from '../../store/image-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
 import type { ImageBlockDeviceTable, ImageTable } from '../../store/tables.ts'
 import { transitionImage } from '../../store/transition.ts'
@@ -246,10 +246,11 @@ export async function insertImage(
     .execute()
   const namesake = mine.find(({ name, state }) => name === image.name && state !== 'failed')
   if (namesake) throw invalidAmiNameDuplicate(image.name, namesake.id)
-  const quota = await quotaOf(tx.db, accountId, 'images')
   // An import that failed is no image, and nobody can deregister it.
   const counted = mine.filter(({ origin, state }) => origin !== 'import' || state !== 'failed')
-  if (counted.length >= quota) throw resourceLimitExceeded(`You have reached your limit of ${quota} images.`)
+  await requireQuota(tx.db, ctx.caller, 'images', counted.length, (quota) =>
+    resourceLimitExceeded(`You have reached your limit of ${quota} images.`),
+  )
   const { id } = image
   await tx.db
     .insertInto('image')

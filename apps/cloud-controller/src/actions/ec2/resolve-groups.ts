@@ -1,5 +1,5 @@
 import { invalidGroupNotFound, securityGroupsPerInterfaceLimitExceeded } from '@mallee/ec2-api'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { ActionContext } from '../define-action.ts'
 
@@ -22,8 +22,8 @@ export async function resolveGroups(
     (name) => groups.find((group) => group.name === name) ?? refuse(invalidGroupNotFound(name, wanted.vpcId)),
   )
   const found = [...new Set([...byId, ...byName].map((group) => group.id))]
-  if (found.length > (await quotaOf(db, ctx.caller.accountId, 'groups-per-interface')))
-    throw securityGroupsPerInterfaceLimitExceeded()
+  const tooMany = () => securityGroupsPerInterfaceLimitExceeded()
+  await requireQuota(db, ctx.caller, 'groups-per-interface', 0, tooMany, found.length)
   return found.length > 0
     ? found
     : groups.filter((group) => group.name === 'default').map((group) => group.id)

@@ -13,7 +13,9 @@ import type { MetadataOptions } from '@mallee/agent-contract'
 import type { PlacementRequest } from '../../scheduler/judge-node.ts'
 import type { CapacityNow } from '../../store/capacity.ts'
 import { promisedUse } from '../../store/instance-import-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import type { InstanceProfileTable } from '../../store/identity-tables.ts'
+import { requireProfile } from '../../store/profile-association-store.ts'
+import { quotaRoom } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { InstanceTable, InstanceTypeTable, SubnetTable, TagTable } from '../../store/tables.ts'
 import type { ActionContext } from '../define-action.ts'
@@ -33,6 +35,8 @@ export interface Launch {
   readonly ramdiskId: string | null
   readonly instanceType: string
   readonly groupIds: readonly string[]
+  /** Of which its guest gets credentials. */
+  readonly profile: InstanceProfileTable | null
   readonly keyName: string | null
   readonly publicKey: string | null
   readonly userData: string | null
@@ -55,6 +59,11 @@ export interface Launch {
 
 /** AWS's limit on user data before base64, in bytes. */
 const userDataMaxBytes = 16_384
+
+async function profileOf(ctx: ActionContext, db: Reader, { IamInstanceProfile: named }: Input) {
+  if (named?.Arn === undefined && named?.Name === undefined) return null
+  return requireProfile(db, ctx.caller.accountId, named)
+}
 
 export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input): Promise<Launch> {
   checkCounts(input)
@@ -83,6 +92,7 @@ export async function resolveLaunch(ctx: ActionContext, db: Reader, input: Input
     ramdiskId,
     instanceType: typeName,
     groupIds: network.groupIds,
+    profile: await profileOf(ctx, db, input),
     keyName: key?.name ?? null,
     publicKey: key?.public_key ?? null,
     userData: checkUserData(input.UserData),
@@ -197,18 +207,17 @@ export async function claimInstanceQuota(
     instances: present.instances + promised.instances,
     vcpus: present.vcpus + promised.vcpus,
   }
-  const instances = await quotaOf(tx.db, ctx.caller.accountId, 'instances')
-  if (use.instances + minCount > instances) {
+  const instances = await quotaRoom(tx.db, ctx.caller, 'instances', use.instances)
+  if (minCount > instances.room) {
     throw instanceLimitExceeded(
-      `You have requested more instances (${use.instances + minCount}) than your current instance limit of ${instances} allows.`,
+      `You have requested more instances (${use.instances + minCount}) than your current instance limit of ${instances.most} allows.`,
     )
   }
-  const vcpus = await quotaOf(tx.db, ctx.caller.accountId, 'vcpus')
-  if (use.vcpus + minCount * each > vcpus) {
+  const vcpus = await quotaRoom(tx.db, ctx.caller, 'vcpus', use.vcpus)
+  if (minCount * each > vcpus.room) {
     throw vcpuLimitExceeded(
-      `You have requested more vCPU capacity than your current vCPU limit of ${vcpus} allows.`,
+      `You have requested more vCPU capacity than your current vCPU limit of ${vcpus.most} allows.`,
     )
   }
-  const room = Math.min(instances - use.instances, Math.floor((vcpus - use.vcpus) / each))
-  return Math.min(maxCount, room)
+  return Math.min(maxCount, instances.room, Math.floor(vcpus.room / each))
 }

@@ -1,5 +1,5 @@
 import { hasDependencies, routeTableLimitExceeded } from '@mallee/ec2-api'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { readInSlices } from '../../store/read-in-slices.ts'
 import type { Reader } from '../../store/record.ts'
 import { readRoutes } from '../../store/route-store.ts'
@@ -27,8 +27,7 @@ export const createRouteTable = defineEc2Action('CreateRouteTable', {
         .select('id')
         .where('vpc_id', '=', vpc.id)
         .execute()
-      if (present.length >= (await quotaOf(tx.db, accountId, 'route-tables-per-vpc')))
-        throw routeTableLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'route-tables-per-vpc', present.length, routeTableLimitExceeded)
       const made = await insertRouteTable(tx, { vpc, random: ctx.random, nowMs: ctx.nowMs })
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'route-table', [made]))
       tx.touch(made)

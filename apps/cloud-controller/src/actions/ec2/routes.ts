@@ -8,7 +8,7 @@ import {
   routeLimitExceeded,
 } from '@mallee/ec2-api'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader, Tx } from '../../store/record.ts'
 import type { RouteTableTable } from '../../store/routing-tables.ts'
 import { vpcBlocks } from '../../store/vpc-cidr-store.ts'
@@ -199,5 +199,5 @@ async function checkQuota(
     .where('route.route_table_id', '=', table.id)
     .execute()
   const used = rows.reduce((sum, row) => sum + (row.max_entries ?? 1), added.weight)
-  if (used > (await quotaOf(db, ctx.caller.accountId, 'routes-per-table'))) throw routeLimitExceeded(table.id)
+  await requireQuota(db, ctx.caller, 'routes-per-table', 0, () => routeLimitExceeded(table.id), used)
 }

@@ -2,6 +2,7 @@ import type { Ec2Input } from '@mallee/ec2-api'
 import { idempotentInstanceTerminated } from '@mallee/ec2-api'
 import { claimPublicAddresses } from '../../store/address-store.ts'
 import { freeAddresses } from '../../store/free-addresses.ts'
+import { associateProfile } from '../../store/profile-association-store.ts'
 import { insertInterface } from '../../store/network-store.ts'
 import { putTags } from '../../store/tag-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
@@ -99,6 +100,8 @@ async function launch(ctx: ActionContext, tx: ActionTransaction, input: Input): 
         }),
       )
     await bringVolumes(ctx, tx, one)
+    const { profile } = launching
+    if (profile) await associateProfile(tx, ctx.wakes, { instanceId: id, profile, ...ctx })
     ids.push(id)
   }
   if (launching.wantsPublicIp(subnet)) {

@@ -8,7 +8,7 @@ import {
   rulesPerSecurityGroupLimitExceeded,
   type Ec2,
 } from '@mallee/ec2-api'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
 import { readPeerGroups } from '../../store/peer-groups.ts'
 import type { Reader } from '../../store/record.ts'
@@ -153,8 +153,9 @@ export async function checkRoom(
   group: SecurityGroupTable,
   rules: readonly { readonly prefixListId: string | null }[],
 ): Promise<void> {
-  if ((await ruleWeights(db, rules)) > (await quotaOf(db, group.account_id, 'rules-per-group')))
-    throw rulesPerSecurityGroupLimitExceeded()
+  const owner = { accountId: group.account_id, userId: '' }
+  const weight = await ruleWeights(db, rules)
+  await requireQuota(db, owner, 'rules-per-group', 0, () => rulesPerSecurityGroupLimitExceeded(), weight)
 }
 
 function revoke(ctx: ActionContext, input: RuleInput, isEgress: boolean) {

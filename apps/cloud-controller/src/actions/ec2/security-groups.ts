@@ -16,7 +16,7 @@ import {
 } from '@mallee/ec2-api'
 import { isGroupPromised } from '../../store/instance-import-store.ts'
 import { peersNaming, readPeerGroups } from '../../store/peer-groups.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import { insertSecurityGroup, listRules } from '../../store/security-group-store.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
@@ -48,8 +48,9 @@ export const createSecurityGroup = defineEc2Action('CreateSecurityGroup', {
       const groups = await listGroups(ctx, tx.db)
       if (groups.some((group) => group.vpc_id === vpcId && group.name === input.GroupName))
         throw invalidGroupDuplicate(input.GroupName, vpcId)
-      if (groups.length >= (await quotaOf(tx.db, ctx.caller.accountId, 'security-groups')))
-        throw securityGroupLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'security-groups', groups.length, () =>
+        securityGroupLimitExceeded(),
+      )
       const group = await insertSecurityGroup(tx, {
         accountId: ctx.caller.accountId,
         vpcId,

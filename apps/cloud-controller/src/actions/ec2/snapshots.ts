@@ -6,7 +6,7 @@ import {
   invalidSnapshotInUse,
   snapshotLimitExceeded,
 } from '@mallee/ec2-api'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import { transitionSnapshot } from '../../store/snapshot-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import type { SnapshotTable, VolumeTable } from '../../store/tables.ts'
@@ -52,9 +52,9 @@ export async function insertSnapshot(
     .where('account_id', '=', accountId)
     .where('state', '!=', 'deleted')
     .executeTakeFirstOrThrow()
-  const most = await quotaOf(tx.db, accountId, 'snapshots')
-  if (Number(mine.count) >= most)
-    throw snapshotLimitExceeded(`You have reached your limit of ${most} snapshots.`)
+  await requireQuota(tx.db, ctx.caller, 'snapshots', Number(mine.count), (most) =>
+    snapshotLimitExceeded(`You have reached your limit of ${most} snapshots.`),
+  )
   const id = newId('snapshot', ctx.random)
   const row: SnapshotTable = {
     id,

@@ -14,7 +14,7 @@ import { insertDefaultSubnet } from '../../store/default-network.ts'
 import { deleteSubnetRows } from '../../store/delete-vpc.ts'
 import { isSubnetPromised } from '../../store/instance-import-store.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SubnetTable } from '../../store/tables.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
@@ -47,8 +47,7 @@ export const createSubnet = defineEc2Action('CreateSubnet', {
       const present = await subnetsOf(tx.db, vpc.id)
       if (present.some((other) => blocksOverlap(parseCidr(other.cidr)!, block)))
         throw invalidSubnetConflict(cidr)
-      if (present.length >= (await quotaOf(tx.db, ctx.caller.accountId, 'subnets-per-vpc')))
-        throw subnetLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'subnets-per-vpc', present.length, subnetLimitExceeded)
       const subnet = await insertSubnet(tx, {
         ...{ vpc, availabilityZone: zone, cidr, isDefault: false },
         ...{ random: ctx.random, nowMs: ctx.nowMs },
@@ -74,8 +73,7 @@ export const createDefaultSubnet = defineEc2Action('CreateDefaultSubnet', {
       const present = await subnetsOf(tx.db, vpc.id)
       const same = present.find((subnet) => subnet.is_default === 1 && subnet.availability_zone === zone)
       if (same) throw defaultSubnetAlreadyExists(zone, same.id)
-      if (present.length >= (await quotaOf(tx.db, ctx.caller.accountId, 'subnets-per-vpc')))
-        throw subnetLimitExceeded()
+      await requireQuota(tx.db, ctx.caller, 'subnets-per-vpc', present.length, subnetLimitExceeded)
       const subnet = await insertDefaultSubnet(tx, {
         ...{ vpc, zone, zones: ctx.settings.availabilityZones },
         ...{ random: ctx.random, nowMs: ctx.nowMs },

@@ -16,7 +16,7 @@ import {
 } from '@mallee/ec2-api'
 import { wakeVpcAndGuests } from '../../store/network-reach.ts'
 import { openPeeringsOf } from '../../store/peering-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { VpcTable } from '../../store/tables.ts'
 import { vpcBlocks } from '../../store/vpc-cidr-store.ts'
@@ -38,8 +38,9 @@ export const associateVpcCidrBlock = defineEc2Action('AssociateVpcCidrBlock', {
       const vpc = await requireOwned(ctx, tx.db, 'vpc', input.VpcId)
       const present = await vpcBlocks(tx.db, vpc.id)
       await checkBeside(tx.db, vpc, { present, block, nowMs: ctx.nowMs })
-      const most = await quotaOf(tx.db, ctx.caller.accountId, 'vpc-cidrs')
-      if (present.length >= most) throw cidrLimitExceeded(vpc.id, most)
+      await requireQuota(tx.db, ctx.caller, 'vpc-cidrs', present.length, (most) =>
+        cidrLimitExceeded(vpc.id, most),
+      )
       const id = await insertVpcCidr(tx, {
         ...{ vpc, cidr, isPrimary: false },
         ...{ random: ctx.random, nowMs: ctx.nowMs },

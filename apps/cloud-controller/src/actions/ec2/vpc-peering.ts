@@ -14,7 +14,7 @@ import {
   peeringStatus,
   vpcsOverlap,
 } from '../../store/peering-store.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { VpcPeeringTable } from '../../store/routing-tables.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
@@ -45,8 +45,9 @@ export const createVpcPeeringConnection = defineEc2Action('CreateVpcPeeringConne
       const open = await openPeeringsOf(tx.db, vpc.id, ctx.nowMs)
       const same = open.find((row) => [row.requester_vpc_id, row.accepter_vpc_id].includes(peerVpcId))
       if (same && peerVpcId !== vpc.id) throw vpcPeeringConnectionAlreadyExists(same.id)
-      if (open.length >= (await quotaOf(tx.db, accountId, 'vpc-peerings-per-vpc')))
-        throw vpcPeeringConnectionsPerVpcLimitExceeded(vpc.id)
+      await requireQuota(tx.db, ctx.caller, 'vpc-peerings-per-vpc', open.length, () =>
+        vpcPeeringConnectionsPerVpcLimitExceeded(vpc.id),
+      )
       const sides = { requester_vpc_id: vpc.id, accepter_vpc_id: peerVpcId, accepter_account_id: peerOwner }
       const row = newPeering(ctx, sides, await canPeer(tx.db, sides))
       await tx.db.insertInto('vpc_peering').values(row).execute()

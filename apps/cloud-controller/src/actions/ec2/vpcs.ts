@@ -3,7 +3,7 @@ import { defaultVpcAlreadyExists, hasDependencies, missingParameter, vpcLimitExc
 import { insertDefaultNetwork } from '../../store/default-network.ts'
 import { deleteVpcRows, vpcIsInUse } from '../../store/delete-vpc.ts'
 import { wakeVpc } from '../../store/network-reach.ts'
-import { quotaOf } from '../../store/quota-store.ts'
+import { requireQuota } from '../../store/quota-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { VpcTable } from '../../store/tables.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
@@ -65,7 +65,7 @@ export function defaultVpcOf(ctx: ActionContext, db: Reader): Promise<VpcTable |
 async function checkQuota(ctx: ActionContext, db: Reader): Promise<void> {
   const { accountId } = ctx.caller
   const present = await db.selectFrom('vpc').select('id').where('account_id', '=', accountId).execute()
-  if (present.length >= (await quotaOf(db, accountId, 'vpcs'))) throw vpcLimitExceeded()
+  await requireQuota(db, ctx.caller, 'vpcs', present.length, vpcLimitExceeded)
 }
 
 async function viewOf(ctx: ActionContext, db: Reader, vpc: VpcTable) {

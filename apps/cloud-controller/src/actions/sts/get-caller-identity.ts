@@ -1,7 +1,11 @@
-import type { StsOutput } from '@mallee/iam-api'
-import { callerArn, type Caller } from '../../identity/caller.ts'
+import type { StsInput, StsOutput } from '@mallee/iam-api'
+import { callerArn } from '../../identity/caller.ts'
+import type { StsContext } from './sts-context.ts'
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */
-export function getCallerIdentity(caller: Caller): StsOutput<'GetCallerIdentity'> {
-  return { Account: caller.accountId, Arn: callerArn(caller), UserId: caller.userId }
+export async function getCallerIdentity(
+  { caller }: StsContext,
+  _input: StsInput<'GetCallerIdentity'>,
+): Promise<StsOutput<'GetCallerIdentity'>> {
+  return { Account: caller.accountId, Arn: callerArn(caller), UserId: caller.principal.userId }
 }

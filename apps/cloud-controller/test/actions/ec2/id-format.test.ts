@@ -24,7 +24,7 @@ test('every type has long ids, and its deadline is past', async () => {
 })
 
 test('short ids are refused, long ones are what there is', async () => {
-  const arn = `arn:aws:iam::${cloud.admin.accountId}:user/admin`
+  const arn = `arn:aws:iam::${cloud.admin.accountId}:root`
   const other = await cloud.createAccount('other')
   const code = async (action: string, parameters: Record<string, string | boolean>) => {
     const answer = await cloud.call(action, { Resource: 'instance', ...parameters })

@@ -81,7 +81,7 @@ describe('templates', () => {
       launchTemplateName: 'web',
       defaultVersionNumber: '1',
       latestVersionNumber: '1',
-      createdBy: `arn:aws:iam::${cloud.admin.accountId}:user/admin`,
+      createdBy: `arn:aws:iam::${cloud.admin.accountId}:root`,
       tagSet: { item: [{ key: 'owner', value: 'ops' }] },
     })
     expect(made.launchTemplateId).toMatch(/^lt-[0-9a-f]{17}$/)

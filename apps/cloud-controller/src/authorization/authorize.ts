@@ -1,0 +1,59 @@
+/** Whether a caller may do what it asks: its policies are read anew for each request, compiled once for each text. */
+import { allowEverything, evaluate, PolicyCache, type ContextValue, type PolicySet } from '@mallee/iam-policy'
+import type { CompiledPolicy, Decision, PolicyRequest } from '@mallee/iam-policy'
+import type { Reader } from '../store/record.ts'
+import { policyTextsOf, type PolicyText } from '../store/principal-store.ts'
+import type { Caller } from '../identity/caller.ts'
+
+/** One thing that must be allowed; where a request needs several, each must be. */
+export interface Ask {
+  /** `ec2:RunInstances` */
+  readonly action: string
+  /** An ARN, or `*`. */
+  readonly resource: string
+  readonly context: Readonly<Record<string, ContextValue>>
+  /** Whose it is; the caller's account where not said. */
+  readonly resourceAccountId?: string
+  /** A role's trust policy, or what else is on the resource. */
+  readonly resourcePolicy?: CompiledPolicy
+}
+
+export interface Refusal {
+  readonly request: PolicyRequest
+  readonly decision: Decision
+}
+
+const cache = new PolicyCache()
+
+/** The caller's own policies, made ready. */
+export async function policySetOf(db: Reader, caller: Caller): Promise<PolicySet> {
+  const texts = await policyTextsOf(db, caller)
+  const ready = ({ id, document }: PolicyText) => cache.get('identity', id, document)
+  return {
+    identity: texts.identity?.map(ready) ?? [allowEverything],
+    boundary: texts.boundary && ready(texts.boundary),
+    session: caller.session?.policies?.map((document) => cache.get('identity', 'session policy', document)),
+    account: texts.account.map(ready),
+  }
+}
+
+export const trustPolicy = (roleArn: string, document: string): CompiledPolicy =>
+  cache.get('trust', roleArn, document)
+
+/** Whether there can be anything that this caller may not do in its own account. */
+export const isUnrestricted = (caller: Caller, { account, session }: PolicySet): boolean =>
+  caller.principal.kind === 'root' && (account ?? []).length === 0 && !session
+
+/** The first of these that is not allowed; null where all are. */
+export function firstRefusal(caller: Caller, policies: PolicySet, asks: readonly Ask[]): Refusal | null {
+  for (const { action, resource, context, resourceAccountId, resourcePolicy } of asks) {
+    const request: PolicyRequest = {
+      principal: caller.principal,
+      resourceAccountId: resourceAccountId ?? caller.accountId,
+      ...{ action, resource, context },
+    }
+    const decision = evaluate(request, resourcePolicy ? { ...policies, resource: resourcePolicy } : policies)
+    if (decision.outcome !== 'allow') return { request, decision }
+  }
+  return null
+}
