@@ -1,10 +1,16 @@
 import type { IamActions } from './iam/iam-action.ts'
 import type { ActionContext } from './define-action.ts'
 import { accountActions } from './iam/accounts.ts'
+import { accountSettingActions } from './iam/account-settings.ts'
 import { accessKeyActions } from './iam/access-keys.ts'
 import { groupActions } from './iam/groups.ts'
 import { inlinePolicyActions } from './iam/inline-policies.ts'
 import { instanceProfileActions } from './iam/instance-profiles.ts'
+import { loginProfileActions } from './iam/login-profiles.ts'
+import { mfaDeviceActions } from './iam/mfa-devices.ts'
+import { oidcProviderActions } from './iam/oidc-providers.ts'
+import { serverCertificateActions } from './iam/server-certificates.ts'
+import { tagActions } from './iam/tags.ts'
 import { managedPolicyActions } from './iam/managed-policies.ts'
 import { attachmentActions } from './iam/policy-attachments.ts'
 import { policyVersionActions } from './iam/policy-versions.ts'
@@ -30,6 +36,12 @@ const iamActions = {
   ...attachmentActions,
   ...instanceProfileActions,
   ...accessKeyActions,
+  ...tagActions,
+  ...loginProfileActions,
+  ...accountSettingActions,
+  ...oidcProviderActions,
+  ...serverCertificateActions,
+  ...mfaDeviceActions,
   DeleteSigningCertificate: deleteSigningCertificate,
   ListSigningCertificates: listSigningCertificates,
   UpdateSigningCertificate: updateSigningCertificate,

@@ -146,6 +146,8 @@ export interface LoginProfileTable {
   locked_until: number | null
   created_at: number
   changed_at: number
+  /** Hashes of passwords before this one, newest first, as a JSON list: what a policy forbids to use again. */
+  former: string
 }
 
 export interface PasswordPolicyTable {

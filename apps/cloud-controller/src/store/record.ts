@@ -20,6 +20,7 @@ import { peerGroups } from './migrations/0016-peer-groups.ts'
 import { imageDrivers } from './migrations/0017-image-drivers.ts'
 import { identity } from './migrations/0018-identity.ts'
 import { auditAndUsage } from './migrations/0019-audit-and-usage.ts'
+import { formerPasswords } from './migrations/0020-former-passwords.ts'
 import type { Tables } from './tables.ts'
 
 /** A handle that reads; store functions that only read take it. */
@@ -47,6 +48,7 @@ export const migrations = [
   imageDrivers,
   identity,
   auditAndUsage,
+  formerPasswords,
 ]
 
 export type DatabaseConfig = { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string }

@@ -6,15 +6,13 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { insertAccessKey } from '../../store/account-store.ts'
 import type { AccessKeyTable, UserTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
 import { shownName, userOrRoot } from '../../store/user-store.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
-
-/** AWS's quota, which cannot be raised there either. */
-const mostKeys = 2
 
 function keysOf(db: Reader, userId: string): Promise<AccessKeyTable[]> {
   return db.selectFrom('access_key').selectAll().where('user_id', '=', userId).execute()
@@ -27,8 +25,8 @@ function createAccessKey(
 ): Promise<IamOutput<'CreateAccessKey'>> {
   return ctx.transaction(async (tx) => {
     const user = await userOrRoot(tx.db, ctx.caller, input.UserName)
-    if ((await keysOf(tx.db, user.id)).length >= mostKeys)
-      throw limitExceeded(`Cannot exceed quota for AccessKeysPerUser: ${mostKeys}`)
+    if ((await keysOf(tx.db, user.id)).length >= iamQuotas.accessKeysPerUser)
+      throw limitExceeded(`Cannot exceed quota for AccessKeysPerUser: ${iamQuotas.accessKeysPerUser}`)
     const owner = { accountId: user.account_id, userId: user.id }
     const made = await insertAccessKey(tx, ctx.wakes, { ...ctx, ...owner })
     tx.touch(made.accessKeyId, user.id)

@@ -6,6 +6,7 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { deleteGroupRows } from '../../store/identity/delete-identities.ts'
 import { groupNamed, hasAttachments, hasInlinePolicies } from '../../store/identity/holder-store.ts'
 import type { GroupTable, UserTable } from '../../store/identity-tables.ts'
@@ -15,16 +16,13 @@ import { groupView, userView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
 
-const mostGroups = 300
-const mostGroupsOfUser = 10
-
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateGroup.html */
 function createGroup(ctx: ActionContext, input: IamInput<'CreateGroup'>): Promise<IamOutput<'CreateGroup'>> {
   return ctx.transaction(async (tx) => {
     const { accountId } = ctx.caller
     await refuseTaken(tx.db, accountId, input.GroupName)
-    if ((await countOf(tx.db, 'iam_group', accountId)) >= mostGroups)
-      throw limitExceeded(`Cannot exceed quota for GroupsPerAccount: ${mostGroups}`)
+    if ((await countOf(tx.db, 'iam_group', accountId)) >= iamQuotas.groups)
+      throw limitExceeded(`Cannot exceed quota for GroupsPerAccount: ${iamQuotas.groups}`)
     const group: GroupTable = {
       id: newToken('AGPA', 17, ctx.random),
       account_id: accountId,
@@ -135,8 +133,8 @@ async function addUserToGroup(ctx: ActionContext, input: IamInput<'AddUserToGrou
     const groups = await groupsOf(tx.db, user.id)
     // Whoever is in it is so after the call as well: AWS answers success.
     if (groups.some(({ id }) => id === group.id)) return
-    if (groups.length >= mostGroupsOfUser)
-      throw limitExceeded(`Cannot exceed quota for GroupsPerUser: ${mostGroupsOfUser}`)
+    if (groups.length >= iamQuotas.groupsPerUser)
+      throw limitExceeded(`Cannot exceed quota for GroupsPerUser: ${iamQuotas.groupsPerUser}`)
     await tx.db.insertInto('iam_group_member').values({ group_id: group.id, user_id: user.id }).execute()
   })
 }

@@ -1,5 +1,6 @@
 /** Policies that are parts of a user, a group or a role. https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html */
 import { limitExceeded, noSuchEntity } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { holderNamed, type HolderKind } from '../../store/identity/holder-store.ts'
 import { encodedDocument } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
@@ -13,7 +14,11 @@ import {
 } from './iam-action.ts'
 
 /** Of all inline policies of one together, in characters without white space. */
-const mostCharacters: Readonly<Record<HolderKind, number>> = { user: 2048, group: 5120, role: 10_240 }
+const mostCharacters: Readonly<Record<HolderKind, number>> = {
+  user: iamQuotas.userPolicySize,
+  group: iamQuotas.groupPolicySize,
+  role: iamQuotas.rolePolicySize,
+}
 
 interface PolicyInput {
   readonly PolicyName: string

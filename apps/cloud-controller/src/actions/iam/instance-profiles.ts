@@ -7,6 +7,7 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { roleNamed } from '../../store/identity/holder-store.ts'
 import { putTags, removeTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { instanceProfileNamed } from '../../store/identity/instance-profile-store.ts'
@@ -16,8 +17,6 @@ import { countOf, isNameTaken } from '../../store/user-store.ts'
 import { instanceProfileView } from '../../views/identity-views.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
 import { changed, markerPage, type IamActions, type MarkerInput } from './iam-action.ts'
-
-const mostProfiles = 1000
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html */
 function createInstanceProfile(
@@ -29,8 +28,8 @@ function createInstanceProfile(
     const name = input.InstanceProfileName
     if (await isNameTaken(tx.db, 'iam_instance_profile', accountId, name))
       throw entityAlreadyExists(`Instance Profile ${name} already exists.`)
-    if ((await countOf(tx.db, 'iam_instance_profile', accountId)) >= mostProfiles)
-      throw limitExceeded(`Cannot exceed quota for InstanceProfilesPerAccount: ${mostProfiles}`)
+    if ((await countOf(tx.db, 'iam_instance_profile', accountId)) >= iamQuotas.instanceProfiles)
+      throw limitExceeded(`Cannot exceed quota for InstanceProfilesPerAccount: ${iamQuotas.instanceProfiles}`)
     const profile: InstanceProfileTable = {
       id: newToken('AIPA', 17, ctx.random),
       account_id: accountId,

@@ -8,6 +8,7 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { awsManagedPolicies, awsPoliciesMadeMs } from '../../identity/aws-managed-policies.ts'
 import { deletePolicyRows } from '../../store/identity/delete-identities.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
@@ -24,13 +25,10 @@ import { countOf, isNameTaken } from '../../store/user-store.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, checkDocument, markerPage, policySize, type IamActions } from './iam-action.ts'
 
-const mostPolicies = 1500
-const mostCharacters = 6144
-
 export function checkManagedDocument(document: string): void {
   checkDocument(document)
-  if (policySize(document) > mostCharacters)
-    throw limitExceeded(`Cannot exceed quota for PolicySize: ${mostCharacters}`)
+  if (policySize(document) > iamQuotas.policySize)
+    throw limitExceeded(`Cannot exceed quota for PolicySize: ${iamQuotas.policySize}`)
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html */
@@ -45,8 +43,8 @@ function createPolicy(
       throw entityAlreadyExists(
         `A policy called ${input.PolicyName} already exists. Duplicate names are not allowed.`,
       )
-    if ((await countOf(tx.db, 'iam_policy', accountId)) >= mostPolicies)
-      throw limitExceeded(`Cannot exceed quota for PoliciesPerAccount: ${mostPolicies}`)
+    if ((await countOf(tx.db, 'iam_policy', accountId)) >= iamQuotas.policies)
+      throw limitExceeded(`Cannot exceed quota for PoliciesPerAccount: ${iamQuotas.policies}`)
     const policy: PolicyTable = {
       id: newToken('ANPA', 17, ctx.random),
       account_id: accountId,

@@ -1,5 +1,6 @@
 /** Managed policies on users, groups and roles, and the boundaries of users and roles. */
 import { limitExceeded, noSuchEntity, type Iam, type IamInput, type IamOutput } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { holderNamed, type HolderKind } from '../../store/identity/holder-store.ts'
 import {
   findManagedPolicy,
@@ -13,7 +14,6 @@ import type { Reader } from '../../store/record.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions, type MarkerInput } from './iam-action.ts'
 
-const mostAttached = 10
 const quotaNames = { user: 'PoliciesPerUser', group: 'PoliciesPerGroup', role: 'PoliciesPerRole' } as const
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachUserPolicy.html */
@@ -25,8 +25,8 @@ async function attach(ctx: ActionContext, kind: HolderKind, name: string, arn: s
     changed(ctx, tx, holder.id)
     const rows = await attachedTo(tx.db, holder.id)
     if (rows.includes(arn)) return
-    if (rows.length >= mostAttached)
-      throw limitExceeded(`Cannot exceed quota for ${quotaNames[kind]}: ${mostAttached}`)
+    if (rows.length >= iamQuotas.attachedPolicies)
+      throw limitExceeded(`Cannot exceed quota for ${quotaNames[kind]}: ${iamQuotas.attachedPolicies}`)
     await tx.db
       .insertInto('iam_attachment')
       .values({ owner_id: holder.id, policy_arn: arn, attached_at: ctx.nowMs })

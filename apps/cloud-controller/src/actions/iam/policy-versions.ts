@@ -6,6 +6,7 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { awsPoliciesMadeMs } from '../../identity/aws-managed-policies.ts'
 import { managedPolicyNamed, type ManagedPolicy } from '../../store/identity/managed-policy-store.ts'
 import type { PolicyVersionTable } from '../../store/identity-tables.ts'
@@ -14,8 +15,6 @@ import { encodedDocument } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
 import { checkManagedDocument, ownPolicy } from './managed-policies.ts'
-
-const mostVersions = 5
 
 type Version = Pick<PolicyVersionTable, 'version' | 'document' | 'created_at'>
 
@@ -59,9 +58,9 @@ function createPolicyVersion(
   return ctx.transaction(async (tx) => {
     const own = await ownPolicy(tx.db, ctx.caller.accountId, input.PolicyArn)
     const versions = await versionsOf(tx.db, { arn: input.PolicyArn, own })
-    if (versions.length >= mostVersions)
+    if (versions.length >= iamQuotas.versionsPerPolicy)
       throw limitExceeded(
-        `A managed policy can have up to ${mostVersions} versions. Before you create a new version, you must delete an existing version.`,
+        `A managed policy can have up to ${iamQuotas.versionsPerPolicy} versions. Before you create a new version, you must delete an existing version.`,
       )
     const version = own.latest_version + 1
     const row = { policy_id: own.id, version, document: input.PolicyDocument, created_at: ctx.nowMs }

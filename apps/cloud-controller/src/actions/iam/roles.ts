@@ -6,6 +6,7 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { deleteRoleRows } from '../../store/identity/delete-identities.ts'
 import { hasAttachments, hasInlinePolicies, roleNamed } from '../../store/identity/holder-store.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
@@ -17,8 +18,6 @@ import { roleView, wholeRoleView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, checkDocument, markerPage, policySize, type IamActions } from './iam-action.ts'
 
-const mostRoles = 1000
-const longestTrust = 2048
 const usualSessionSeconds = 3600
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
@@ -28,8 +27,8 @@ function createRole(ctx: ActionContext, input: IamInput<'CreateRole'>): Promise<
     const { accountId } = ctx.caller
     if (await isNameTaken(tx.db, 'iam_role', accountId, input.RoleName))
       throw entityAlreadyExists(`Role with name ${input.RoleName} already exists.`)
-    if ((await countOf(tx.db, 'iam_role', accountId)) >= mostRoles)
-      throw limitExceeded(`Cannot exceed quota for RolesPerAccount: ${mostRoles}`)
+    if ((await countOf(tx.db, 'iam_role', accountId)) >= iamQuotas.roles)
+      throw limitExceeded(`Cannot exceed quota for RolesPerAccount: ${iamQuotas.roles}`)
     const role: RoleTable = {
       id: newToken('AROA', 17, ctx.random),
       account_id: accountId,
@@ -52,8 +51,8 @@ function createRole(ctx: ActionContext, input: IamInput<'CreateRole'>): Promise<
 
 function checkTrust(document: string): void {
   checkDocument(document, 'trust')
-  if (policySize(document) > longestTrust)
-    throw limitExceeded(`Cannot exceed quota for ACLSizePerRole: ${longestTrust}`)
+  if (policySize(document) > iamQuotas.trustPolicySize)
+    throw limitExceeded(`Cannot exceed quota for ACLSizePerRole: ${iamQuotas.trustPolicySize}`)
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html */

@@ -12,6 +12,7 @@ import {
   type IamOutput,
 } from '@mallee/iam-api'
 import { createSigningCertificate as createKeyAndCertificate, readSigningCertificate } from '@mallee/pki'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { certificatesOf } from '../../store/certificate-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { SigningCertificateTable, UserTable } from '../../store/tables.ts'
@@ -115,12 +116,11 @@ export async function deleteSigningCertificate(
   })
 }
 
-/** AWS's quota, which cannot be raised there either. */
-const certificatesPerUser = 2
-
 function refuseThird(present: number): void {
-  if (present >= certificatesPerUser)
-    throw limitExceeded(`Cannot exceed quota for SigningCertificatesPerUser: ${certificatesPerUser}`)
+  if (present >= iamQuotas.signingCertificatesPerUser)
+    throw limitExceeded(
+      `Cannot exceed quota for SigningCertificatesPerUser: ${iamQuotas.signingCertificatesPerUser}`,
+    )
 }
 
 async function insert(

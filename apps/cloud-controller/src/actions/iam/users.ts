@@ -6,6 +6,7 @@ import {
   type IamOutput,
 } from '@mallee/iam-api'
 import { newToken } from '@mallee/base'
+import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { boundaryOf, setBoundary } from '../../store/identity/managed-policy-store.ts'
 import { hasAttachments, hasInlinePolicies } from '../../store/identity/holder-store.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
@@ -17,16 +18,14 @@ import { rootView, userView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
 
-const mostUsers = 5000
-
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html */
 function createUser(ctx: ActionContext, input: IamInput<'CreateUser'>): Promise<IamOutput<'CreateUser'>> {
   return ctx.transaction(async (tx) => {
     const { accountId } = ctx.caller
     await refuseTaken(tx.db, accountId, input.UserName)
     // The root is a row too.
-    if ((await countOf(tx.db, 'user', accountId)) > mostUsers)
-      throw limitExceeded(`Cannot exceed quota for UsersPerAccount: ${mostUsers}`)
+    if ((await countOf(tx.db, 'user', accountId)) > iamQuotas.users)
+      throw limitExceeded(`Cannot exceed quota for UsersPerAccount: ${iamQuotas.users}`)
     const user: UserTable = {
       id: newToken('AIDA', 17, ctx.random),
       account_id: accountId,
