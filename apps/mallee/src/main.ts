@@ -10,7 +10,9 @@ import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
 import { runFsck } from './commands/fsck.ts'
 import { runHistory } from './commands/history.ts'
+import { runPrice } from './commands/price.ts'
 import { runQuota } from './commands/quota.ts'
+import { runUsage } from './commands/usage.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
@@ -55,6 +57,11 @@ const commands: Record<string, Command> = {
     run: runHistory,
     help: 'ID: what happened to an instance, an image or any other resource [--json]',
   },
+  usage: {
+    run: runUsage,
+    help: '[--from D --to D] [--by account|user|day|resource|tag:KEY] [--format table|csv|json|cur]',
+  },
+  price: { run: runPrice, help: 'show | set FILE: what is taken for what is used' },
   quota: { run: runQuota, help: 'list | set | requests | approve | deny: how much accounts may have' },
   test: { run: runTest, help: 'everything that CI runs' },
 }

@@ -15,6 +15,7 @@ import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts
 import { registerSamplesRoute } from './samples-route.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerUsageAdmin } from './usage-admin.ts'
 import { registerQuotasAdmin } from './quotas-admin.ts'
 import { registerBundlingAdmin } from './bundling-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
@@ -95,6 +96,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerAgentsAdmin(app, deps)
   registerAccountsAdmin(app, deps)
   registerQuotasAdmin(app, deps)
+  registerUsageAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
   registerBundlingAdmin(app, deps)
