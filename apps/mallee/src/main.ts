@@ -9,6 +9,7 @@ import { runDown } from './commands/down.ts'
 import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
 import { runFsck } from './commands/fsck.ts'
+import { runAudit } from './commands/audit.ts'
 import { runHistory } from './commands/history.ts'
 import { runPrice } from './commands/price.ts'
 import { runQuota } from './commands/quota.ts'
@@ -62,6 +63,10 @@ const commands: Record<string, Command> = {
     help: '[--from D --to D] [--by account|user|day|resource|tag:KEY] [--format table|csv|json|cur]',
   },
   price: { run: runPrice, help: 'show | set FILE: what is taken for what is used' },
+  audit: {
+    run: runAudit,
+    help: 'show [--account ID] [--after SEQUENCE] [--refused] | verify: who called what, without a gap',
+  },
   quota: { run: runQuota, help: 'list | set | requests | approve | deny: how much accounts may have' },
   test: { run: runTest, help: 'everything that CI runs' },
 }

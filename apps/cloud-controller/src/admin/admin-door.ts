@@ -13,6 +13,7 @@ import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import { registerSamplesRoute } from './samples-route.ts'
+import { registerAuditAdmin } from './audit-admin.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
 import { registerUsageAdmin } from './usage-admin.ts'
@@ -99,6 +100,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerUsageAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
+  registerAuditAdmin(app, deps)
   registerBundlingAdmin(app, deps)
   registerSamplesRoute(app, deps)
   app.get('/admin/v1/status', () => status(deps))
