@@ -2,8 +2,8 @@
  * The bill as AWS's Cost and Usage Report has it: columns by AWS's names, a line per resource, usage type and day.
  * https://docs.aws.amazon.com/cur/latest/userguide/data-dictionary.html
  */
-import { createHash } from 'node:crypto'
-import { kinds, usageTypeOf, type LineItem } from './line-items.ts'
+import { hash } from 'node:crypto'
+import { kinds, secondsOf, usageTypeOf, type LineItem } from './line-items.ts'
 import type { Tags } from './read-usage.ts'
 import { rounded } from './usage-report.ts'
 
@@ -80,13 +80,8 @@ export function costAndUsageLine(
 
 /** The same usage has the same id whenever the report is made. */
 function idOf(item: LineItem, start: string): string {
-  return createHash('sha256')
-    .update(`${item.resourceId} ${item.kind} ${item.variety} ${start}`)
-    .digest('hex')
-    .slice(0, 32)
+  return hash('sha256', `${item.resourceId} ${item.kind} ${item.variety} ${start}`).slice(0, 32)
 }
-
-const secondsOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`
 
 function monthOf(day: number, later: 0 | 1): string {
   const date = new Date(day)

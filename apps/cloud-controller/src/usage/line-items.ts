@@ -40,6 +40,20 @@ export function usageTypeOf(kind: LineKind, variety: string): string {
   return type.endsWith(':') || type.endsWith('.') ? `${type}${variety}` : type
 }
 
+const mostTexts = 10_000
+const texts = new Map<number, string>()
+
+/** `2026-01-31T00:00:00Z`. Nearly all times of a report are midnights, so that the last ones are remembered. */
+export function secondsOf(atMs: number): string {
+  let text = texts.get(atMs)
+  if (text === undefined) {
+    if (texts.size >= mostTexts) texts.clear()
+    text = `${new Date(atMs).toISOString().slice(0, 19)}Z`
+    texts.set(atMs, text)
+  }
+  return text
+}
+
 export interface Range {
   readonly fromMs: number
   /** The first millisecond that is not in it. */

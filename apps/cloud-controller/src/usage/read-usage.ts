@@ -5,8 +5,8 @@ import type { Tables } from '../store/tables.ts'
 import { eachDayOf, itemOfAmount, type LineItem, type Range } from './line-items.ts'
 import type { PriceList } from './price-list.ts'
 
-/** Rows of one read: between two, others get on. */
-const slice = 2000
+/** Rows of one read: between two, others get on. Each may be a month of days. */
+const slice = 250
 
 export interface UsageWish {
   readonly range: Range

@@ -1,5 +1,5 @@
 import type { LineItem, LineKind } from './line-items.ts'
-import { kinds, usageTypeOf } from './line-items.ts'
+import { kinds, secondsOf, usageTypeOf } from './line-items.ts'
 import type { Tags } from './read-usage.ts'
 
 /** What a report is by: `account`, `user`, `day`, `resource`, or `tag:KEY`. */
@@ -53,7 +53,7 @@ function ofItem(by: ReportBy): (item: LineItem, tags: Tags) => string {
   if (by === 'account') return (item) => item.accountId
   if (by === 'user') return (item) => `${item.accountId}/${item.userId}`
   if (by === 'resource') return (item) => item.resourceId
-  if (by === 'day') return (item) => new Date(item.day).toISOString().slice(0, 10)
+  if (by === 'day') return (item) => secondsOf(item.day).slice(0, 10)
   const key = by.slice('tag:'.length)
   return (_item, tags) => (Object.hasOwn(tags, key) ? tags[key]! : '')
 }
