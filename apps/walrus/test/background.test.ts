@@ -95,7 +95,7 @@ describe('events', () => {
         {
           eventVersion: '2.1',
           eventSource: 'aws:s3',
-          userIdentity: { principalId: `AWS:${alice.accountId}` },
+          userIdentity: { principalId: 'AWS:100000000001' },
           requestParameters: { sourceIPAddress: '127.0.0.1' },
           s3: { configurationId: 'mine', bucket: { name: Bucket } },
         },
