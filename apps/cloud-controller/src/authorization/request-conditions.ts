@@ -9,7 +9,7 @@ import type { RawRequest } from '../http/raw-request.ts'
  */
 export function requestConditions(
   request: RawRequest,
-  caller: Caller,
+  session: Caller['session'],
   { nowMs, region }: { readonly nowMs: number; readonly region: string },
 ): Record<string, ContextValue> {
   const { headers, origin } = request
@@ -22,6 +22,6 @@ export function requestConditions(
     'aws:Referer': headers.referer,
     'aws:RequestedRegion': region,
     'aws:ViaAWSService': false,
-    ...(caller.session ? sessionConditions(caller.session, { nowMs, region }) : {}),
+    ...(session ? sessionConditions(session, { nowMs, region }) : {}),
   }
 }
