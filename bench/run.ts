@@ -12,6 +12,7 @@ import { startAndMemoryBench } from './start-and-memory.ts'
 import { placementsBench } from './placements.ts'
 import { s3Bench } from './s3.ts'
 import { runInstancesBench } from './run-instances.ts'
+import { usageBench } from './usage.ts'
 import { signaturesBench } from './signatures.ts'
 
 /** `npm run bench NAME`: each prints its figure next to a baseline of the same run, and their ratio. */
@@ -31,6 +32,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   'run-instances': runInstancesBench,
   s3: s3Bench,
   signatures: signaturesBench,
+  usage: usageBench,
 }
 
 const name = process.argv[2] ?? ''

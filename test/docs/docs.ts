@@ -17,6 +17,7 @@ const pages = [
   'volumes',
   'direct-snapshots',
   'buckets',
+  'audit-and-bill',
   'backup-and-upgrade',
 ]
 const host = new TestHost()

@@ -37,6 +37,7 @@ import {
   keepDoorCertificate,
 } from './identity/door-certificate.ts'
 import { Capacity } from './store/capacity.ts'
+import { OidcKeys } from './identity/oidc-keys.ts'
 import { openKeyring, type Keyring } from './identity/keyring.ts'
 import { cloudFigures, type CloudFigures } from './metrics/cloud-figures.ts'
 import { registerRecordGauges } from './metrics/record-gauges.ts'
@@ -118,6 +119,7 @@ interface Parts extends ReconcilerContext {
   readonly properties: CloudProperties
   readonly throttle: Throttle
   readonly sessionKeys: SessionKeys
+  readonly oidcKeys: OidcKeys
   readonly audit: Pick<AuditLog, 'keep' | 'close'>
   readonly watch: ActionWatch | undefined
 }
@@ -196,6 +198,7 @@ async function openParts(config: CloudControllerConfig, deps: CloudControllerDep
     capacity: new Capacity(config.database.engine),
     keyring,
     sessionKeys: new SessionKeys({ record, keyring }),
+    oidcKeys: new OidcKeys({ clock }),
     authority: await openAuthority(config.stateDir, clock.now()),
     record,
     audit: config.audit === 'none' ? unaudited : new AuditLog({ record, log: deps.log, clock }),

@@ -1,10 +1,12 @@
 import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { MalleeError } from '@mallee/base'
 
 /** Calls the administrator's API over its unix socket. */
 export function adminCall<T>(
   socketPath: string,
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PUT',
   path: string,
   body?: unknown,
   timeoutMs = 10_000,
@@ -23,11 +25,11 @@ export function adminCall<T>(
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
       },
       (response) => {
-        let text = ''
+        let said = ''
         response.setEncoding('utf8')
-        response.on('data', (chunk: string) => (text += chunk))
+        response.on('data', (chunk: string) => (said += chunk))
         response.on('end', () => {
-          const answer = JSON.parse(text || 'null') as T & { code?: string; message?: string }
+          const answer = JSON.parse(said || 'null') as T & { code?: string; message?: string }
           if ((response.statusCode ?? 500) < 300) return resolve(answer)
           reject(
             new MalleeError({
@@ -50,6 +52,28 @@ export function adminCall<T>(
       )
     })
     call.end(payload)
+  })
+}
+
+/** Writes what the administrator's API answers to a stream as it comes: for answers of any length. */
+export function adminStream(socketPath: string, path: string, to: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown, publicMessage = 'The answer of the cloud controller broke off.') =>
+      reject(new MalleeError({ code: 'AdminFailed', publicMessage, cause }))
+    const call = request({ socketPath, path }, (response) => {
+      if ((response.statusCode ?? 500) < 300) {
+        pipeline(response, to, { end: false }).then(resolve, failed)
+        return
+      }
+      text(response).then((said) => {
+        const answer = JSON.parse(said || 'null') as { message?: string } | null
+        failed(null, answer?.message ?? `HTTP ${response.statusCode}`)
+      }, failed)
+    })
+    call.on('error', (error) =>
+      failed(error, 'The cloud controller does not answer; ./mallee status tells more.'),
+    )
+    call.end()
   })
 }
 

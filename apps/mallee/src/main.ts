@@ -9,8 +9,11 @@ import { runDown } from './commands/down.ts'
 import { runEnv } from './commands/env.ts'
 import { runExplain } from './commands/explain.ts'
 import { runFsck } from './commands/fsck.ts'
+import { runAudit } from './commands/audit.ts'
 import { runHistory } from './commands/history.ts'
+import { runPrice } from './commands/price.ts'
 import { runQuota } from './commands/quota.ts'
+import { runUsage } from './commands/usage.ts'
 import { runImage } from './commands/image.ts'
 import { runSetup } from './commands/setup.ts'
 import { runStatus } from './commands/status.ts'
@@ -54,6 +57,15 @@ const commands: Record<string, Command> = {
   history: {
     run: runHistory,
     help: 'ID: what happened to an instance, an image or any other resource [--json]',
+  },
+  usage: {
+    run: runUsage,
+    help: '[--from D --to D] [--by account|user|day|resource|tag:KEY] [--format table|csv|json|cur]',
+  },
+  price: { run: runPrice, help: 'show | set FILE: what is taken for what is used' },
+  audit: {
+    run: runAudit,
+    help: 'show [--account ID] [--after SEQUENCE] [--refused] | verify: who called what, without a gap',
   },
   quota: { run: runQuota, help: 'list | set | requests | approve | deny: how much accounts may have' },
   test: { run: runTest, help: 'everything that CI runs' },

@@ -95,7 +95,7 @@ describe('events', () => {
         {
           eventVersion: '2.1',
           eventSource: 'aws:s3',
-          userIdentity: { principalId: 'AWS:AIDA1' },
+          userIdentity: { principalId: 'AWS:100000000001' },
           requestParameters: { sourceIPAddress: '127.0.0.1' },
           s3: { configurationId: 'mine', bucket: { name: Bucket } },
         },
@@ -210,7 +210,7 @@ it('access logs come into the target bucket, without what opens doors', async ()
   const lines = text.trimEnd().split('\n')
   expect(lines).toHaveLength(2)
   expect(lines[0]).toMatch(
-    / logged \[[^\]]+\] 127\.0\.0\.1 arn:aws:iam::100000000001:user\/admin .* REST\.PUT\.OBJECT a%20key .* 200 - /,
+    / logged \[[^\]]+\] 127\.0\.0\.1 arn:aws:iam::100000000001:root .* REST\.PUT\.OBJECT a%20key .* 200 - /,
   )
   expect(lines[1]).toContain('X-Amz-Signature=-&x=1')
   expect(lines[1]).toContain('"a %22b%22?c"')

@@ -152,9 +152,43 @@ export const accessKeyItemSchema = record(
   {
     /** Whether Signature Version 2 is taken of it; not, where absent. */
     legacySignatures: flag(),
+    /** The `principal` whose policies bind it; of the account's root, which none binds, left out. */
+    principalId: text(),
   },
 )
 export type AccessKeyItem = Shape<typeof accessKeyItemSchema>
+
+const policyText = () => record({ id: text({ maxLength: 2048 }), document: longText(131_072) })
+
+/** Item kind `principal`, for walrus: a user, a role or an account's root, with all policies that bear on it. */
+export const principalItemSchema = record(
+  {
+    principalId: text(),
+    kind: choice('root', 'user', 'role'),
+    accountId: text(),
+    accountName: text(),
+    canonicalId: text(),
+    name: text(),
+    arn: text({ maxLength: 2048 }),
+    /** Its own and its groups'. */
+    policies: list(policyText(), 1000),
+    tags: mapOf(text({ maxLength: 256 })),
+  },
+  {
+    boundary: policyText(),
+    /** The account's, of which only what they deny counts; left out where there are none. */
+    account: list(policyText(), 1000),
+  },
+)
+export type PrincipalItem = Shape<typeof principalItemSchema>
+
+/** Item kind `session-key`, for walrus: opens the tokens of temporary credentials. Sealed. */
+export const sessionKeyItemSchema = record({
+  id: text(),
+  /** Base64 of 32 bytes. */
+  key: text(),
+})
+export type SessionKeyItem = Shape<typeof sessionKeyItemSchema>
 
 /**
  * Item kind `image-object`, for walrus: an object that was registered as an image. Walrus reads it whole once and
@@ -246,6 +280,8 @@ export const itemSchemas = {
   domain: domainItemSchema,
   vpc: vpcItemSchema,
   'access-key': accessKeyItemSchema,
+  principal: principalItemSchema,
+  'session-key': sessionKeyItemSchema,
   'image-object': imageObjectItemSchema,
   'bundling-key': bundlingKeyItemSchema,
   manifest: manifestItemSchema,

@@ -4,6 +4,8 @@ export {
   itemKinds,
   itemSchemas,
   type AccessKeyItem,
+  type PrincipalItem,
+  type SessionKeyItem,
   type Artifact,
   type BundleItem,
   type BundlingKeyItem,

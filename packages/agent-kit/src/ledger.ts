@@ -209,7 +209,7 @@ export class Ledger {
 
 const secretKinds = new Set<ItemKind>([
   ...(['access-key', 'bundling-key', 'bundle', 'export', 'connection', 'volume', 'snapshot'] as const),
-  ...(['readable-snapshot'] as const),
+  ...(['readable-snapshot', 'session-key'] as const),
 ])
 
 type SealedItem = Omit<DesiredItem, 'body'> & { body: ItemBody<ItemKind> | null; sealed?: string }

@@ -185,7 +185,7 @@ export const errorCatalogue: Readonly<Record<string, ErrorEntry>> = {
   },
   InvalidIdentityToken: { status: 400, meaning: 'Not a token of that identity provider.' },
   ExpiredTokenException: { status: 400, meaning: 'The token of the identity provider is over.' },
-  IDPRejectedClaim: { status: 403, meaning: 'The identity provider did not vouch for it.' },
+  PasswordChangeRequired: { status: 403, meaning: 'The password must be changed first.' },
   IDPCommunicationError: { status: 400, meaning: 'The identity provider did not answer.' },
   NoSuchEntity: { status: 404, meaning: 'There is none of that name.' },
   EntityTemporarilyUnmodifiable: { status: 409, meaning: 'It is being changed; try again.' },

@@ -17,6 +17,7 @@ export type {
   CreateSigningCertificateResponse,
   EucalyptusIamOperations,
 } from './eucalyptus-iam.ts'
+export type { GetAccessTokenRequest, GetAccessTokenResponse } from './eucalyptus-sts.ts'
 export {
   accessDenied,
   deleteConflict,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { DecodeOptions, ServiceModel } from '@mallee/aws-protocol'
 import { QueryDecoder, QueryEncoder } from '@mallee/aws-protocol'
 import { withEucalyptusActions } from './eucalyptus-iam.ts'
+import { withEucalyptusSts } from './eucalyptus-sts.ts'
 
 const loaded = new Map<string, ServiceModel>()
 
@@ -21,8 +22,8 @@ export const stsModel = (): ServiceModel => model('sts')
 export const iamModel = (): ServiceModel => model('iam')
 
 export const createStsDecoder = (options: DecodeOptions = {}): QueryDecoder =>
-  new QueryDecoder(stsModel(), options)
-export const createStsEncoder = (): QueryEncoder => new QueryEncoder(stsModel())
+  new QueryDecoder(withEucalyptusSts(stsModel()), options)
+export const createStsEncoder = (): QueryEncoder => new QueryEncoder(withEucalyptusSts(stsModel()))
 /** With Eucalyptus' own actions. */
 export const createIamDecoder = (options: DecodeOptions = {}): QueryDecoder =>
   new QueryDecoder(withEucalyptusActions(iamModel()), options)

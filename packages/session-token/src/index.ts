@@ -1,2 +1,2 @@
-export { maySign, newSession, openSession, sealSession } from './session-token.ts'
+export { maySign, newSession, openSession, sealSession, sessionConditions } from './session-token.ts'
 export type { SessionClaims, SessionHolder, SessionKey } from './session-token.ts'

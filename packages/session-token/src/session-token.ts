@@ -99,3 +99,24 @@ export function maySign(claims: SessionClaims, accessKeyId: string): boolean {
   const [one, other] = [Buffer.from(claims.accessKeyId), Buffer.from(accessKeyId)]
   return one.length === other.length && timingSafeEqual(one, other)
 }
+
+/**
+ * Condition keys that only temporary credentials have.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ */
+export function sessionConditions(
+  session: Omit<SessionClaims, 'secretAccessKey'>,
+  { nowMs, region }: { readonly nowMs: number; readonly region: string },
+): Record<string, string | number | boolean | Date> {
+  const { mfaAtMs, sourceIdentity, instanceId, accountId } = session
+  return {
+    ...session.federation,
+    'aws:TokenIssueTime': new Date(session.issuedAtMs),
+    'aws:MultiFactorAuthPresent': mfaAtMs !== undefined,
+    ...(mfaAtMs === undefined ? {} : { 'aws:MultiFactorAuthAge': Math.floor((nowMs - mfaAtMs) / 1000) }),
+    ...(sourceIdentity === undefined ? {} : { 'aws:SourceIdentity': sourceIdentity }),
+    ...(instanceId === undefined
+      ? {}
+      : { 'ec2:SourceInstanceARN': `arn:aws:ec2:${region}:${accountId}:instance/${instanceId}` }),
+  }
+}

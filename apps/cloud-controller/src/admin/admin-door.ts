@@ -13,8 +13,10 @@ import { registerFsck } from '../fsck/fsck-routes.ts'
 import { createAccount } from '../store/account-store.ts'
 import { adminStateOf, listAgents, nodeSnapshots } from '../store/agent-store.ts'
 import { registerSamplesRoute } from './samples-route.ts'
+import { registerAuditAdmin } from './audit-admin.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerUsageAdmin } from './usage-admin.ts'
 import { registerQuotasAdmin } from './quotas-admin.ts'
 import { registerBundlingAdmin } from './bundling-admin.ts'
 import { registerAgentsAdmin } from './agents-admin.ts'
@@ -95,8 +97,10 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerAgentsAdmin(app, deps)
   registerAccountsAdmin(app, deps)
   registerQuotasAdmin(app, deps)
+  registerUsageAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
+  registerAuditAdmin(app, deps)
   registerBundlingAdmin(app, deps)
   registerSamplesRoute(app, deps)
   app.get('/admin/v1/status', () => status(deps))

@@ -9,7 +9,7 @@ export interface HistoryEntry {
   readonly atMs: number
   /** An action's name, or the lifecycle's word for what happened. */
   readonly what: string
-  readonly kind: 'action' | 'transition'
+  readonly kind: 'action' | 'transition' | 'refused'
   /** The account, and the user where there was one; `cloud` for what the cloud did by itself. */
   readonly by: string
   readonly requestId: string | null
@@ -46,7 +46,39 @@ async function historyOf(db: Reader, id: string): Promise<HistoryEntry[]> {
   const accounts = await db.selectFrom('account').select(['id', 'name']).execute()
   const users = await db.selectFrom('user').select(['id', 'name']).execute()
   const nameOf = new Map([...accounts, ...users].map((row) => [row.id, row.name]))
-  return rows.map((row) => entryOf(row, nameOf))
+  const events = rows.map((row) => entryOf(row, nameOf))
+  const refused = await refusedCalls(db, id, nameOf)
+  return [...events, ...refused].toSorted((a, b) => a.atMs - b.atMs)
+}
+
+/** Who wanted to do something to it and was not let: what was done has its event. */
+async function refusedCalls(
+  db: Reader,
+  id: string,
+  nameOf: ReadonlyMap<string, string>,
+): Promise<HistoryEntry[]> {
+  const rows = await db
+    .selectFrom('api_call')
+    .innerJoin('api_call_resource', 'api_call_resource.sequence', 'api_call.sequence')
+    .selectAll('api_call')
+    .where('api_call_resource.resource_id', '=', id)
+    .where('error_code', 'is not', null)
+    .orderBy('api_call.sequence')
+    .limit(mostEntries)
+    .execute()
+  return rows.map((row) => ({
+    atMs: row.at,
+    what: row.event_name,
+    kind: 'refused',
+    by:
+      row.account_id === null
+        ? 'nobody known'
+        : `${nameOf.get(row.account_id) ?? row.account_id}/${row.user_name ?? row.principal_id ?? ''}`,
+    requestId: row.request_id,
+    from: null,
+    to: null,
+    reason: `refused: ${row.error_code}`,
+  }))
 }
 
 function entryOf(row: EventTable, nameOf: ReadonlyMap<string, string>): HistoryEntry {

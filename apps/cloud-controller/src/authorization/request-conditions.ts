@@ -1,4 +1,5 @@
 import type { ContextValue } from '@mallee/iam-policy'
+import { sessionConditions } from '@mallee/session-token'
 import type { Caller } from '../identity/caller.ts'
 import type { RawRequest } from '../http/raw-request.ts'
 
@@ -8,7 +9,7 @@ import type { RawRequest } from '../http/raw-request.ts'
  */
 export function requestConditions(
   request: RawRequest,
-  caller: Caller,
+  session: Caller['session'],
   { nowMs, region }: { readonly nowMs: number; readonly region: string },
 ): Record<string, ContextValue> {
   const { headers, origin } = request
@@ -21,26 +22,6 @@ export function requestConditions(
     'aws:Referer': headers.referer,
     'aws:RequestedRegion': region,
     'aws:ViaAWSService': false,
-    ...sessionConditions(caller.session, nowMs, region),
-  }
-}
-
-/** Keys that only temporary credentials have. */
-function sessionConditions(
-  session: Caller['session'],
-  nowMs: number,
-  region: string,
-): Record<string, ContextValue> {
-  if (!session) return {}
-  const { mfaAtMs, sourceIdentity, instanceId, accountId } = session
-  return {
-    'aws:TokenIssueTime': new Date(session.issuedAtMs),
-    'aws:MultiFactorAuthPresent': mfaAtMs !== undefined,
-    ...(mfaAtMs === undefined ? {} : { 'aws:MultiFactorAuthAge': Math.floor((nowMs - mfaAtMs) / 1000) }),
-    ...(sourceIdentity === undefined ? {} : { 'aws:SourceIdentity': sourceIdentity }),
-    ...(instanceId === undefined
-      ? {}
-      : { 'ec2:SourceInstanceARN': `arn:aws:ec2:${region}:${accountId}:instance/${instanceId}` }),
-    ...session.federation,
+    ...(session ? sessionConditions(session, { nowMs, region }) : {}),
   }
 }

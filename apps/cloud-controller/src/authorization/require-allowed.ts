@@ -33,7 +33,7 @@ export async function requireAllowed(
   const refusal = await record.read(async (db) => {
     const policies = await policySetOf(db, caller)
     if (isUnrestricted(caller, policies)) return null
-    const conditions = requestConditions(visit.request, caller, {
+    const conditions = requestConditions(visit.request, caller.session, {
       nowMs: visit.nowMs,
       region: settings.region,
     })

@@ -13,6 +13,7 @@ import {
   type DomainItem,
   type ExportItem,
   type ReadableSnapshotItem,
+  type SessionKeyItem,
   type SnapshotItem,
   type VolumeItem,
   type RegisterRequest,
@@ -36,7 +37,7 @@ import { openUploadSignature } from '../store/bundle-task-store.ts'
 import { openBundlingKey } from '../store/bundling-key-store.ts'
 import { openSnapshotKey } from '../store/ebs-encryption-store.ts'
 import { readDesiredSet } from '../store/desired-store.ts'
-import type { SessionKeys } from '../store/session-key-store.ts'
+import { boundToSessionKey, type SessionKeys } from '../store/session-key-store.ts'
 import type { Tx } from '../store/record.ts'
 import { recordReport } from '../store/report-store.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
@@ -365,6 +366,10 @@ function unsealed(
       ...item,
       body: { ...body, snapshotKey: openSnapshotKey(keyring, body.accountId, snapshotKey) },
     }
+  }
+  if (item.kind === 'session-key') {
+    const body = item.body as SessionKeyItem
+    return { ...item, body: { ...body, key: keyring.open(body.key, boundToSessionKey(body.id)) } }
   }
   if (item.kind !== 'access-key') return item
   const body = item.body as AccessKeyItem

@@ -14,14 +14,14 @@ import { toAwsError } from './to-aws-error.ts'
 import { rawRequest, type RawRequest } from './raw-request.ts'
 import { eucalyptusAction } from '../actions/eucalyptus-actions.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
-import { stsActionByName } from '../actions/sts-actions.ts'
+import { stsActionByName, unsignedStsActionByName } from '../actions/sts-actions.ts'
 import { chooseService, formBody, type ServiceDoor } from './choose-service.ts'
 import { answerEucalyptus } from './eucalyptus-door.ts'
 import { checkEc2Version } from './ec2-version.ts'
 import { answerIam } from './iam-door.ts'
 import { answerJson, refuseJson, toJsonError } from './json-door.ts'
 import { answerSoap, asksForWsdl, isSoap, wsdlOf } from './soap-door.ts'
-import { answerSts } from './sts-door.ts'
+import { answerSts, answerUnsignedSts } from './sts-door.ts'
 import { soapFault } from '@mallee/soap'
 import type { Answer, DoorDependencies, Visit } from './visit.ts'
 
@@ -72,6 +72,8 @@ export function registerAwsDoor(app: FastifyInstance, deps: DoorDependencies): v
       const query = parseQueryRequest(raw.rawQuery, form)
       visit.seen.action = knownAction(service.name, query.action ?? '')
       Object.assign(visit.seen, { asked: query.action ?? 'unknown', parameters: query.parameters })
+      if (service.name === 'sts' && unsignedStsActionByName.has(query.action ?? ''))
+        return answerUnsignedSts(visit, query)
       const caller = await authenticated()
       visit.seen.caller = caller
       switch (service.name) {
@@ -134,7 +136,7 @@ function knownAction(service: ServiceDoor['name'], action: string): string {
     (service === 'iam' && iamActionByName.has(action)) ||
     ((service === 'bootstrap' || service === 'properties') &&
       eucalyptusAction(service, action) !== undefined) ||
-    (service === 'sts' && stsActionByName.has(action))
+    (service === 'sts' && (stsActionByName.has(action) || unsignedStsActionByName.has(action)))
   return known ? action : 'unknown'
 }
 

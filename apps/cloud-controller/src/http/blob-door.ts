@@ -6,6 +6,7 @@ import type { StateStore } from '@mallee/state-store'
 import { checkedBody } from './checked-body.ts'
 import type { Reader } from '../store/record.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
+import { addAmount } from '../store/usage-store.ts'
 
 const ajv = new Ajv({ strict: true })
 const validate = {
@@ -73,8 +74,12 @@ async function requireOwn(db: Reader, agent: AgentTable, instanceId: string): Pr
 /** Samples of guests that are not this node's are dropped: one that left meanwhile is no reason to lose the others. */
 async function keepSamples(record: StateStore<Tables>, agent: AgentTable, blob: SamplesBlob): Promise<void> {
   await record.transaction('report', async (tx) => {
-    const own = await tx.db.selectFrom('instance').select('id').where('node_id', '=', agent.id).execute()
-    const ids = new Set(own.map((row) => row.id))
+    const own = await tx.db
+      .selectFrom('instance')
+      .select(['id', 'account_id'])
+      .where('node_id', '=', agent.id)
+      .execute()
+    const ids = new Map(own.map((row) => [row.id, row.account_id]))
     const rows = blob.samples
       .filter((sample) => ids.has(sample.instanceId))
       .map((sample) => ({
@@ -88,10 +93,21 @@ async function keepSamples(record: StateStore<Tables>, agent: AgentTable, blob: 
         network_out_bytes: sample.networkOutBytes,
       }))
     if (rows.length === 0) return
-    await tx.db
+    // What was sent before is not inserted again, and its bytes are counted once.
+    const added = await tx.db
       .insertInto('sample')
       .values(rows)
       .onConflict((conflict) => conflict.columns(['instance_id', 'at']).doNothing())
+      .returning(['instance_id', 'at', 'network_in_bytes', 'network_out_bytes'])
       .execute()
+    for (const sample of added) {
+      const of = {
+        resource_id: sample.instance_id,
+        account_id: ids.get(sample.instance_id)!,
+        atMs: sample.at,
+      }
+      await addAmount(tx, { ...of, kind: 'network-in', amount: sample.network_in_bytes })
+      await addAmount(tx, { ...of, kind: 'network-out', amount: sample.network_out_bytes })
+    }
   })
 }

@@ -6,10 +6,12 @@ import {
   invalidQueryAction,
   stsActionNames,
 } from '@mallee/iam-api'
-import { stsActionByName } from '../actions/sts-actions.ts'
+import { stsActionByName, unsignedStsActionByName } from '../actions/sts-actions.ts'
 import type { StsContext } from '../actions/sts/sts-context.ts'
 import { requestConditions } from '../authorization/request-conditions.ts'
 import { requireAllowed } from '../authorization/require-allowed.ts'
+import { systemRandom } from '@mallee/base'
+import { callerOfSession } from '../store/principal-store.ts'
 import type { Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
 import type { Answer, Visit } from './visit.ts'
@@ -33,9 +35,40 @@ export async function answerSts(visit: Visit, query: QueryRequest, caller: Calle
   return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
 }
 
+/** What proves itself by what is in it, whatever signs it. */
+export async function answerUnsignedSts(visit: Visit, query: QueryRequest): Promise<Answer> {
+  const name = query.action ?? ''
+  const action = unsignedStsActionByName.get(name)
+  if (!action) throw unsupported(name)
+  const { record, sessionKeys, oidcKeys, settings, random, throttle } = visit.deps
+  const { nowMs, log, request } = visit
+  // Nobody is known whose share this could be: all who ask so have one together.
+  throttle.take(unsignedCallers, name, nowMs)
+  const input = decoder.decode(name, query.parameters)
+  const { output, session } = await action(
+    {
+      ...{ nowMs, log, sessionKeys, oidcKeys, random: random ?? systemRandom },
+      read: (work) => record.read(work),
+      write: (work) => record.transaction('action', work),
+      conditions: requestConditions(request, null, { nowMs, region: settings.region }),
+      authorization: request.headers.authorization,
+    },
+    input,
+  )
+  const claims = { ...session, secretAccessKey: '' }
+  const caller = await record.read((db) => callerOfSession(db, claims, settings))
+  if (caller) visit.seen.caller = caller
+  return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
+}
+
+const unsignedCallers = 'unsigned'
+
 function stsContext(visit: Visit, name: string, caller: Caller): StsContext {
   const { sessionKeys, settings } = visit.deps
-  const conditions = requestConditions(visit.request, caller, { nowMs: visit.nowMs, region: settings.region })
+  const conditions = requestConditions(visit.request, caller.session, {
+    nowMs: visit.nowMs,
+    region: settings.region,
+  })
   return {
     ...actionContext(visit, name, caller),
     sessionKeys,

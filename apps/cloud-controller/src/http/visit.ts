@@ -8,6 +8,7 @@ import type { Capacity } from '../store/capacity.ts'
 import type { Keyring } from '../identity/keyring.ts'
 import type { CloudFigures } from '../metrics/cloud-figures.ts'
 import type { CloudSettings } from '../settings.ts'
+import type { OidcKeys } from '../identity/oidc-keys.ts'
 import type { SessionKeys } from '../store/session-key-store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
@@ -18,6 +19,7 @@ export interface DoorDependencies {
   readonly record: StateStore<Tables>
   readonly keyring: Keyring
   readonly sessionKeys: SessionKeys
+  readonly oidcKeys: OidcKeys
   readonly capacity: Capacity
   readonly settings: CloudSettings
   readonly wakes: Wakes

@@ -123,7 +123,7 @@ export interface UsageIntervalTable {
 /** What was measured on one day, UTC. */
 export interface UsageAmountTable {
   resource_id: string
-  /** `network-in`, `network-out`: bytes. `bucket`: byte-hours. */
+  /** `network-in`, `network-out`: bytes. `bucket`: KiB-hours, since byte-hours of a large one are more than a number holds. */
   kind: 'network-in' | 'network-out' | 'bucket'
   /** Of its first millisecond. */
   day: number

@@ -3,6 +3,7 @@ import { snapshotLifecycle, type SnapshotEvent } from '@mallee/lifecycles'
 import { recordTransition } from './event-store.ts'
 import type { Wakes } from '../wakes.ts'
 import type { Reader, Tx } from './record.ts'
+import { closeUsage, dropUsage } from './usage-store.ts'
 import type { SnapshotTable } from './tables.ts'
 
 export function getSnapshot(db: Reader, id: string): Promise<SnapshotTable | undefined> {
@@ -58,6 +59,8 @@ export async function transitionSnapshot(
   }
   await tx.db.updateTable('snapshot').set(changes).where('id', '=', snapshot.id).execute()
   if (state !== snapshot.state) {
+    if (state === 'deleted') await closeUsage(tx, snapshot.id, options.nowMs)
+    else if (state !== 'completed') await dropUsage(tx, snapshot.id)
     await recordTransition(tx, {
       nowMs: options.nowMs,
       accountId: snapshot.account_id,

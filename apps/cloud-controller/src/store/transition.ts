@@ -10,6 +10,7 @@ import { recordTransition } from './event-store.ts'
 import { noteCapacity } from './agent-store.ts'
 import { nextUsageRevision } from './instance-store.ts'
 import type { Tx } from './record.ts'
+import { closeUsage, openUsage } from './usage-store.ts'
 import type { AgentTable, ImageTable, InstanceTable } from './tables.ts'
 
 /** The only code that writes a state column. An event that the lifecycle does not allow is a fault of the caller. */
@@ -48,6 +49,8 @@ export async function transitionInstance(
     .where('generation', '=', instance.generation)
     .executeTakeFirst()
   assert(result.numUpdatedRows === 1n, `instance ${instance.id} moved under a transaction`)
+  if (instance.state === 'running') await closeUsage(tx, instance.id, options.nowMs)
+  if (state === 'running') await openUsage(tx, { ...usageOf(instance), nowMs: options.nowMs })
   await recordTransition(tx, {
     nowMs: options.nowMs,
     accountId: instance.account_id,
@@ -60,6 +63,17 @@ export async function transitionInstance(
   })
   return { ...instance, ...changes }
 }
+
+/** An instance is used while it runs, as AWS bills it. */
+const usageOf = (instance: InstanceTable) => ({
+  resourceId: instance.id,
+  kind: 'instance' as const,
+  accountId: instance.account_id,
+  userId: instance.user_id,
+  variety: instance.instance_type,
+  quantity: 1,
+  zone: instance.availability_zone,
+})
 
 export async function transitionImage(
   tx: Tx,

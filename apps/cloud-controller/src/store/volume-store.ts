@@ -8,6 +8,7 @@ import {
 import type { Wakes } from '../wakes.ts'
 import { recordTransition } from './event-store.ts'
 import type { Reader, Tx } from './record.ts'
+import { changeUsage, closeUsage, dropUsage } from './usage-store.ts'
 import type {
   VolumeAttachmentTable,
   VolumeExportTable,
@@ -138,6 +139,8 @@ export async function transitionVolume(
     .where('state', '=', volume.state)
     .executeTakeFirst()
   assert(result.numUpdatedRows === 1n, `volume ${volume.id} moved under a transaction`)
+  if (volume.state === 'creating' && state === 'error') await dropUsage(tx, volume.id)
+  else if (!volumeIsUsed(state)) await closeUsage(tx, volume.id, options.nowMs)
   await recordTransition(tx, {
     nowMs: options.nowMs,
     accountId: volume.account_id,
@@ -150,6 +153,9 @@ export async function transitionVolume(
   })
   return { ...volume, ...changes }
 }
+
+const volumeIsUsed = (state: VolumeTable['state']): boolean =>
+  state === 'creating' || state === 'available' || state === 'in-use'
 
 export async function transitionAttachment(
   tx: Tx,
@@ -200,6 +206,8 @@ export async function beginModification(tx: Tx, row: VolumeModificationTable): P
     })
     .where('id', '=', volumeId)
     .execute()
+  const usage = { variety: target_type, quantity: target_size, nowMs: row.started_at }
+  await changeUsage(tx, volumeId, usage)
 }
 
 export async function completeModification(tx: Tx, volumeId: string, nowMs: number): Promise<void> {

@@ -96,3 +96,18 @@ test('figures count by names of ours only, and readiness is the record’s, the 
     expect.stringContaining('instances'),
   ])
 })
+
+test('who was refused on it is a part of its history, whoever it was', async () => {
+  const run = await cloud.call('RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 })
+  const id = run.xml.instancesSet.item[0].instanceId as string
+  const other = await cloud.createAccount('other')
+  const refused = await cloud.call('TerminateInstances', { 'InstanceId.1': id }, { as: other })
+  await cloud.call('DescribeInstances', { 'InstanceId.1': id })
+  expect(await history(id)).toMatchObject([
+    { what: 'RunInstances', kind: 'action' },
+    {
+      ...{ what: 'TerminateInstances', kind: 'refused', by: 'other/admin' },
+      ...{ requestId: refused.requestId, reason: 'refused: InvalidInstanceID.NotFound' },
+    },
+  ])
+})

@@ -1,6 +1,6 @@
 import type { AwsError } from '@mallee/aws-protocol'
 import { neededPermissions, s3Error, type S3Operation } from '@mallee/s3-api'
-import { anonymous, type Caller } from '../identity/caller.ts'
+import { anonymous, initiatorId, type Caller } from '../identity/caller.ts'
 import { findObject } from '../index/object-rows.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
@@ -27,6 +27,8 @@ export async function authorizeRequest(
   if (!bucket) {
     // Lists one's own buckets, or makes one: everybody's who has an account.
     if (caller === anonymous) throw s3Error('AccessDenied')
+    for (const { action } of neededPermissions(operation as S3Operation, input))
+      gate.requireAtHome(action, input['Bucket'] as string | undefined)
     return
   }
   // An upload is somebody's: nobody knows later who nobody was.
@@ -54,10 +56,10 @@ export async function hideMissing(gate: Gate, bucket: Bucket | null, error: AwsE
   return mayKnow ? error : s3Error('AccessDenied')
 }
 
-/** The owner's account can always mend a policy that locks everybody out. */
+/** The root of the owner's account can always mend a policy that locks everybody out. */
 function ownersRefuge(operation: string, caller: Caller, bucket: Bucket): boolean {
   const mends = ['GetBucketPolicy', 'PutBucketPolicy', 'DeleteBucketPolicy'].includes(operation)
-  return mends && caller.accountId === bucket.account_id
+  return mends && caller.principal.kind === 'root' && caller.accountId === bucket.account_id
 }
 
 /** Who began an upload may look at it and give it up, whatever else it may do. */
@@ -68,7 +70,7 @@ async function isInitiator(
 ): Promise<boolean> {
   if (caller === anonymous || !['AbortMultipartUpload', 'ListParts'].includes(operation)) return false
   const upload = await index.read((db) => findUpload(db, input['UploadId'] as string))
-  return upload !== null && initiatorOf(upload) === caller.canonicalId
+  return upload !== null && initiatorOf(upload) === initiatorId(caller)
 }
 
 /** Who may list learns from a read that there is no such key; nobody else does. */

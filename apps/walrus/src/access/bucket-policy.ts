@@ -23,12 +23,3 @@ export function readyPolicy(text: string): ReadyPolicy {
   ready.set(text, made)
   return made
 }
-
-/** What every user of an account may do until there are users with less. */
-export const everything: CompiledPolicy = compilePolicy(
-  parsePolicy(
-    JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }),
-    { kind: 'identity', maxBytes: maxPolicyBytes },
-  ),
-  'account administrator',
-)

@@ -1,4 +1,4 @@
-import { evaluate, type ContextValue, type Principal } from '@mallee/iam-policy'
+import { evaluate, type ContextValue, type PolicyRequest } from '@mallee/iam-policy'
 import { s3Error } from '@mallee/s3-api'
 import { anonymous, type Caller } from '../identity/caller.ts'
 import { ownershipOf, type Bucket, type Grant } from '../index/bucket-settings.ts'
@@ -7,7 +7,7 @@ import type { Index, ObjectTable } from '../index/tables.ts'
 import { findVersion } from '../index/version-rows.ts'
 import { tagsOf } from '../objects/object-tags.ts'
 import { aclNeed, type AclNeed } from './acl-permissions.ts'
-import { everything, readyPolicy } from './bucket-policy.ts'
+import { readyPolicy } from './bucket-policy.ts'
 import { aclAllows } from './grants.ts'
 
 export interface Asked {
@@ -84,53 +84,85 @@ export class Gate {
     if (byPolicy === 'explicitDeny') return byPolicy
     // What another account owns in the bucket is that account's to give, but may always be deleted by the bucket's owner.
     if (byPolicy === 'allow' && !(foreign && isAboutObject(asked, need))) return 'allow'
-    if (foreign && !need && isTagging(asked.action)) return this.owns(row) ? 'allow' : 'implicitDeny'
-    return this.byList(asked, row) ? 'allow' : 'implicitDeny'
+    // A list lets an account in; which of its users that is for, their own policies say.
+    const own = this.caller.unrestricted || this.ownSideAllows(asked, row)
+    if (foreign && !need && isTagging(asked.action)) return own && this.owns(row) ? 'allow' : 'implicitDeny'
+    return this.byList(asked, row, own) ? 'allow' : 'implicitDeny'
+  }
+
+  /** What is on no bucket that is there. Throws AccessDenied. */
+  requireAtHome(action: string, bucket: string | undefined): void {
+    const { caller } = this
+    if (caller.unrestricted) return
+    const { outcome } = evaluate(
+      {
+        principal: caller.principal,
+        action,
+        resource: bucket === undefined ? '*' : `arn:aws:s3:::${bucket}`,
+        resourceAccountId: caller.accountId,
+        context: this.facts(),
+      },
+      caller.policies,
+    )
+    if (outcome !== 'allow') throw s3Error('AccessDenied')
   }
 
   private owns(row: ObjectTable | null): boolean {
     return this.caller !== anonymous && row?.owner_id === this.caller.canonicalId
   }
 
+  /** Whether the caller's own account lets it, whosever the resource is. */
+  private ownSideAllows(asked: Asked, row: ObjectTable | null): boolean {
+    if (this.caller === anonymous) return false
+    const request = { ...this.requestOf(asked, row), resourceAccountId: this.caller.accountId }
+    return evaluate(request, this.caller.policies).outcome === 'allow'
+  }
+
   private byPolicy(asked: Asked, row: ObjectTable | null): Answer {
-    const { bucket, key } = asked
+    const { bucket } = asked
     const isOwn = this.caller.accountId === bucket.account_id
     const policy = bucket.set.policy === undefined ? null : readyPolicy(bucket.set.policy)
-    if (!policy) return isOwn ? 'allow' : 'implicitDeny'
-    const tags = row ? tagsOf(row) : []
-    const { outcome } = evaluate(
-      {
-        principal: principalOf(this.caller),
-        action: asked.action,
-        resource: `arn:aws:s3:::${bucket.name}${key === undefined ? '' : `/${key}`}`,
-        resourceAccountId: bucket.account_id,
-        context: {
-          ...this.facts(),
-          'aws:ResourceAccount': bucket.account_id,
-          's3:ResourceAccount': bucket.account_id,
-          ...(asked.versionId === undefined ? {} : { 's3:VersionId': asked.versionId }),
-          ...Object.fromEntries(tags.map((tag) => [`s3:ExistingObjectTag/${tag.Key}`, tag.Value])),
-          ...asked.context,
-        },
-      },
-      { identity: [everything], resource: policy.compiled },
-    )
-    if (outcome !== 'allow' || isOwn) return outcome
+    if (!policy && (this.caller.unrestricted || this.caller === anonymous))
+      return isOwn ? 'allow' : 'implicitDeny'
+    const { outcome } = evaluate(this.requestOf(asked, row), {
+      ...this.caller.policies,
+      resource: policy?.compiled,
+    })
+    if (outcome !== 'allow' || isOwn || !policy) return outcome
     const restricted = bucket.set.publicAccessBlock?.RestrictPublicBuckets === true && policy.isPublic
     return restricted ? 'implicitDeny' : 'allow'
   }
 
-  private byList(asked: Asked, row: ObjectTable | null): boolean {
+  private requestOf(asked: Asked, row: ObjectTable | null): PolicyRequest {
+    const { bucket, key } = asked
+    const tags = row ? tagsOf(row) : []
+    return {
+      principal: this.caller.principal,
+      action: asked.action,
+      resource: `arn:aws:s3:::${bucket.name}${key === undefined ? '' : `/${key}`}`,
+      resourceAccountId: bucket.account_id,
+      context: {
+        ...this.facts(),
+        'aws:ResourceAccount': bucket.account_id,
+        's3:ResourceAccount': bucket.account_id,
+        ...(asked.versionId === undefined ? {} : { 's3:VersionId': asked.versionId }),
+        ...Object.fromEntries(tags.map((tag) => [`s3:ExistingObjectTag/${tag.Key}`, tag.Value])),
+        ...asked.context,
+      },
+    }
+  }
+
+  private byList(asked: Asked, row: ObjectTable | null, own: boolean): boolean {
     const { bucket } = asked
     const need = needOf(asked)
     if (!need || ownershipOf(bucket) === 'BucketOwnerEnforced') return false
     if (need.on === 'object' && !row) return false
     const owner = need.on === 'object' ? (row?.owner_id ?? bucket.canonical_id) : bucket.canonical_id
-    const isOwner = this.caller !== anonymous && owner === this.caller.canonicalId
+    const isOwner = own && this.caller !== anonymous && owner === this.caller.canonicalId
     if (isOwner && (need.permission === 'READ_ACP' || need.permission === 'WRITE_ACP')) return true
     const grants = need.on === 'object' ? grantsOf(row) : bucket.set.acl
     if (!grants) return isOwner
-    return aclAllows(grants, this.caller === anonymous ? null : this.caller.canonicalId, need.permission, {
+    return aclAllows(grants, own ? this.caller.canonicalId : null, need.permission, {
       ignorePublic: bucket.set.publicAccessBlock?.IgnorePublicAcls === true,
     })
   }
@@ -174,16 +206,3 @@ const isForeign = (row: ObjectTable | null, bucket: Bucket): boolean =>
   row.owner_account !== null &&
   row.owner_account !== bucket.account_id &&
   ownershipOf(bucket) !== 'BucketOwnerEnforced'
-
-export function principalOf(caller: Caller): Principal {
-  if (caller === anonymous) return { kind: 'anonymous' }
-  const { accountId, userId, userName, canonicalId } = caller
-  return {
-    kind: 'user',
-    accountId,
-    userId,
-    userName,
-    arn: `arn:aws:iam::${accountId}:user/${userName}`,
-    canonicalUserId: canonicalId,
-  }
-}

@@ -26,6 +26,8 @@ const mostGrants = 100
 export interface KnownAccounts {
   nameOf(canonicalId: string): string | undefined
   isAccount(accountId: string): boolean
+  /** Whether a user or a role has this ARN. */
+  isPrincipal(arn: string): boolean
 }
 
 const group = (uri: string, permission: S3.Permission): Grant => ({ grantee: { uri }, permission })

@@ -46,7 +46,12 @@ function checkedPolicy(context: BucketContext, text: string): boolean {
 }
 
 function principalExists({ accounts }: BucketContext, pattern: PrincipalPattern): boolean {
-  if (pattern.kind === 'account' || pattern.kind === 'arn') return accounts.isAccount(pattern.accountId)
+  if (pattern.kind === 'account') return accounts.isAccount(pattern.accountId)
+  // A session or a user that comes later is known by its account alone.
+  if (pattern.kind === 'arn')
+    return /^arn:aws:iam::\d{12}:(?:user|role)\//.test(pattern.arn)
+      ? accounts.isPrincipal(pattern.arn)
+      : accounts.isAccount(pattern.accountId)
   if (pattern.kind === 'canonicalUser') return accounts.nameOf(pattern.canonicalUserId) !== undefined
   return true
 }

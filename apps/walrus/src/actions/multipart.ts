@@ -1,3 +1,4 @@
+import { initiatorId } from '../identity/caller.ts'
 import { s3Error } from '@mallee/s3-api'
 import { customerKey, customerKeyMembers, keyForReading, sseAnswer } from '../encryption/sse-request.ts'
 import { sameBucket } from '../index/bucket-rows.ts'
@@ -148,13 +149,13 @@ interface UploadAttributes extends VersionAttributes {
 }
 
 const shownCaller = ({ caller }: BucketContext) => ({
-  ID: caller.canonicalId,
-  DisplayName: caller.accountName,
+  ID: initiatorId(caller),
+  DisplayName: caller.principal.kind === 'user' ? caller.principal.userName : caller.accountName,
 })
 
 /** Parts are put, and made into an object, by who began the upload or whose the bucket is. Throws AccessDenied. */
 export function requireInitiator({ caller, bucket }: BucketContext, upload: UploadTable): void {
-  if (caller.accountId !== bucket.account_id && initiatorOf(upload) !== caller.canonicalId)
+  if (caller.accountId !== bucket.account_id && initiatorOf(upload) !== initiatorId(caller))
     throw s3Error('AccessDenied')
 }
 

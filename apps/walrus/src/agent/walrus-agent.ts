@@ -14,7 +14,7 @@ import { digestOfBlock, encodeBlock } from '@mallee/volume-snapshots'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
-import type { AccessKeys } from '../identity/access-keys.ts'
+import type { AccessKeys, KnownIdentities } from '../identity/access-keys.ts'
 import { keepStagedBlock } from '../ebs/staged-block.ts'
 import { FlowLogJudge } from '../logging/flow-log-judge.ts'
 import { ImageInspector } from '../images/image-inspector.ts'
@@ -190,11 +190,15 @@ export class WalrusAgent {
   private async believe(): Promise<void> {
     const { ledger } = this
     const items = ledger.list('access-key')
-    const keys = ledger.revision > 0 ? items : null
-    this.options.keys.replace(keys)
+    const identities: KnownIdentities = {
+      keys: ledger.revision > 0 ? items : null,
+      principals: ledger.list('principal'),
+      sessionKeys: ledger.list('session-key'),
+    }
+    this.options.keys.replace(identities)
     const snapshots = ledger.list('readable-snapshot')
     const turn = (this.believing += 1)
-    await this.options.spread({ keys, images: this.images(), flowLogs: this.flowLogs(), snapshots })
+    await this.options.spread({ identities, images: this.images(), flowLogs: this.flowLogs(), snapshots })
     // Else a newer set is on its way to all, and is settled by.
     if (turn === this.believing) this.staging.settle(snapshots)
     for (const { kind, id, generation } of items) {

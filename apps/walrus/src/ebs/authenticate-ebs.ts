@@ -8,7 +8,6 @@ import {
 import { ebsError } from '@mallee/ebs-api'
 import type { RawRequest } from '../http/raw-request.ts'
 import type { AccessKeys } from '../identity/access-keys.ts'
-import { callerOf } from '../identity/authenticate.ts'
 import type { Caller } from '../identity/caller.ts'
 
 /** Whether a request was signed for the EBS direct APIs: paths may be those of a bucket's objects, the scope decides. */
@@ -40,8 +39,8 @@ export async function authenticateEbs(
   const claimed = claimedSignature(request, 'restJson')
   if (claimed.scope.service !== 'ebs')
     throw new SignatureError('restJson', 'mismatch', 'Credential should be scoped to correct service: ebs.')
-  const key = keys.find(claimed.accessKeyId)
-  if (!key) throw new SignatureError('restJson', 'unknownKey')
+  const signer = keys.signer(claimed.accessKeyId, claimed.sessionToken, { nowMs, dialect: 'restJson' })
+  if (!signer) throw new SignatureError('restJson', 'unknownKey')
   // Others than PutSnapshotBlock have none, and clients do not say its hash.
   const hasBody = request.method === 'PUT'
   const saysHash = request.headers['x-amz-content-sha256'] !== undefined
@@ -54,9 +53,8 @@ export async function authenticateEbs(
     },
     {
       ...{ dialect: 'restJson', now: new Date(nowMs), signingKeys, unsignedBody: hasBody },
-      // No temporary credentials are issued yet, so no session token is ours.
-      secretOf: async (_, sessionToken) => (sessionToken === undefined ? key.secretAccessKey : undefined),
+      secretOf: async () => signer.secretAccessKey,
     },
   )
-  return { caller: callerOf(key), payload: verified.payload, atMs: verified.signedAt.getTime() }
+  return { caller: signer.caller, payload: verified.payload, atMs: verified.signedAt.getTime() }
 }

@@ -141,7 +141,7 @@ export class EbsDoor {
       const context: EbsContext = {
         ...{ caller, snapshots, region, source, clock, log, objects: this.objects, tokens: this.tokens },
         action: `ebs:${route.operation}`,
-        facts: () => requestFacts(raw, { caller, payload, signed }, nowMs),
+        facts: () => requestFacts(raw, { caller, payload, signed }, { nowMs, region }),
         body: async () => requireSigned(await bodyOf(), payload),
       }
       const output = await action(context, input as never)

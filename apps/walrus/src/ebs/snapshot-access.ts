@@ -1,8 +1,6 @@
 import type { ReadableSnapshotItem, SnapshotIndex } from '@mallee/agent-contract'
 import { ebsAccessDenied, ebsNotFound, ebsValidation } from '@mallee/ebs-api'
 import { evaluate, type ContextValue } from '@mallee/iam-policy'
-import { everything } from '../access/bucket-policy.ts'
-import { principalOf } from '../access/gate.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { KnownSnapshots } from './known-snapshots.ts'
 
@@ -67,13 +65,13 @@ export const notOpen = (id: string) =>
 function requirePolicy({ caller, action, region, facts }: Asking, id: string): void {
   const { outcome } = evaluate(
     {
-      principal: principalOf(caller),
+      principal: caller.principal,
       action,
       resource: `arn:aws:ec2:${region}::snapshot/${id}`,
       resourceAccountId: caller.accountId,
       context: facts(),
     },
-    { identity: [everything] },
+    caller.policies,
   )
   if (outcome !== 'allow') throw ebsAccessDenied(`You are not authorized to perform ${action} on '${id}'.`)
 }

@@ -5,7 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { SignatureError, type SigningKeyCache } from '@mallee/aws-protocol'
 import { s3Error } from '@mallee/s3-api'
-import type { AccessKeys } from '../identity/access-keys.ts'
+import type { AccessKeys, Signer } from '../identity/access-keys.ts'
 import { callerOf, type Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
 import { checkPolicy } from './post-policy.ts'
@@ -35,17 +35,17 @@ export function authenticateForm(
     return { caller: anonymous, payload, signed: null, length: null }
   }
   if (newer === older) throw new SignatureError('s3', newer ? 'ambiguous' : 'missing')
-  const accessKeyId = newer ? byVersion4(fields, policy, deps) : byVersion2(fields, policy, deps)
+  const signer = newer ? byVersion4(fields, policy, deps) : byVersion2(fields, policy, deps)
   const { length } = checkPolicy(policy, fields, bucket, deps.nowMs)
   return {
-    caller: callerOf(deps.keys.find(accessKeyId)),
+    caller: callerOf(signer),
     payload,
     signed: { version: newer ? 'AWS4-HMAC-SHA256' : 'AWS', type: 'POST', atMs: null },
     length,
   }
 }
 
-function byVersion4(fields: FormFields, policy: string, deps: Dependencies): string {
+function byVersion4(fields: FormFields, policy: string, deps: Dependencies): Signer {
   if (fields.get('x-amz-algorithm') !== 'AWS4-HMAC-SHA256')
     throw new SignatureError('s3', 'malformedQuery', 'X-Amz-Algorithm must be AWS4-HMAC-SHA256.')
   const [, accessKeyId = '', date = '', region = '', service = ''] =
@@ -55,22 +55,23 @@ function byVersion4(fields: FormFields, policy: string, deps: Dependencies): str
   if (service !== 's3') throw new SignatureError('s3', 'malformedQuery', 'The Credential is not one of s3.')
   if (!(fields.get('x-amz-date') ?? '').startsWith(date))
     throw new SignatureError('s3', 'malformedQuery', 'The date in the Credential must be that of the form.')
-  const key = deps.keys.find(accessKeyId)
-  if (!key || fields.has('x-amz-security-token')) throw new SignatureError('s3', 'unknownKey')
+  const token = fields.get('x-amz-security-token')
+  const key = deps.keys.signer(accessKeyId, token, { nowMs: deps.nowMs, dialect: 's3' })
+  if (!key) throw new SignatureError('s3', 'unknownKey')
   const signingKey = deps.signingKeys.keyFor(accessKeyId, key.secretAccessKey, { date, region, service })
   const expected = createHmac('sha256', signingKey).update(policy).digest()
   requireSame(expected, Buffer.from(fields.get('x-amz-signature') ?? '', 'hex'))
-  return accessKeyId
+  return key
 }
 
-function byVersion2(fields: FormFields, policy: string, deps: Dependencies): string {
+function byVersion2(fields: FormFields, policy: string, deps: Dependencies): Signer {
   const accessKeyId = fields.get('awsaccesskeyid') ?? ''
-  const key = deps.keys.find(accessKeyId)
+  const key = deps.keys.signer(accessKeyId, undefined, { nowMs: deps.nowMs, dialect: 's3' })
   // Upload policies of bundle tasks are signed so, whatever else the account may do.
   if (!key) throw new SignatureError('s3', 'unknownKey')
   const expected = createHmac('sha1', key.secretAccessKey).update(policy).digest()
   requireSame(expected, Buffer.from(fields.get('signature') ?? '', 'base64'))
-  return accessKeyId
+  return key
 }
 
 function requireSame(expected: Buffer, given: Buffer): void {

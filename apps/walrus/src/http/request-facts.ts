@@ -1,6 +1,7 @@
 /** What is known of a request beside what it asks: for conditions of policies, for logs and for events. */
 import { parseForm } from '@mallee/aws-protocol'
 import type { ContextValue } from '@mallee/iam-policy'
+import { sessionConditions } from '@mallee/session-token'
 import { requestOrigin, type RequestOrigin } from '@mallee/service-kit'
 import type { Authenticated } from '../identity/authenticate.ts'
 import type { RawRequest } from './raw-request.ts'
@@ -37,19 +38,23 @@ const ofHeaders = [
 export function requestFacts(
   raw: RawRequest,
   authenticated: Authenticated,
-  nowMs: number,
+  { nowMs, region }: { readonly nowMs: number; readonly region: string },
 ): Record<string, ContextValue> {
   const { headers } = raw
   const origin = originOf(raw)
   const query = new Map(parseForm(raw.rawQuery))
   const { signed } = authenticated
+  const { session } = authenticated.caller
   const facts: Record<string, ContextValue> = {
+    ...(session ? sessionConditions(session, { nowMs, region }) : {}),
     'aws:SourceIp': origin.ip,
     'aws:SecureTransport': origin.secure,
     'aws:CurrentTime': new Date(nowMs),
     'aws:EpochTime': Math.floor(nowMs / 1000),
     'aws:UserAgent': headers['user-agent'],
     'aws:Referer': headers.referer,
+    'aws:RequestedRegion': region,
+    'aws:ViaAWSService': false,
     's3:signatureversion': signed?.version,
     's3:authType': signed?.type,
     's3:signatureAge': signed?.atMs == null ? undefined : nowMs - signed.atMs,

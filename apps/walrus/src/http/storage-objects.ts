@@ -18,7 +18,15 @@ const system: Caller = {
   canonicalId: '0'.repeat(64),
   accountName: 'mallee',
   userId: 'storage',
-  userName: 'storage',
+  principal: {
+    kind: 'root',
+    accountId: '000000000000',
+    userId: 'storage',
+    arn: 'arn:aws:iam::000000000000:root',
+  },
+  policies: {},
+  unrestricted: true,
+  session: null,
 }
 
 const allowed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])

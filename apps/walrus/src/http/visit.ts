@@ -73,7 +73,7 @@ export function contextOf(deps: S3DoorDependencies, visit: Visit, body: BodyByte
   const gate = new Gate({
     caller: authenticated.caller,
     index,
-    facts: () => requestFacts(visit.raw, authenticated, clock.now()),
+    facts: () => requestFacts(visit.raw, authenticated, { nowMs: clock.now(), region }),
   })
   return {
     caller: authenticated.caller,

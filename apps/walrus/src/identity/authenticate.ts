@@ -1,4 +1,3 @@
-import type { AccessKeyItem } from '@mallee/agent-contract'
 import {
   claimsS3SigV2,
   SignatureError,
@@ -10,7 +9,7 @@ import {
 } from '@mallee/aws-protocol'
 import { bucketOfHost, eucalyptusPathPrefixes, s3Error } from '@mallee/s3-api'
 import type { RawRequest } from '../http/raw-request.ts'
-import type { AccessKeys } from './access-keys.ts'
+import type { AccessKeys, Signer } from './access-keys.ts'
 import { anonymous, type Caller } from './caller.ts'
 
 export interface Authenticated {
@@ -47,6 +46,7 @@ export async function authenticate(request: RawRequest, deps: Dependencies): Pro
     request.headers.authorization === undefined &&
     request.headers['x-amz-security-token'] === undefined
   if (unsigned) return { caller: anonymous, payload: unsignedPayload(request), signed: null }
+  let signer: Signer | null = null
   const verified = await verifySignature(
     {
       method: request.method,
@@ -58,15 +58,16 @@ export async function authenticate(request: RawRequest, deps: Dependencies): Pro
       dialect: 's3',
       now: new Date(deps.nowMs),
       signingKeys: deps.signingKeys,
-      // No temporary credentials are issued yet, so no session token is ours.
-      secretOf: async (accessKeyId, sessionToken) =>
-        sessionToken === undefined ? deps.keys.find(accessKeyId)?.secretAccessKey : undefined,
+      secretOf: async (accessKeyId, sessionToken) => {
+        signer = deps.keys.signer(accessKeyId, sessionToken, { nowMs: deps.nowMs, dialect: 's3' })
+        return signer?.secretAccessKey
+      },
     },
   )
   if (verified.scope.service !== 's3')
     throw new SignatureError('s3', 'malformedHeader', 'The service in the Credential must be s3.')
   return {
-    caller: callerOf(deps.keys.find(verified.accessKeyId)),
+    caller: callerOf(signer),
     payload: verified.payload,
     signed: {
       version: 'AWS4-HMAC-SHA256',
@@ -78,7 +79,8 @@ export async function authenticate(request: RawRequest, deps: Dependencies): Pro
 
 /** Taken of those whom an administrator allowed it; of others refused without a hint whether their key exists. */
 async function byOlderSignature(request: RawRequest, deps: Dependencies): Promise<Authenticated> {
-  const { accessKeyId, presigned } = await verifyS3SigV2(
+  let signer: Signer | null = null
+  const { presigned } = await verifyS3SigV2(
     {
       method: request.method,
       rawPath: request.rawPath,
@@ -90,14 +92,14 @@ async function byOlderSignature(request: RawRequest, deps: Dependencies): Promis
     {
       now: new Date(deps.nowMs),
       secretOf: async (id) => {
-        const key = deps.keys.find(id)
-        if (key?.legacySignatures !== true) throw new SignatureError('s3', 'unsupported')
-        return key.secretAccessKey
+        signer = deps.keys.signer(id, undefined, { nowMs: deps.nowMs, dialect: 's3' })
+        if (!signer?.legacySignatures) throw new SignatureError('s3', 'unsupported')
+        return signer.secretAccessKey
       },
     },
   )
   return {
-    caller: callerOf(deps.keys.find(accessKeyId)),
+    caller: callerOf(signer),
     payload: unsignedPayload(request),
     signed: { version: 'AWS', type: presigned ? 'REST-QUERY-STRING' : 'REST-HEADER', atMs: null },
   }
@@ -114,8 +116,7 @@ function unsignedPayload({ headers }: RawRequest): SignedPayload {
   throw new SignatureError('s3', 'payloadHashUnknown')
 }
 
-export function callerOf(key: AccessKeyItem | null): Caller {
-  if (!key) throw new SignatureError('s3', 'unknownKey')
-  const { accessKeyId, accountId, canonicalId, accountName, userId, userName } = key
-  return { accessKeyId, accountId, canonicalId, accountName, userId, userName }
+export function callerOf(signer: Signer | null): Caller {
+  if (!signer) throw new SignatureError('s3', 'unknownKey')
+  return signer.caller
 }

@@ -1,4 +1,4 @@
-import { anonymous, type Caller } from '../identity/caller.ts'
+import { callerArn, type Caller } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { AccessVisit } from './access-log.ts'
 
@@ -30,7 +30,7 @@ export function accessLine(
     bucket.name,
     `[${timeOf(visit.startedMs)}]`,
     origin.ip || '-',
-    caller !== anonymous ? `arn:aws:iam::${caller.accountId}:user/${caller.userName}` : '-',
+    callerArn(caller),
     visit.requestId,
     `REST.${raw.method}.${visit.key === undefined ? 'BUCKET' : 'OBJECT'}`,
     visit.key === undefined ? '-' : encodeURIComponent(visit.key),

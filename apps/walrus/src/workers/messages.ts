@@ -1,13 +1,13 @@
 /** What walrus' first process and its workers say to each other. */
 import type { DesiredItem } from '@mallee/agent-contract'
 import type { DoorTls, MetricsSnapshot } from '@mallee/service-kit'
+import type { KnownIdentities } from '../identity/access-keys.ts'
 import type { WalrusConfig } from '../config.ts'
 import type { SnapshotChange, SnapshotDesired } from '../ebs/known-snapshots.ts'
 
 /** What a worker must know to judge requests; all that it learns of the cloud. */
 export interface Beliefs {
-  /** Null until a first set has come. */
-  readonly keys: readonly DesiredItem<'access-key'>[] | null
+  readonly identities: KnownIdentities
   readonly images: readonly DesiredItem<'image-object'>[]
   readonly flowLogs: readonly DesiredItem<'flow-log'>[]
   readonly snapshots: readonly SnapshotDesired[]

@@ -12,6 +12,7 @@ import { newTag, tagOf } from '../drivers/blob-id.ts'
 import type { OtherProcesses } from '../drivers/blob-keeper.ts'
 import type { FolderClaim } from '../drivers/folder-claim.ts'
 import { changeOf } from '../ebs/known-snapshots.ts'
+import { noIdentities } from '../identity/access-keys.ts'
 import type { Beliefs } from './messages.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -43,7 +44,10 @@ export class WorkerGroup implements OtherProcesses {
   }
   private readonly live = new Set<WorkerProcess>()
   private readonly leaving = new Map<string, (id: string) => void>()
-  private beliefs: Beliefs = { keys: null, images: [], flowLogs: [], snapshots: [] }
+  private beliefs: Beliefs = {
+    identities: noIdentities,
+    ...{ images: [], flowLogs: [], snapshots: [] },
+  }
   private tls: DoorTls | null = null
   private departed: MetricsSnapshot = []
   private readonly stopping = new AbortController()

@@ -29,7 +29,7 @@ const storage = await joinStorage(config, { log, figures, tag, owner: first, clo
 const { index, blobs } = storage
 const keys = new AccessKeys()
 let { images, flowLogs } = beliefs
-keys.replace(beliefs.keys)
+keys.replace(beliefs.identities)
 const snapshots = new KnownSnapshots(clock)
 snapshots.replace(beliefs.snapshots)
 const accessLog = new AccessLog({ source: storage, clock, random: systemRandom, log })
@@ -49,7 +49,7 @@ async function believe({
   beliefs: now,
   snapshots: change,
 }: ToWorker & { say: 'believe' }): Promise<void> {
-  keys.replace(now.keys)
+  keys.replace(now.identities)
   images = now.images
   flowLogs = now.flowLogs
   snapshots.apply(change)

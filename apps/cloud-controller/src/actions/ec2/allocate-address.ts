@@ -12,6 +12,7 @@ import {
 } from '@mallee/ec2-api'
 import { claimElasticAddress } from '../../store/address-store.ts'
 import { requireQuota } from '../../store/quota-store.ts'
+import { closeUsage, openUsage } from '../../store/usage-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { AddressTable } from '../../store/tables.ts'
 import { deleteTagsOf, putTags } from '../../store/tag-store.ts'
@@ -49,6 +50,10 @@ export const allocateAddress = defineEc2Action('AllocateAddress', {
       })
       if (!row) throw wished === null ? insufficientAddressCapacity() : addressNotYours(formatIpv4(wished))
       await putTags(tx, tagRows(ctx, input.TagSpecifications, 'elastic-ip', [row.allocation_id!]))
+      await openUsage(tx, {
+        ...{ resourceId: row.allocation_id!, kind: 'address', variety: 'elastic', quantity: 1, zone: '' },
+        ...{ accountId, userId: ctx.caller.userId, nowMs: ctx.nowMs },
+      })
       tx.touch(row.allocation_id!)
       return {
         PublicIp: formatIpv4(row.public_ip),
@@ -72,6 +77,7 @@ export const releaseAddress = defineEc2Action('ReleaseAddress', {
         if (await isManaged(tx.db, row)) throw managedByService()
         throw invalidIpAddressInUse(formatIpv4(row.public_ip))
       }
+      await closeUsage(tx, row.allocation_id!, ctx.nowMs)
       await deleteTagsOf(tx, row.allocation_id!)
       await tx.db.deleteFrom('address').where('public_ip', '=', row.public_ip).execute()
       tx.touch(row.allocation_id!)

@@ -11,6 +11,7 @@ import {
 } from '@mallee/ec2-api'
 import { listAgents } from '../../store/agent-store.ts'
 import { requireQuota } from '../../store/quota-store.ts'
+import { openUsage } from '../../store/usage-store.ts'
 import type { Reader } from '../../store/record.ts'
 import type { AgentTable, SnapshotTable, VolumeTable } from '../../store/tables.ts'
 import { volumeTypes, type VolumeType } from '../../store/volume-tables.ts'
@@ -157,6 +158,10 @@ export async function insertVolume(
     ...(await volumeKeyColumns(ctx, tx, id, spec)),
   }
   await tx.db.insertInto('volume').values(row).execute()
+  await openUsage(tx, {
+    ...{ resourceId: id, kind: 'volume', variety: row.type, quantity: row.size_gib, zone },
+    ...{ accountId: row.account_id, userId: ctx.caller.userId, nowMs: ctx.nowMs },
+  })
   tx.touch(id)
   tx.afterCommit(() => ctx.wakes.volume(id))
   return row

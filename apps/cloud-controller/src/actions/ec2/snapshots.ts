@@ -7,6 +7,7 @@ import {
   snapshotLimitExceeded,
 } from '@mallee/ec2-api'
 import { requireQuota } from '../../store/quota-store.ts'
+import { openUsage } from '../../store/usage-store.ts'
 import { transitionSnapshot } from '../../store/snapshot-store.ts'
 import { putTags, readTags } from '../../store/tag-store.ts'
 import type { SnapshotTable, VolumeTable } from '../../store/tables.ts'
@@ -83,6 +84,10 @@ export async function insertSnapshot(
     ...keyColumns(id),
   }
   await tx.db.insertInto('snapshot').values(row).execute()
+  await openUsage(tx, {
+    ...{ resourceId: id, kind: 'snapshot', variety: 'standard', quantity: row.size_gib, zone: '' },
+    ...{ accountId, userId: ctx.caller.userId, nowMs: ctx.nowMs },
+  })
   tx.touch(row.id)
   tx.afterCommit(() => ctx.wakes.snapshot(row.id))
   return row
