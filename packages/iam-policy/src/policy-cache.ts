@@ -1,6 +1,7 @@
 import { compilePolicy, type CompiledPolicy } from './compile-policy.ts'
 import { parsePolicy } from './parse-policy.ts'
 import type { PolicyKind } from './policy.ts'
+import { PolicySyntaxError } from './policy-syntax-error.ts'
 import { splitQuotaPolicy } from './quota-policy.ts'
 
 /** The largest document that IAM or S3 takes is far below; a kept one was measured when it was put. */
@@ -14,15 +15,27 @@ const most = 10_000
 export class PolicyCache {
   private readonly ready = new Map<string, CompiledPolicy>()
 
-  /** `id` names it in explanations. Throws PolicySyntaxError for a text that was never checked. */
+  /** `id` names it in explanations. A text that is no policy to us, whoever once took it for one, denies everything. */
   get(kind: PolicyKind, id: string, document: string): CompiledPolicy {
     const key = `${kind}\n${id}\n${document}`
     const known = this.ready.get(key)
     if (known) return known
-    const made = compiled(kind, id, document)
+    const made = compiledOrClosed(kind, id, document)
     if (this.ready.size >= most) this.ready.clear()
     this.ready.set(key, made)
     return made
+  }
+}
+
+function compiledOrClosed(kind: PolicyKind, id: string, document: string): CompiledPolicy {
+  try {
+    return compiled(kind, id, document)
+  } catch (error) {
+    if (!(error instanceof PolicySyntaxError)) throw error
+    const everyone = kind === 'identity' ? {} : { Principal: '*' }
+    const about = kind === 'trust' ? {} : { Resource: '*' }
+    const closed = { Effect: 'Deny', Action: '*', ...everyone, ...about }
+    return compiled(kind, id, JSON.stringify({ Version: '2012-10-17', Statement: closed }))
   }
 }
 
