@@ -28,6 +28,7 @@ const flows: Readonly<Record<string, Flow>> = {
   'boto2-sigv4': { command: [python, file('boto2_flow.py')], env: { EC2_USE_SIGV4: '1' } },
   'ebs-boto3': { command: [python, file('ebs_boto3.py')] },
   governance: { command: [python, file('governance_flow.py')] },
+  'iam-boto3': { command: [python, file('iam_boto3.py')] },
   libcloud: { command: [python, file('libcloud_flow.py')] },
   soap: { command: [python, file('soap_flow.py')] },
   'sdk-v3': { command: [...node, file('sdk-flow.ts')] },

@@ -17,6 +17,7 @@ const pages = [
   'volumes',
   'direct-snapshots',
   'buckets',
+  'identities',
   'audit-and-bill',
   'backup-and-upgrade',
 ]

@@ -2,6 +2,7 @@ export { checkBucketPolicy } from './bucket-policy.ts'
 export type { ActionOn, BucketPolicyOptions } from './bucket-policy.ts'
 export { compilePolicy } from './compile-policy.ts'
 export type { CompiledPolicy, CompiledStatement } from './compile-policy.ts'
+export { contextKeysOf } from './context-keys.ts'
 export { evaluate } from './evaluate.ts'
 export type { DecidingStatement, Decision, PolicyPlace, PolicySet } from './evaluate.ts'
 export { allowEverything, PolicyCache } from './policy-cache.ts'
@@ -36,3 +37,5 @@ export type {
   ServicePrincipal,
   UserPrincipal,
 } from './request.ts'
+export { statementPositions } from './statement-position.ts'
+export type { Position, StatementPosition } from './statement-position.ts'

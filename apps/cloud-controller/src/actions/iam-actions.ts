@@ -1,6 +1,9 @@
 import type { IamActions } from './iam/iam-action.ts'
 import type { ActionContext } from './define-action.ts'
 import { accountActions } from './iam/accounts.ts'
+import { accountSummaryActions } from './iam/account-summary.ts'
+import { authorizationDetailActions } from './iam/authorization-details.ts'
+import { credentialReportActions } from './iam/credential-report.ts'
 import { accountSettingActions } from './iam/account-settings.ts'
 import { accessKeyActions } from './iam/access-keys.ts'
 import { groupActions } from './iam/groups.ts'
@@ -10,6 +13,7 @@ import { loginProfileActions } from './iam/login-profiles.ts'
 import { mfaDeviceActions } from './iam/mfa-devices.ts'
 import { oidcProviderActions } from './iam/oidc-providers.ts'
 import { serverCertificateActions } from './iam/server-certificates.ts'
+import { simulationActions } from './iam/simulate-policies.ts'
 import { tagActions } from './iam/tags.ts'
 import { managedPolicyActions } from './iam/managed-policies.ts'
 import { attachmentActions } from './iam/policy-attachments.ts'
@@ -37,6 +41,10 @@ const iamActions = {
   ...instanceProfileActions,
   ...accessKeyActions,
   ...tagActions,
+  ...simulationActions,
+  ...accountSummaryActions,
+  ...authorizationDetailActions,
+  ...credentialReportActions,
   ...loginProfileActions,
   ...accountSettingActions,
   ...oidcProviderActions,

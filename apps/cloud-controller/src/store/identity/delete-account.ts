@@ -86,7 +86,7 @@ async function kindsLeft(
   return left
 }
 
-/** All rows of an account that has no resources any more, its event rows aside, which tell of it for ever. */
+/** All rows of an account that has no resources any more, its events and usage aside, which are told for ever. */
 export async function deleteAccountRows(tx: Tx, account: { id: string }, nowMs: number): Promise<void> {
   await deleteDefaultNetwork(tx, account.id, nowMs)
   await deleteIdentities(tx, account.id)
@@ -94,7 +94,7 @@ export async function deleteAccountRows(tx: Tx, account: { id: string }, nowMs: 
   for (const table of [
     ...(['vpc_peering', 'dhcp_options', 'reservation', 'quota', 'client_token', 'tag', 'manifest'] as const),
     ...(['status_report', 'import_task', 'disk_import', 'ebs_encryption', 'volume_modification'] as const),
-    ...(['image_permission', 'snapshot_permission'] as const),
+    ...(['image_permission', 'snapshot_permission', 'quota_request', 'trail', 'trail_file'] as const),
   ])
     await db
       .deleteFrom(table as 'quota')

@@ -3,7 +3,7 @@ import { verifyPassword } from '../../../src/identity/passwords.ts'
 import { codeOf, stepAt } from '../../../src/identity/totp.ts'
 import { takeMfaCode } from '../../../src/store/identity/mfa-store.ts'
 import { CloudUnderTest, type Credentials } from '../../cloud-under-test.ts'
-import { iamClient, keyOf } from './iam-client.ts'
+import { allow, iamClient, keyOf } from './iam-client.ts'
 
 let cloud: CloudUnderTest
 let ann: Credentials
@@ -11,6 +11,10 @@ const iam = iamClient(() => cloud)
 beforeAll(async () => {
   cloud = await CloudUnderTest.start()
   await iam('CreateUser', { UserName: 'ann' })
+  await iam('CreateGroup', { GroupName: 'people' })
+  const PolicyDocument = allow(['iam:ChangePassword', 'iam:GetMFADevice'])
+  await iam('PutGroupPolicy', { GroupName: 'people', PolicyName: 'self', PolicyDocument })
+  await iam('AddUserToGroup', { GroupName: 'people', UserName: 'ann' })
   ann = await keyOf(iam, cloud.admin, 'ann')
 })
 afterAll(() => cloud.stop())
