@@ -1,6 +1,9 @@
 import { digestOf } from '@mallee/base'
 import type {
   AccessKeyItem,
+  AuditBlob,
+  AuditLine,
+  AuditResponse,
   DesiredResponse,
   InventoryBlob,
   InventoryItem,
@@ -44,6 +47,24 @@ export class FakeCloud implements Cloud {
   inventory(blob: InventoryBlob): Promise<void> {
     this.lastInventory = blob
     return Promise.resolve()
+  }
+
+  /** Lines that it keeps, as the cloud controller does: none twice. */
+  readonly lines: AuditLine[] = []
+  /** What buckets were last said to hold. */
+  buckets: AuditBlob['buckets'] = []
+  kept = 0
+  /** Keeps what comes, and its answer never arrives. */
+  answersAreLost = false
+
+  audit(blob: AuditBlob): Promise<AuditResponse> {
+    if (this.away) return Promise.reject(new Error('the cloud is away'))
+    const later = blob.lines.filter((line) => line.sequence > this.kept)
+    this.lines.push(...later.filter((line) => this.lines.every((own) => own.eventId !== line.eventId)))
+    this.kept = later.at(-1)?.sequence ?? this.kept
+    if (blob.buckets.length > 0) this.buckets = blob.buckets
+    if (this.answersAreLost) return Promise.reject(new Error('the answer was lost'))
+    return Promise.resolve({ sequence: this.kept })
   }
 
   drop(kind: string, id: string): void {

@@ -1,3 +1,4 @@
+export { type AuditBlob, type AuditLine, type AuditResponse } from './audit.ts'
 export { identityDocument, imageIdOf, primaryInterface } from './identity-document.ts'
 export { type Schema, type Shape } from './schema.ts'
 export {

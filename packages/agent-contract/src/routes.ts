@@ -1,3 +1,4 @@
+import { auditBlobSchema, auditResponseSchema } from './audit.ts'
 import { inventoryBlobSchema } from './inventory.ts'
 import { consoleBlobSchema, reportSchema, samplesBlobSchema, screenshotBlobSchema } from './observed.ts'
 import {
@@ -126,6 +127,13 @@ export const agentRoutes = {
     doc: 'What really is on the host, in answer to the count of the inventory item.',
     request: inventoryBlobSchema,
     response: null,
+  }),
+  audit: route({
+    method: 'PUT',
+    path: `${base}/blobs/audit`,
+    doc: 'Calls that walrus answered, and what its buckets hold. Lines that were sent before are not kept twice.',
+    request: auditBlobSchema,
+    response: auditResponseSchema,
   }),
 } as const
 

@@ -3,6 +3,8 @@ import { Agent, request, type Dispatcher } from 'undici'
 import { MalleeError } from '@mallee/base'
 import {
   agentRoutes,
+  type AuditBlob,
+  type AuditResponse,
   type ConsoleBlob,
   type DesiredResponse,
   type InventoryBlob,
@@ -85,6 +87,10 @@ export class CloudClient {
 
   async inventory(blob: InventoryBlob): Promise<void> {
     await this.call(agentRoutes.inventory, { body: blob })
+  }
+
+  audit(blob: AuditBlob): Promise<AuditResponse> {
+    return this.call(agentRoutes.audit, { body: blob }) as Promise<AuditResponse>
   }
 
   async close(): Promise<void> {
