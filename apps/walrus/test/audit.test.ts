@@ -84,6 +84,25 @@ test('the cloud is told what buckets hold, for the bill', async () => {
   expect(under.cloud.buckets).toEqual([{ bucket: 'photos', accountId: alice.accountId, bytes: 1000 }])
 })
 
+test("files of trails are written into their account's bucket, and into no other's", async () => {
+  await put('/logs')
+  const file = { accountId: alice.accountId, bucket: 'logs', content: Buffer.from('file').toString('base64') }
+  under.cloud.files = [
+    { ...file, id: 'good', key: 'AWSLogs/a.json.gz' },
+    { ...file, id: 'foreign', key: 'AWSLogs/b.json.gz', accountId: mallory.accountId },
+    { ...file, id: 'missing', key: 'AWSLogs/c.json.gz', bucket: 'none' },
+  ]
+  await under.restart()
+  await eventually(() => under.cloud.written.length === 3)
+  expect(under.cloud.written).toEqual([
+    { id: 'good', error: null },
+    { id: 'foreign', error: 'AccessDenied' },
+    { id: 'missing', error: 'AccessDenied' },
+  ])
+  expect((await under.signed({ path: '/logs/AWSLogs/a.json.gz' })).text).toBe('file')
+  expect((await under.signed({ path: '/logs/AWSLogs/b.json.gz' })).status).toBe(404)
+})
+
 test('an index from a backup goes on after what the cloud has', async () => {
   await under.walrus.close()
   under.cloud.kept = 40

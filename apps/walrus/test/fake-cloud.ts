@@ -11,6 +11,9 @@ import type {
   Observation,
   Report,
   ReportResponse,
+  TrailFile,
+  TrailFilesRequest,
+  TrailFilesResponse,
 } from '@mallee/agent-contract'
 import type { Cloud } from '@mallee/agent-kit'
 
@@ -56,6 +59,17 @@ export class FakeCloud implements Cloud {
   kept = 0
   /** Keeps what comes, and its answer never arrives. */
   answersAreLost = false
+
+  /** Files of trails that are to be written, and what was said of them. */
+  files: TrailFile[] = []
+  readonly written: TrailFilesRequest['done'] = []
+
+  trailFiles({ done }: TrailFilesRequest): Promise<TrailFilesResponse> {
+    if (this.away) return Promise.reject(new Error('the cloud is away'))
+    this.written.push(...done)
+    this.files = this.files.filter(({ id }) => done.every((one) => one.id !== id))
+    return Promise.resolve({ files: this.files })
+  }
 
   audit(blob: AuditBlob): Promise<AuditResponse> {
     if (this.away) return Promise.reject(new Error('the cloud is away'))

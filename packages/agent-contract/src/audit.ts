@@ -35,6 +35,26 @@ export const auditBlobSchema = record({
 })
 export type AuditBlob = Shape<typeof auditBlobSchema>
 
+/** Files of trails that were written, or why not; and in answer those that are to be. */
+export const trailFilesRequestSchema = record({
+  done: list(record({ id: text(), error: nullable(text({ maxLength: 1024 })) }), 100),
+})
+export type TrailFilesRequest = Shape<typeof trailFilesRequestSchema>
+
+export const trailFileSchema = record({
+  id: text(),
+  /** Whose the bucket must be. */
+  accountId: text(),
+  bucket: text(),
+  key: text(),
+  /** Base64 of the object. */
+  content: longText(64 * 1024 * 1024),
+})
+export type TrailFile = Shape<typeof trailFileSchema>
+
+export const trailFilesResponseSchema = record({ files: list(trailFileSchema, 100) })
+export type TrailFilesResponse = Shape<typeof trailFilesResponseSchema>
+
 /** Lines up to this one are kept, and need not be sent again. */
 export const auditResponseSchema = record({ sequence: integer() })
 export type AuditResponse = Shape<typeof auditResponseSchema>

@@ -1,4 +1,9 @@
-import { auditBlobSchema, auditResponseSchema } from './audit.ts'
+import {
+  auditBlobSchema,
+  auditResponseSchema,
+  trailFilesRequestSchema,
+  trailFilesResponseSchema,
+} from './audit.ts'
 import { inventoryBlobSchema } from './inventory.ts'
 import { consoleBlobSchema, reportSchema, samplesBlobSchema, screenshotBlobSchema } from './observed.ts'
 import {
@@ -134,6 +139,13 @@ export const agentRoutes = {
     doc: 'Calls that walrus answered, and what its buckets hold. Lines that were sent before are not kept twice.',
     request: auditBlobSchema,
     response: auditResponseSchema,
+  }),
+  trailFiles: route({
+    method: 'PUT',
+    path: `${base}/blobs/trail-files`,
+    doc: 'Says which files of trails walrus has written, and answers those that it is to write. Repeating is harmless.',
+    request: trailFilesRequestSchema,
+    response: trailFilesResponseSchema,
   }),
 } as const
 

@@ -15,6 +15,8 @@ import {
   type Route,
   type SamplesBlob,
   type ScreenshotBlob,
+  type TrailFilesRequest,
+  type TrailFilesResponse,
 } from '@mallee/agent-contract'
 import { cloudServerName } from '@mallee/pki'
 
@@ -91,6 +93,10 @@ export class CloudClient {
 
   audit(blob: AuditBlob): Promise<AuditResponse> {
     return this.call(agentRoutes.audit, { body: blob }) as Promise<AuditResponse>
+  }
+
+  trailFiles(request: TrailFilesRequest): Promise<TrailFilesResponse> {
+    return this.call(agentRoutes.trailFiles, { body: request }) as Promise<TrailFilesResponse>
   }
 
   async close(): Promise<void> {

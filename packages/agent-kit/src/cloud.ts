@@ -5,6 +5,8 @@ import type {
   InventoryBlob,
   Report,
   ReportResponse,
+  TrailFilesRequest,
+  TrailFilesResponse,
 } from '@mallee/agent-contract'
 
 /** The part of the cloud that the loops need; the simulation gives them another one. */
@@ -14,4 +16,6 @@ export interface Cloud {
   inventory(blob: InventoryBlob): Promise<void>
   /** Walrus' alone. */
   audit?(blob: AuditBlob): Promise<AuditResponse>
+  /** Walrus' alone. */
+  trailFiles?(request: TrailFilesRequest): Promise<TrailFilesResponse>
 }
