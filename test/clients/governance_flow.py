@@ -54,6 +54,16 @@ assert len(ids) == len(set(ids)) and len(ids) >= 3, ids
 refused("InvalidNextTokenException", trail.lookup_events, NextToken="bm9uZQ==")
 refused("UnsupportedOperationException", trail.list_queries, EventDataStore="none")
 
+step("a trail")
+made = trail.create_trail(Name=NAME, S3BucketName="trail-of-nobody")
+assert made["TrailARN"].endswith(f":{account}:trail/{NAME}"), made
+trail.start_logging(Name=made["TrailARN"])
+assert trail.get_trail_status(Name=NAME)["IsLogging"]
+assert [row["Name"] for row in trail.describe_trails(trailNameList=[NAME])["trailList"]] == [NAME]
+trail.stop_logging(Name=NAME)
+trail.delete_trail(Name=NAME)
+refused("TrailNotFoundException", trail.get_trail_status, Name=NAME)
+
 step("quotas")
 assert [row["ServiceCode"] for row in quotas.list_services()["Services"]] == ["ebs", "ec2", "vpc"]
 every = [

@@ -5,6 +5,7 @@ import { customising } from './customising-chapters.ts'
 import { directSnapshots } from './direct-chapters.ts'
 import { closing, opening } from './first-light-chapters.ts'
 import { flowLogs } from './flow-log-chapters.ts'
+import { identities } from './identity-chapters.ts'
 import { encryption } from './encryption-chapters.ts'
 import { kills } from './kill-chapters.ts'
 import { images } from './image-chapters.ts'
@@ -35,6 +36,7 @@ const toldOnce: ReadonlySet<string> = new Set([
   ...Object.keys(imports),
   ...Object.keys(networks),
   ...Object.keys(flowLogs),
+  ...Object.keys(identities),
   ...Object.keys(volumes),
   ...Object.keys(encryption),
   ...Object.keys(kills),
@@ -80,6 +82,7 @@ try {
       ...imports,
       ...networks,
       ...flowLogs,
+      ...identities,
       ...volumes,
       ...encryption,
       ...kills,

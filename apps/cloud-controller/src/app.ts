@@ -61,6 +61,7 @@ import type { ReconcilerContext } from './reconcilers/reconciler-context.ts'
 import { samplesReconciler } from './reconcilers/samples.ts'
 import { snapshotsReconciler } from './reconcilers/snapshots.ts'
 import { terminatedReconciler } from './reconcilers/terminated.ts'
+import { trailsReconciler } from './reconcilers/trails.ts'
 import { volumesReconciler } from './reconcilers/volumes.ts'
 import { adminAccountName, type CloudSettings } from './settings.ts'
 import { openRecord } from './store/record.ts'
@@ -287,6 +288,7 @@ function allReconcilers(context: ReconcilerContext): Reconciler[] {
     samplesReconciler(context),
     clientTokensReconciler(context),
     apiCallsReconciler(context),
+    trailsReconciler(context),
   ]
 }
 

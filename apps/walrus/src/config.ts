@@ -31,6 +31,8 @@ export interface WalrusConfig {
   readonly smallObjectBytes?: number
   /** How fast all bytes are read again to find damage; 0 turns it off. */
   readonly scrubBytesPerSecond?: number
+  /** Whether the cloud's audit hears of reads and writes of objects too, and not of what is about buckets alone. */
+  readonly auditDataEvents?: boolean
   /** Processes that serve S3; `auto`: one for each processor. With 1, which is the default, this very process does. */
   readonly workers?: number | 'auto'
 }
@@ -73,6 +75,7 @@ export const walrusSchema = {
     store: storeSchema,
     smallObjectBytes: { type: 'integer', minimum: 0, maximum: 1_048_576 },
     scrubBytesPerSecond: { type: 'integer', minimum: 0 },
+    auditDataEvents: { type: 'boolean' },
     workers: { anyOf: [{ type: 'integer', minimum: 1, maximum: 64 }, { const: 'auto' }] },
     logLevel: { enum: ['debug', 'info', 'warn', 'error'], default: 'info' },
   },

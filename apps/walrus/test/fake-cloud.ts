@@ -1,6 +1,9 @@
 import { digestOf } from '@mallee/base'
 import type {
   AccessKeyItem,
+  AuditBlob,
+  AuditLine,
+  AuditResponse,
   DesiredResponse,
   InventoryBlob,
   InventoryItem,
@@ -8,6 +11,9 @@ import type {
   Observation,
   Report,
   ReportResponse,
+  TrailFile,
+  TrailFilesRequest,
+  TrailFilesResponse,
 } from '@mallee/agent-contract'
 import type { Cloud } from '@mallee/agent-kit'
 
@@ -44,6 +50,35 @@ export class FakeCloud implements Cloud {
   inventory(blob: InventoryBlob): Promise<void> {
     this.lastInventory = blob
     return Promise.resolve()
+  }
+
+  /** Lines that it keeps, as the cloud controller does: none twice. */
+  readonly lines: AuditLine[] = []
+  /** What buckets were last said to hold. */
+  buckets: AuditBlob['buckets'] = []
+  kept = 0
+  /** Keeps what comes, and its answer never arrives. */
+  answersAreLost = false
+
+  /** Files of trails that are to be written, and what was said of them. */
+  files: TrailFile[] = []
+  readonly written: TrailFilesRequest['done'] = []
+
+  trailFiles({ done }: TrailFilesRequest): Promise<TrailFilesResponse> {
+    if (this.away) return Promise.reject(new Error('the cloud is away'))
+    this.written.push(...done)
+    this.files = this.files.filter(({ id }) => done.every((one) => one.id !== id))
+    return Promise.resolve({ files: this.files })
+  }
+
+  audit(blob: AuditBlob): Promise<AuditResponse> {
+    if (this.away) return Promise.reject(new Error('the cloud is away'))
+    const later = blob.lines.filter((line) => line.sequence > this.kept)
+    this.lines.push(...later.filter((line) => this.lines.every((own) => own.eventId !== line.eventId)))
+    this.kept = later.at(-1)?.sequence ?? this.kept
+    if (blob.buckets.length > 0) this.buckets = blob.buckets
+    if (this.answersAreLost) return Promise.reject(new Error('the answer was lost'))
+    return Promise.resolve({ sequence: this.kept })
   }
 
   drop(kind: string, id: string): void {

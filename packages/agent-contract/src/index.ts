@@ -1,3 +1,11 @@
+export {
+  type AuditBlob,
+  type AuditLine,
+  type AuditResponse,
+  type TrailFile,
+  type TrailFilesRequest,
+  type TrailFilesResponse,
+} from './audit.ts'
 export { identityDocument, imageIdOf, primaryInterface } from './identity-document.ts'
 export { type Schema, type Shape } from './schema.ts'
 export {

@@ -1,3 +1,9 @@
+import {
+  auditBlobSchema,
+  auditResponseSchema,
+  trailFilesRequestSchema,
+  trailFilesResponseSchema,
+} from './audit.ts'
 import { inventoryBlobSchema } from './inventory.ts'
 import { consoleBlobSchema, reportSchema, samplesBlobSchema, screenshotBlobSchema } from './observed.ts'
 import {
@@ -150,6 +156,20 @@ export const agentRoutes = {
     doc: 'What really is on the host, in answer to the count of the inventory item.',
     request: inventoryBlobSchema,
     response: null,
+  }),
+  audit: route({
+    method: 'PUT',
+    path: `${base}/blobs/audit`,
+    doc: 'Calls that walrus answered, and what its buckets hold. Lines that were sent before are not kept twice.',
+    request: auditBlobSchema,
+    response: auditResponseSchema,
+  }),
+  trailFiles: route({
+    method: 'PUT',
+    path: `${base}/blobs/trail-files`,
+    doc: 'Says which files of trails walrus has written, and answers those that it is to write. Repeating is harmless.',
+    request: trailFilesRequestSchema,
+    response: trailFilesResponseSchema,
   }),
 } as const
 

@@ -3,6 +3,8 @@ import { Agent, request, type Dispatcher } from 'undici'
 import { MalleeError } from '@mallee/base'
 import {
   agentRoutes,
+  type AuditBlob,
+  type AuditResponse,
   type ConsoleBlob,
   type DesiredResponse,
   type InventoryBlob,
@@ -14,6 +16,8 @@ import {
   type Route,
   type SamplesBlob,
   type ScreenshotBlob,
+  type TrailFilesRequest,
+  type TrailFilesResponse,
 } from '@mallee/agent-contract'
 import { cloudServerName } from '@mallee/pki'
 
@@ -90,6 +94,14 @@ export class CloudClient {
 
   roleCredentials(instanceId: string): Promise<RoleCredentials> {
     return this.call(agentRoutes.roleCredentials, { params: { instanceId } }) as Promise<RoleCredentials>
+  }
+
+  audit(blob: AuditBlob): Promise<AuditResponse> {
+    return this.call(agentRoutes.audit, { body: blob }) as Promise<AuditResponse>
+  }
+
+  trailFiles(request: TrailFilesRequest): Promise<TrailFilesResponse> {
+    return this.call(agentRoutes.trailFiles, { body: request }) as Promise<TrailFilesResponse>
   }
 
   async close(): Promise<void> {

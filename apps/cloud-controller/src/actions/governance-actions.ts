@@ -1,5 +1,16 @@
 import type { GovernanceServiceName } from '@mallee/governance-api'
 import { lookupEvents } from './cloudtrail/lookup-events.ts'
+import {
+  createTrail,
+  deleteTrail,
+  describeTrails,
+  getEventSelectors,
+  getTrailAction,
+  getTrailStatus,
+  listTrails,
+  startLogging,
+  stopLogging,
+} from './cloudtrail/trails.ts'
 import type { ActionContext } from './define-action.ts'
 import {
   getAwsDefaultServiceQuota,
@@ -20,7 +31,18 @@ export type AnyGovernanceAction = (
 ) => Promise<Record<string, unknown>>
 
 const tables = {
-  cloudtrail: { LookupEvents: lookupEvents },
+  cloudtrail: {
+    CreateTrail: createTrail,
+    DeleteTrail: deleteTrail,
+    DescribeTrails: describeTrails,
+    GetEventSelectors: getEventSelectors,
+    GetTrail: getTrailAction,
+    GetTrailStatus: getTrailStatus,
+    ListTrails: listTrails,
+    LookupEvents: lookupEvents,
+    StartLogging: startLogging,
+    StopLogging: stopLogging,
+  },
   servicequotas: {
     GetAWSDefaultServiceQuota: getAwsDefaultServiceQuota,
     GetRequestedServiceQuotaChange: getRequestedServiceQuotaChange,

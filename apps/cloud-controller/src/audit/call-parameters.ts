@@ -14,7 +14,7 @@ const hidden = 'HIDDEN_DUE_TO_SECURITY_REASONS'
 
 /** Names of what is a secret, whatever a model says of it; CloudTrail hides user data, too. */
 const secretName =
-  /userdata|password|secret|privatekey|sessiontoken|webidentitytoken|samlassertion|authenticationcode|^clientrequesttoken$|uploadpolicy|keymaterial$|signature$|tokencode/i
+  /userdata|password|secret|privatekey|sessiontoken|webidentitytoken|samlassertion|authenticationcode|^clientrequesttoken$|uploadpolicy|keymaterial$|signature$|tokencode|presignedurl|manifesturl/i
 
 const sensitiveNames = new WeakMap<object, ReadonlySet<string>>()
 

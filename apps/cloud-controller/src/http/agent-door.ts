@@ -43,6 +43,8 @@ import { recordReport } from '../store/report-store.ts'
 import type { AgentTable, Tables } from '../store/tables.ts'
 import type { Wakes } from '../wakes.ts'
 import { checkedBody } from './checked-body.ts'
+import { registerTrailDoor } from './trail-door.ts'
+import { registerAuditDoor } from './audit-door.ts'
 import { registerBlobDoor } from './blob-door.ts'
 import { registerRoleCredentialsDoor } from './role-credentials-door.ts'
 import { registerInventoryDoor } from './inventory-door.ts'
@@ -105,6 +107,8 @@ export function registerAgentDoor(app: FastifyInstance, deps: AgentDoorDependenc
   })
   registerInventoryDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
   registerRoleCredentialsDoor(app, { ...deps, requireAgent: (request) => requireAgent(deps, request) })
+  registerTrailDoor(app, { ...deps, requireAgent: (request) => requireAgent(deps, request) })
+  registerAuditDoor(app, { ...deps, requireAgent: (request) => requireAgent(deps, request) })
   registerBlobDoor(app, { record: deps.record, requireAgent: (request) => requireAgent(deps, request) })
 }
 

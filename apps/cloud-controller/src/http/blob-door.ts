@@ -106,8 +106,9 @@ async function keepSamples(record: StateStore<Tables>, agent: AgentTable, blob: 
         account_id: ids.get(sample.instance_id)!,
         atMs: sample.at,
       }
-      await addAmount(tx, { ...of, kind: 'network-in', amount: sample.network_in_bytes })
-      await addAmount(tx, { ...of, kind: 'network-out', amount: sample.network_out_bytes })
+      const { network_in_bytes: received, network_out_bytes: sent } = sample
+      if (received > 0) await addAmount(tx, { ...of, kind: 'network-in', amount: received })
+      if (sent > 0) await addAmount(tx, { ...of, kind: 'network-out', amount: sent })
     }
   })
 }

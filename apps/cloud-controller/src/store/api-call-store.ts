@@ -151,15 +151,25 @@ export async function auditGaps(db: Reader): Promise<{ first: number; last: numb
   return { first, last, missing: last - first + 1 - Number(count) }
 }
 
+/** The first line that a file of a trail is still to be made of. */
+async function firstAwaited(tx: Tx): Promise<number> {
+  const file = await tx.db
+    .selectFrom('trail_file')
+    .select((eb) => eb.fn.min('first_sequence').as('sequence'))
+    .executeTakeFirstOrThrow()
+  return file.sequence === null ? Number.MAX_SAFE_INTEGER : Number(file.sequence)
+}
+
 /** Lets the oldest lines go, in order, and says so in the counter: what is forgotten is no gap. Answers how many. */
 export async function forgetApiCalls(tx: Tx, beforeMs: number, most: number): Promise<number> {
+  const awaited = await firstAwaited(tx)
   const old = await tx.db
     .selectFrom('api_call')
     .select(['sequence', 'at'])
     .orderBy('sequence')
     .limit(most)
     .execute()
-  const kept = old.findIndex((row) => row.at >= beforeMs)
+  const kept = old.findIndex((row) => row.at >= beforeMs || row.sequence >= awaited)
   const going = kept < 0 ? old : old.slice(0, kept)
   const upTo = going.at(-1)?.sequence
   if (upTo === undefined) return 0

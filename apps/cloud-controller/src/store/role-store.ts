@@ -1,7 +1,6 @@
 import { parseIamArn } from '../identity/arns.ts'
-import type { ActionContext } from '../actions/define-action.ts'
 import type { RoleTable } from './identity-tables.ts'
-import type { Reader } from './record.ts'
+import type { Reader, Tx } from './record.ts'
 
 /** The role of an ARN, its path included; null where there is none. */
 export async function findRoleByArn(db: Reader, arn: string): Promise<RoleTable | null> {
@@ -19,17 +18,17 @@ export async function findRoleByArn(db: Reader, arn: string): Promise<RoleTable 
 /** GetRole's RoleLastUsed; AWS keeps it to some minutes, so a role in constant use is not written at every use. */
 const keptToMs = 5 * 60_000
 
+export const isUseNews = (role: RoleTable, nowMs: number): boolean =>
+  role.used_at === null || nowMs - role.used_at >= keptToMs
+
 export async function noteRoleUse(
-  ctx: Pick<ActionContext, 'nowMs' | 'settings' | 'transaction'>,
-  role: RoleTable,
+  tx: Tx,
+  role: Pick<RoleTable, 'id'>,
+  use: { readonly nowMs: number; readonly region: string },
 ): Promise<void> {
-  if (role.used_at !== null && ctx.nowMs - role.used_at < keptToMs) return
-  await ctx.transaction(async (tx) => {
-    await tx.db
-      .updateTable('iam_role')
-      .set({ used_at: ctx.nowMs, used_region: ctx.settings.region })
-      .where('id', '=', role.id)
-      .execute()
-    tx.touch(role.id)
-  })
+  await tx.db
+    .updateTable('iam_role')
+    .set({ used_at: use.nowMs, used_region: use.region })
+    .where('id', '=', role.id)
+    .execute()
 }

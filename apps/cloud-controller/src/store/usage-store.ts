@@ -96,7 +96,6 @@ export async function addAmount(
   of: Pick<UsageAmountTable, 'resource_id' | 'kind' | 'account_id' | 'amount'> & { readonly atMs: number },
 ): Promise<void> {
   const { atMs, ...row } = of
-  if (row.amount === 0) return
   await tx.db
     .insertInto('usage_amount')
     .values({ ...row, day: dayOf(atMs), observed_at: atMs })

@@ -42,7 +42,8 @@ const parsed = (text: string | null): unknown => (text === null ? null : JSON.pa
 export const secondsOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`
 
 function resourceOf(row: ApiCallTable, id: string) {
-  return { accountId: row.account_id, type: resourceType(id), ARN: arnOf(row, id) }
+  const arn = arnOf(row, id)
+  return { accountId: row.account_id, type: resourceType(id), ...(arn === null ? {} : { ARN: arn }) }
 }
 
 /** Types by prefix of the id. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-supported-resource-types.html */
@@ -67,10 +68,15 @@ const types: Readonly<Record<string, readonly [type: string, word: string]>> = {
 
 const prefixOf = (id: string): string => id.slice(0, Math.max(id.lastIndexOf('-'), 0))
 
+/** Types of what is named by its ARN. */
+const arnTypes: readonly (readonly [start: string, type: string])[] = [
+  ['arn:aws:s3:::', 'AWS::S3::Bucket'],
+  ['arn:aws:cloudtrail:', 'AWS::CloudTrail::Trail'],
+]
+
+/** `Other` for what CloudTrail has no name for. */
 export function resourceType(id: string): string {
-  return (
-    types[prefixOf(id)]?.[0] ?? (id.startsWith('arn:aws:s3:::') ? 'AWS::S3::Bucket' : 'AWS::EC2::Resource')
-  )
+  return types[prefixOf(id)]?.[0] ?? arnTypes.find(([start]) => id.startsWith(start))?.[1] ?? 'Other'
 }
 
 /** The prefix that ids of a type have; undefined for a type that none of ours is of. */
@@ -78,7 +84,8 @@ export function prefixOfType(type: string): string | undefined {
   return Object.entries(types).find(([, [name]]) => name === type)?.[0]
 }
 
-function arnOf(row: ApiCallTable, id: string): string {
+function arnOf(row: ApiCallTable, id: string): string | null {
   if (id.startsWith('arn:')) return id
-  return `arn:aws:ec2:${row.region}:${row.account_id ?? ''}:${types[prefixOf(id)]?.[1] ?? 'resource'}/${id}`
+  const word = types[prefixOf(id)]?.[1]
+  return word === undefined ? null : `arn:aws:ec2:${row.region}:${row.account_id ?? ''}:${word}/${id}`
 }

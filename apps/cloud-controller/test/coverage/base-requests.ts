@@ -2,6 +2,7 @@ import { importedDisk, type BaseRequest } from './coverage-world.ts'
 import { groupRequests } from './group-requests.ts'
 import { interfaceRequests } from './interface-requests.ts'
 import { networkRequests } from './network-requests.ts'
+import { profileRequests } from './profile-requests.ts'
 import { volumeRequests } from './volume-requests.ts'
 
 const bundleStorage = {
@@ -44,6 +45,7 @@ const ofInstances: BaseRequest = { request: async (world) => ({ 'InstanceId.1': 
 /** One for every action that the cloud performs: the coverage test fails for one that is missing. */
 export const baseRequests: Readonly<Record<string, BaseRequest>> = {
   ...networkRequests,
+  ...profileRequests,
   ...groupRequests,
   ...volumeRequests,
   ...interfaceRequests,

@@ -193,6 +193,13 @@ test('rows without bytes in walrus are a loss that nothing repairs; bytes withou
   await walrus.stop()
 })
 
+test('a line that is missing from the audit is found', async () => {
+  await cloud.call('DescribeRegions')
+  expect(codes(await fsck())).not.toContain('I8.audit-gap audit')
+  await cloud.cloud.record.transaction('action', (tx) => tx.db.deleteFrom('api_call').execute())
+  expect(codes(await fsck())).toContain('I8.audit-gap audit')
+})
+
 test('a request that does not fit is refused', async () => {
   const response = await cloud.cloud.adminDoor.inject({
     method: 'POST',

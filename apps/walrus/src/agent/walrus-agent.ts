@@ -11,6 +11,8 @@ import {
   type Cloud,
 } from '@mallee/agent-kit'
 import { digestOfBlock, encodeBlock } from '@mallee/volume-snapshots'
+import { AuditSender } from '../audit/audit-sender.ts'
+import { TrailWriter } from '../audit/trail-writer.ts'
 import type { BlobKeeper } from '../drivers/blob-keeper.ts'
 import { StagingKeeper } from '../ebs/staging-keeper.ts'
 import type { MasterKeys } from '../encryption/master-keys.ts'
@@ -59,6 +61,8 @@ export class WalrusAgent {
   private readonly staging: StagingKeeper
   private readonly flowLogJudge: FlowLogJudge
   private readonly inventory: InventoryKeeper
+  private readonly audit: AuditSender
+  private readonly trails: TrailWriter
   private readonly stopping = new AbortController()
   private client: CloudClient | null = null
   private fingerprint: WalrusFingerprint
@@ -83,6 +87,8 @@ export class WalrusAgent {
       clock,
       log,
     })
+    this.audit = new AuditSender({ index, cloud, clock, log })
+    this.trails = new TrailWriter({ ...{ index, blobs, masterKeys: options.masterKeys }, cloud, clock, log })
     this.loop = new AgentLoop({
       cloud,
       ledger,
@@ -149,6 +155,7 @@ export class WalrusAgent {
     this.stopping.abort()
     await Promise.all([this.loop.stop(), this.inspector.stop(), this.maker.stop(), this.inventory.stop()])
     await this.imports.stop()
+    await Promise.all([this.audit.stop(), this.trails.stop()])
     await this.staging.stop()
     await this.client?.close()
   }
@@ -157,6 +164,8 @@ export class WalrusAgent {
     const { log, clock, identity, dir } = this.options
     this.refresh() // the ledger answers before the cloud does
     this.loop.start()
+    this.audit.start()
+    this.trails.start()
     this.watching = setInterval(() => void this.look(), fingerprintEveryMs)
     if (!this.client) return
     void keepCertificate({

@@ -2,6 +2,7 @@ import { fastify, type FastifyInstance } from 'fastify'
 import type { DesiredItem } from '@mallee/agent-contract'
 import { systemRandom, type Clock, type Log } from '@mallee/base'
 import { SharedListener } from '@mallee/service-kit'
+import { AuditJournal } from '../audit/audit-journal.ts'
 import type { WalrusConfig } from '../config.ts'
 import { isForEbs } from '../ebs/authenticate-ebs.ts'
 import { EbsDoor } from '../ebs/ebs-door.ts'
@@ -49,6 +50,10 @@ export async function openDoor(deps: DoorDependencies): Promise<{
     ...{ keys, log },
     nodeReads: { ...source, log, images },
     flowLogs,
+    audit: new AuditJournal({
+      ...{ index: source.index, log, random: systemRandom },
+      dataEvents: config.auditDataEvents ?? false,
+    }),
     region: config.region,
     modernBuckets: config.modernBuckets ?? false,
     webhooks: new Set(Object.keys(config.webhooks ?? {})),

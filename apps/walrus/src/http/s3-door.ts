@@ -70,6 +70,7 @@ export class S3Door {
     })
     try {
       const answer = await this.perform(visit, reply)
+      await this.deps.audit.note(visit, null)
       const response = this.encoder.encode(visit.operation || 'GetObject', answer.output)
       settleBody(raw, reply, visit.continued)
       reply.headers(this.corsOf(visit))
@@ -80,6 +81,7 @@ export class S3Door {
       return sendAnswer(reply, { requestId, answer, response, isHead: raw.method === 'HEAD' })
     } catch (thrown) {
       const error = thrown instanceof AwsError ? thrown : toS3Error(thrown)
+      await this.deps.audit.note(visit, error).catch(() => {})
       const fields = said({ status: error.status, code: error.code })
       if (error.status >= 500 && error.code !== 'NotImplemented')
         visit.log.error({ ...fields, err: thrown }, 'failed')

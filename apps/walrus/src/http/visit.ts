@@ -9,6 +9,7 @@ import type { Authenticated } from '../identity/authenticate.ts'
 import { anonymous } from '../identity/caller.ts'
 import type { Bucket } from '../index/bucket-settings.ts'
 import type { Index } from '../index/tables.ts'
+import type { AuditJournal } from '../audit/audit-journal.ts'
 import type { AccessLog } from '../logging/access-log.ts'
 import type { WalrusFigures } from '../metrics/walrus-figures.ts'
 import type { FlowLogPuts } from './flow-log-puts.ts'
@@ -30,6 +31,7 @@ export interface S3DoorDependencies {
   readonly webhooks: ReadonlySet<string>
   readonly wakeEvents: () => void
   readonly accessLog: AccessLog
+  readonly audit: AuditJournal
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

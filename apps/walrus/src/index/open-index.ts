@@ -6,6 +6,7 @@ import { smallBytes } from './migrations/0003-small-bytes.ts'
 import { scrubTables } from './migrations/0004-scrub.ts'
 import { bucketUsage } from './migrations/0005-usage.ts'
 import { stagingTable } from './migrations/0006-staging.ts'
+import { auditLines } from './migrations/0007-audit.ts'
 import type { Index, IndexTables } from './tables.ts'
 
 /** Pages that are kept between reads; SQLite's own 2 MiB would be read from the file again with every small object. */
@@ -19,7 +20,15 @@ export async function openIndex(
     ...(onCommit ? { onCommit } : {}),
     file,
     shared,
-    migrations: [firstIndex, versionsAndAccess, smallBytes, scrubTables, bucketUsage, stagingTable],
+    migrations: [
+      firstIndex,
+      versionsAndAccess,
+      smallBytes,
+      scrubTables,
+      bucketUsage,
+      stagingTable,
+      auditLines,
+    ],
   })
   await index.read((db) => sql`pragma cache_size = ${sql.raw(String(-cacheKibibytes))}`.execute(db))
   return index

@@ -153,6 +153,14 @@ export interface StagingTable {
   progress: number
 }
 
+/** A call that the cloud has not kept yet. */
+export interface AuditLineTable {
+  /** Rises by one, also where lines were taken away. */
+  sequence: Generated<number>
+  /** JSON of the contract's line, without its sequence. */
+  body: string
+}
+
 export interface IndexTables {
   bucket: BucketTable
   object: ObjectTable
@@ -166,6 +174,7 @@ export interface IndexTables {
   damage: DamageTable
   usage: UsageTable
   staging: StagingTable
+  audit_line: AuditLineTable
 }
 
 export type Index = StateStore<IndexTables>

@@ -2,7 +2,7 @@ import { accessDenied, validationError, type StsInput, type StsOutput } from '@m
 import { trustPolicy, type Ask } from '../../authorization/authorize.ts'
 import { iamArn } from '../../identity/arns.ts'
 import type { RoleTable } from '../../store/identity-tables.ts'
-import { findRoleByArn, noteRoleUse } from '../../store/role-store.ts'
+import { findRoleByArn, isUseNews, noteRoleUse } from '../../store/role-store.ts'
 import { issueSession } from './issue-session.ts'
 import { mfaConditions, proveMfa } from './prove-mfa.ts'
 import { sessionPolicies } from './session-policies.ts'
@@ -37,7 +37,11 @@ export async function assumeRole(ctx: StsContext, input: Input): Promise<StsOutp
     transitiveTagKeys: tagged.transitive,
     ...{ sourceIdentity, mfaAtMs },
   })
-  await noteRoleUse(ctx, role)
+  if (isUseNews(role, ctx.nowMs))
+    await ctx.transaction(async (tx) => {
+      await noteRoleUse(tx, role, { nowMs: ctx.nowMs, region: ctx.settings.region })
+      tx.touch(role.id)
+    })
   const arn = `arn:aws:sts::${role.account_id}:assumed-role/${role.name}/${input.RoleSessionName}`
   return {
     Credentials: credentials,

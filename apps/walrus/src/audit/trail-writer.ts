@@ -1,0 +1,70 @@
+import { errorMessage, secondMs, systemRandom, type Clock, type Log } from '@mallee/base'
+import type { TrailFile, TrailFilesRequest } from '@mallee/agent-contract'
+import type { Cloud } from '@mallee/agent-kit'
+import { putLogObject } from '../logging/put-log-object.ts'
+import type { ObjectSource } from '../objects/open-object.ts'
+
+const everyMs = 15 * secondMs
+
+/** CloudTrail's word for a bucket that is not there or is another's. */
+const noAccess = 'AccessDenied'
+
+/** Asks the cloud which files of trails are to be written, and writes them as their account's. */
+export class TrailWriter {
+  private readonly options: ObjectSource & {
+    readonly cloud: Cloud
+    readonly clock: Clock
+    readonly log: Log
+  }
+  private readonly stopping = new AbortController()
+  private timer: NodeJS.Timeout | null = null
+  private running: Promise<void> | null = null
+
+  constructor(options: TrailWriter['options']) {
+    this.options = options
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.wake(), everyMs)
+    this.wake()
+  }
+
+  wake(): void {
+    this.running ??= this.run()
+      .catch((error: unknown) => this.options.log.debug({ reason: errorMessage(error) }, 'trails wait'))
+      .finally(() => {
+        this.running = null
+      })
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
+    this.stopping.abort()
+    await this.running
+  }
+
+  /** What was written and could not be said is offered, and written under the same name, again. */
+  private async run(): Promise<void> {
+    const { cloud } = this.options
+    let done: TrailFilesRequest['done'] = []
+    while (cloud.trailFiles && !this.stopping.signal.aborted) {
+      const { files } = await cloud.trailFiles({ done })
+      if (files.length === 0) return
+      done = await Promise.all(files.map((file) => this.write(file)))
+    }
+  }
+
+  private async write(file: TrailFile): Promise<TrailFilesRequest['done'][number]> {
+    const { id, bucket, accountId, key } = file
+    const object = { bucket, accountId, key, contentType: 'application/json' }
+    const bytes = Buffer.from(file.content, 'base64')
+    const options = { random: systemRandom, nowMs: this.options.clock.now() }
+    try {
+      const kept = await putLogObject(this.options, { ...object, bytes }, options)
+      return { id, error: kept ? null : noAccess }
+    } catch (error) {
+      this.options.log.warn({ bucket, reason: errorMessage(error) }, 'a file of a trail could not be written')
+      return { id, error: 'InternalError' }
+    }
+  }
+}
