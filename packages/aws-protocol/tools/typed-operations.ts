@@ -100,7 +100,7 @@ const iam = `
   CreateVirtualMFADevice EnableMFADevice DeactivateMFADevice ResyncMFADevice DeleteVirtualMFADevice
   ListVirtualMFADevices ListMFADevices GetMFADevice
   SimulatePrincipalPolicy SimulateCustomPolicy GetContextKeysForPrincipalPolicy
-  GetContextKeysForCustomPolicy
+  GetContextKeysForCustomPolicy ListSSHPublicKeys ListServiceSpecificCredentials ListSAMLProviders
 `
 
 const s3 = `

@@ -789,6 +789,25 @@ export interface ListRolesResponse {
   Marker?: string | undefined
 }
 
+export interface ListSAMLProvidersRequest {
+}
+
+export interface ListSAMLProvidersResponse {
+  SAMLProviderList?: Array<SAMLProviderListEntry> | undefined
+}
+
+export interface ListSSHPublicKeysRequest {
+  UserName?: string | undefined
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListSSHPublicKeysResponse {
+  SSHPublicKeys?: Array<SSHPublicKeyMetadata> | undefined
+  IsTruncated?: boolean | undefined
+  Marker?: string | undefined
+}
+
 export interface ListServerCertificateTagsRequest {
   ServerCertificateName: string
   Marker?: string | undefined
@@ -811,6 +830,20 @@ export interface ListServerCertificatesResponse {
   ServerCertificateMetadataList: Array<ServerCertificateMetadata>
   IsTruncated?: boolean | undefined
   Marker?: string | undefined
+}
+
+export interface ListServiceSpecificCredentialsRequest {
+  UserName?: string | undefined
+  ServiceName?: string | undefined
+  AllUsers?: boolean | undefined
+  Marker?: string | undefined
+  MaxItems?: number | undefined
+}
+
+export interface ListServiceSpecificCredentialsResponse {
+  ServiceSpecificCredentials?: Array<ServiceSpecificCredentialMetadata> | undefined
+  Marker?: string | undefined
+  IsTruncated?: boolean | undefined
 }
 
 export interface ListSigningCertificatesRequest {
@@ -1088,6 +1121,19 @@ export interface RoleLastUsed {
   Region?: string | undefined
 }
 
+export interface SAMLProviderListEntry {
+  Arn?: string | undefined
+  ValidUntil?: Date | undefined
+  CreateDate?: Date | undefined
+}
+
+export interface SSHPublicKeyMetadata {
+  UserName: string
+  SSHPublicKeyId: string
+  Status: statusType
+  UploadDate: Date
+}
+
 export interface ServerCertificate {
   ServerCertificateMetadata: ServerCertificateMetadata
   CertificateBody: string
@@ -1102,6 +1148,17 @@ export interface ServerCertificateMetadata {
   Arn: string
   UploadDate?: Date | undefined
   Expiration?: Date | undefined
+}
+
+export interface ServiceSpecificCredentialMetadata {
+  UserName: string
+  Status: statusType
+  CreateDate: Date
+  ServiceSpecificCredentialId: string
+  ServiceName: string
+  ServiceUserName?: string | undefined
+  ServiceCredentialAlias?: string | undefined
+  ExpirationDate?: Date | undefined
 }
 
 export interface SetDefaultPolicyVersionRequest {
@@ -1466,8 +1523,11 @@ export interface Operations {
   ListRolePolicies: { input: ListRolePoliciesRequest; output: ListRolePoliciesResponse }
   ListRoleTags: { input: ListRoleTagsRequest; output: ListRoleTagsResponse }
   ListRoles: { input: ListRolesRequest; output: ListRolesResponse }
+  ListSAMLProviders: { input: ListSAMLProvidersRequest; output: ListSAMLProvidersResponse }
+  ListSSHPublicKeys: { input: ListSSHPublicKeysRequest; output: ListSSHPublicKeysResponse }
   ListServerCertificateTags: { input: ListServerCertificateTagsRequest; output: ListServerCertificateTagsResponse }
   ListServerCertificates: { input: ListServerCertificatesRequest; output: ListServerCertificatesResponse }
+  ListServiceSpecificCredentials: { input: ListServiceSpecificCredentialsRequest; output: ListServiceSpecificCredentialsResponse }
   ListSigningCertificates: { input: ListSigningCertificatesRequest; output: ListSigningCertificatesResponse }
   ListUserPolicies: { input: ListUserPoliciesRequest; output: ListUserPoliciesResponse }
   ListUserTags: { input: ListUserTagsRequest; output: ListUserTagsResponse }

@@ -6,6 +6,7 @@ import { authorizationDetailActions } from './iam/authorization-details.ts'
 import { credentialReportActions } from './iam/credential-report.ts'
 import { accountSettingActions } from './iam/account-settings.ts'
 import { accessKeyActions } from './iam/access-keys.ts'
+import { emptyListActions } from './iam/empty-lists.ts'
 import { groupActions } from './iam/groups.ts'
 import { inlinePolicyActions } from './iam/inline-policies.ts'
 import { instanceProfileActions } from './iam/instance-profiles.ts'
@@ -42,6 +43,7 @@ const iamActions = {
   ...accessKeyActions,
   ...tagActions,
   ...simulationActions,
+  ...emptyListActions,
   ...accountSummaryActions,
   ...authorizationDetailActions,
   ...credentialReportActions,

@@ -7,11 +7,12 @@ import {
   type IamOutput,
 } from '@mallee/iam-api'
 import { iamQuotas } from '../../identity/iam-quotas.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { deleteGroupRows } from '../../store/identity/delete-identities.ts'
 import { groupNamed, hasAttachments, hasInlinePolicies } from '../../store/identity/holder-store.ts'
 import type { GroupTable, UserTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken, userNamed } from '../../store/user-store.ts'
+import { isNameTaken, userNamed } from '../../store/user-store.ts'
 import { groupView, userView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
@@ -21,8 +22,7 @@ function createGroup(ctx: ActionContext, input: IamInput<'CreateGroup'>): Promis
   return ctx.transaction(async (tx) => {
     const { accountId } = ctx.caller
     await refuseTaken(tx.db, accountId, input.GroupName)
-    if ((await countOf(tx.db, 'iam_group', accountId)) >= iamQuotas.groups)
-      throw limitExceeded(`Cannot exceed quota for GroupsPerAccount: ${iamQuotas.groups}`)
+    await requireRoom(tx.db, accountId, 'iam_group')
     const group: GroupTable = {
       id: newToken('AGPA', 17, ctx.random),
       account_id: accountId,

@@ -13,6 +13,8 @@ import {
   type Policy,
   type PolicyKind,
 } from '@mallee/iam-policy'
+import { quotaKeys } from '../../identity/policy-limits.ts'
+import { accountQuotaKeys } from '../../store/identity/account-quotas.ts'
 import type { HolderKind } from '../../store/identity/holder-store.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
 import { page } from '../pages.ts'
@@ -72,6 +74,9 @@ export function checkHeldDocument(document: string, holder: HolderKind | 'accoun
   const { policy, limits } = orMalformed(() => splitQuotaPolicy(document))
   if (limits.length > 0 && holder !== 'user' && holder !== 'account')
     throw malformedPolicyDocument('Limits can be set for accounts and users only.')
+  for (const { key } of limits)
+    if (!Object.hasOwn(quotaKeys, key) && !(holder === 'account' && accountQuotaKeys.has(key)))
+      throw malformedPolicyDocument(`This cloud does not hold a ${holder} to the quota ${key}.`)
   if (policy === null) return
   const { statements } = checkDocument(policy)
   if (holder === 'account' && statements.some(({ effect }) => effect === 'Allow'))

@@ -43,9 +43,8 @@ const arnMembers = ['PolicyArn', 'OpenIDConnectProviderArn', 'SerialNumber', 'Po
 const onSelf = new Set(
   `GetUser CreateAccessKey ListAccessKeys UpdateAccessKey DeleteAccessKey CreateLoginProfile GetLoginProfile
    DeleteLoginProfile ChangePassword UploadSigningCertificate ListSigningCertificates UpdateSigningCertificate
-   DeleteSigningCertificate CreateSigningCertificate DeactivateMFADevice ListMFADevices GetUserInfo UpdateUserInfo`.split(
-    /\s+/,
-  ),
+   DeleteSigningCertificate CreateSigningCertificate DeactivateMFADevice ListMFADevices GetUserInfo UpdateUserInfo
+   ListSSHPublicKeys ListServiceSpecificCredentials`.split(/\s+/),
 )
 
 /** Lists are on the path that they are of. */

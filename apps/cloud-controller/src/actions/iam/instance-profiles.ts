@@ -7,13 +7,13 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
-import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { roleNamed } from '../../store/identity/holder-store.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, removeTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { instanceProfileNamed } from '../../store/identity/instance-profile-store.ts'
 import type { InstanceProfileTable, RoleTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken } from '../../store/user-store.ts'
+import { isNameTaken } from '../../store/user-store.ts'
 import { instanceProfileView } from '../../views/identity-views.ts'
 import type { ActionContext, ActionTransaction } from '../define-action.ts'
 import { changed, markerPage, type IamActions, type MarkerInput } from './iam-action.ts'
@@ -28,8 +28,7 @@ function createInstanceProfile(
     const name = input.InstanceProfileName
     if (await isNameTaken(tx.db, 'iam_instance_profile', accountId, name))
       throw entityAlreadyExists(`Instance Profile ${name} already exists.`)
-    if ((await countOf(tx.db, 'iam_instance_profile', accountId)) >= iamQuotas.instanceProfiles)
-      throw limitExceeded(`Cannot exceed quota for InstanceProfilesPerAccount: ${iamQuotas.instanceProfiles}`)
+    await requireRoom(tx.db, accountId, 'iam_instance_profile')
     const profile: InstanceProfileTable = {
       id: newToken('AIPA', 17, ctx.random),
       account_id: accountId,

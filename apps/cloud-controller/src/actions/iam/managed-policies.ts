@@ -11,6 +11,7 @@ import {
 import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { awsManagedPolicies, awsPoliciesMadeMs } from '../../identity/aws-managed-policies.ts'
 import { deletePolicyRows } from '../../store/identity/delete-identities.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import {
   managedPolicyNamed,
@@ -21,7 +22,7 @@ import {
 } from '../../store/identity/managed-policy-store.ts'
 import type { PolicyTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken } from '../../store/user-store.ts'
+import { isNameTaken } from '../../store/user-store.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, checkDocument, markerPage, policySize, type IamActions } from './iam-action.ts'
 
@@ -43,8 +44,7 @@ function createPolicy(
       throw entityAlreadyExists(
         `A policy called ${input.PolicyName} already exists. Duplicate names are not allowed.`,
       )
-    if ((await countOf(tx.db, 'iam_policy', accountId)) >= iamQuotas.policies)
-      throw limitExceeded(`Cannot exceed quota for PoliciesPerAccount: ${iamQuotas.policies}`)
+    await requireRoom(tx.db, accountId, 'iam_policy')
     const policy: PolicyTable = {
       id: newToken('ANPA', 17, ctx.random),
       account_id: accountId,

@@ -8,11 +8,10 @@ import {
   type IamInput,
   type IamOutput,
 } from '@mallee/iam-api'
-import { iamQuotas } from '../../identity/iam-quotas.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, removeTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import type { OidcProviderTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf } from '../../store/user-store.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, type IamActions } from './iam-action.ts'
 
@@ -77,10 +76,7 @@ function create(
       .where('url', '=', url)
       .executeTakeFirst()
     if (taken) throw entityAlreadyExists(`Provider with url https://${url} already exists.`)
-    if ((await countOf(tx.db, 'iam_oidc_provider', accountId)) >= iamQuotas.oidcProviders)
-      throw limitExceeded(
-        `Cannot exceed quota for OpenIdConnectProvidersPerAccount: ${iamQuotas.oidcProviders}`,
-      )
+    await requireRoom(tx.db, accountId, 'iam_oidc_provider')
     const row: OidcProviderTable = {
       id: newToken('AOIP', 17, ctx.random),
       account_id: accountId,

@@ -1,34 +1,29 @@
 import { newToken } from '@mallee/base'
-import {
-  deleteConflict,
-  entityAlreadyExists,
-  limitExceeded,
-  type IamInput,
-  type IamOutput,
-} from '@mallee/iam-api'
-import { iamQuotas } from '../../identity/iam-quotas.ts'
+import { deleteConflict, entityAlreadyExists, type IamInput, type IamOutput } from '@mallee/iam-api'
 import { deleteRoleRows } from '../../store/identity/delete-identities.ts'
 import { hasAttachments, hasInlinePolicies, roleNamed } from '../../store/identity/holder-store.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { boundaryOf, setBoundary } from '../../store/identity/managed-policy-store.ts'
 import type { RoleTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken } from '../../store/user-store.ts'
+import { isNameTaken } from '../../store/user-store.ts'
 import { roleView, wholeRoleView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
-import { changed, checkDocument, markerPage, policySize, type IamActions } from './iam-action.ts'
+import { changed, markerPage, type IamActions } from './iam-action.ts'
+import { checkTrust, requirePrincipals } from './trust-policies.ts'
 
 const usualSessionSeconds = 3600
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html */
 function createRole(ctx: ActionContext, input: IamInput<'CreateRole'>): Promise<IamOutput<'CreateRole'>> {
-  checkTrust(input.AssumeRolePolicyDocument)
+  const trust = checkTrust(input.AssumeRolePolicyDocument)
   return ctx.transaction(async (tx) => {
+    await requirePrincipals(tx.db, trust)
     const { accountId } = ctx.caller
     if (await isNameTaken(tx.db, 'iam_role', accountId, input.RoleName))
       throw entityAlreadyExists(`Role with name ${input.RoleName} already exists.`)
-    if ((await countOf(tx.db, 'iam_role', accountId)) >= iamQuotas.roles)
-      throw limitExceeded(`Cannot exceed quota for RolesPerAccount: ${iamQuotas.roles}`)
+    await requireRoom(tx.db, accountId, 'iam_role')
     const role: RoleTable = {
       id: newToken('AROA', 17, ctx.random),
       account_id: accountId,
@@ -47,12 +42,6 @@ function createRole(ctx: ActionContext, input: IamInput<'CreateRole'>): Promise<
     changed(ctx, tx, role.id)
     return { Role: roleView(role, { tags: input.Tags, boundary: input.PermissionsBoundary }) }
   })
-}
-
-function checkTrust(document: string): void {
-  checkDocument(document, 'trust')
-  if (policySize(document) > iamQuotas.trustPolicySize)
-    throw limitExceeded(`Cannot exceed quota for ACLSizePerRole: ${iamQuotas.trustPolicySize}`)
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html */
@@ -139,7 +128,8 @@ export const roleActions = {
     Role: await change(ctx, input.RoleName, { description: input.Description }),
   }),
   UpdateAssumeRolePolicy: async (ctx, input) => {
-    checkTrust(input.PolicyDocument)
+    const trust = checkTrust(input.PolicyDocument)
+    await ctx.read((db) => requirePrincipals(db, trust))
     await change(ctx, input.RoleName, { trust_policy: input.PolicyDocument })
   },
   DeleteRole: deleteRole,

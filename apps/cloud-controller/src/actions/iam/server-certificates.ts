@@ -4,7 +4,6 @@ import { newToken } from '@mallee/base'
 import {
   entityAlreadyExists,
   keyPairMismatch,
-  limitExceeded,
   malformedCertificate,
   noSuchEntity,
   type Iam,
@@ -12,11 +11,11 @@ import {
   type IamOutput,
 } from '@mallee/iam-api'
 import { iamArn } from '../../identity/arns.ts'
-import { iamQuotas } from '../../identity/iam-quotas.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, removeTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import type { ServerCertificateTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken } from '../../store/user-store.ts'
+import { isNameTaken } from '../../store/user-store.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
 
@@ -87,9 +86,7 @@ function upload(
     const { accountId } = ctx.caller
     const name = input.ServerCertificateName
     await refuseTaken(tx.db, accountId, name)
-    const most = iamQuotas.serverCertificates
-    if ((await countOf(tx.db, 'iam_server_certificate', accountId)) >= most)
-      throw limitExceeded(`Cannot exceed quota for ServerCertificatesPerAccount: ${most}`)
+    await requireRoom(tx.db, accountId, 'iam_server_certificate')
     const id = newToken('ASCA', 17, ctx.random)
     const row: ServerCertificateTable = {
       id,

@@ -1,19 +1,13 @@
-import {
-  deleteConflict,
-  entityAlreadyExists,
-  limitExceeded,
-  type IamInput,
-  type IamOutput,
-} from '@mallee/iam-api'
+import { deleteConflict, entityAlreadyExists, type IamInput, type IamOutput } from '@mallee/iam-api'
 import { newToken } from '@mallee/base'
-import { iamQuotas } from '../../identity/iam-quotas.ts'
 import { boundaryOf, setBoundary } from '../../store/identity/managed-policy-store.ts'
 import { hasAttachments, hasInlinePolicies } from '../../store/identity/holder-store.ts'
+import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { deleteUserRows } from '../../store/identity/delete-identities.ts'
 import type { UserTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
-import { countOf, isNameTaken, userNamed, userOrRoot } from '../../store/user-store.ts'
+import { isNameTaken, userNamed, userOrRoot } from '../../store/user-store.ts'
 import { rootView, userView } from '../../views/identity-views.ts'
 import type { ActionContext } from '../define-action.ts'
 import { changed, markerPage, type IamActions } from './iam-action.ts'
@@ -23,9 +17,7 @@ function createUser(ctx: ActionContext, input: IamInput<'CreateUser'>): Promise<
   return ctx.transaction(async (tx) => {
     const { accountId } = ctx.caller
     await refuseTaken(tx.db, accountId, input.UserName)
-    // The root is a row too.
-    if ((await countOf(tx.db, 'user', accountId)) > iamQuotas.users)
-      throw limitExceeded(`Cannot exceed quota for UsersPerAccount: ${iamQuotas.users}`)
+    await requireRoom(tx.db, accountId, 'user')
     const user: UserTable = {
       id: newToken('AIDA', 17, ctx.random),
       account_id: accountId,

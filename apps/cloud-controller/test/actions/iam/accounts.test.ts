@@ -105,6 +105,21 @@ test('policies of accounts deny and limit, and allow nothing', async () => {
   expect((await iam('GetAccountPolicy', named)).code).toBe('NoSuchEntity')
 })
 
+test('an account is held to the limits of its policies, and to none that nobody counts', async () => {
+  await cloud.createAccount('small')
+  const put = (PolicyDocument: string) =>
+    iam('PutAccountPolicy', { AccountName: 'small', PolicyName: 'quota', PolicyDocument })
+  const of = (key: string, most: string) =>
+    limit.replace('ec2:quota-vminstancenumber', key).replace('4', most)
+  expect((await put(of('s3:quota-bucketnumber', '1'))).code).toBe('MalformedPolicyDocument')
+  expect((await put(of('iam:quota-usernumber', '1'))).status).toBe(200)
+  const create = async (UserName: string) =>
+    (await iam('CreateUser', { UserName, DelegateAccount: 'small' })).code
+  expect([await create('one'), await create('two')]).toEqual([undefined, 'LimitExceeded'])
+  await put(of('iam:quota-usernumber', '2'))
+  expect([await create('two'), await create('three')]).toEqual([undefined, 'LimitExceeded'])
+})
+
 test('what is left keeps an account; recursively its identities go, and no row stays', async () => {
   const gone = await cloud.createAccount('gone')
   await iam('CreateUser', { UserName: 'u' }, gone)

@@ -44,6 +44,23 @@ test('what cannot be is refused', async () => {
   expect((await iam('GetRole', { RoleName: 'x' })).code).toBe('NoSuchEntity')
 })
 
+test('a role trusts nobody who is not there', async () => {
+  const trusts = async (AWS: string) => {
+    const statement = { Effect: 'Allow', Principal: { AWS }, Action: 'sts:AssumeRole' }
+    const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [statement] })
+    const made = await iam('CreateRole', { RoleName: 'trusting', AssumeRolePolicyDocument })
+    if (made.status === 200) await iam('DeleteRole', { RoleName: 'trusting' })
+    return made.code
+  }
+  const own = (rest: string) => `arn:aws:iam::${cloud.admin.accountId}:${rest}`
+  await iam('CreateUser', { UserName: 'friend', Path: '/p/' })
+  expect(await trusts(own('user/p/friend'))).toBeUndefined()
+  expect(await trusts(own('root'))).toBeUndefined()
+  expect(await trusts(cloud.admin.accountId)).toBeUndefined()
+  for (const nobody of [own('user/friend'), own('role/none'), '999999999999'])
+    expect(await trusts(nobody)).toBe('MalformedPolicyDocument')
+})
+
 test('an instance profile holds one role, and keeps it', async () => {
   const profile = { InstanceProfileName: 'profile' }
   const made = await iam('CreateInstanceProfile', { ...profile, Path: '/p/' })

@@ -105,3 +105,29 @@ test('what cannot be is refused', async () => {
   await iam('CreateUser', { UserName: 'two' })
   expect(await code('UpdateUser', { UserName: 'one', NewUserName: 'TWO' })).toBe('EntityAlreadyExists')
 })
+
+test('of what cannot be made there is none, and making it is refused by name', async () => {
+  await iam('CreateUser', { UserName: 'plain' })
+  for (const action of ['ListSSHPublicKeys', 'ListServiceSpecificCredentials']) {
+    expect((await iam(action, { UserName: 'plain' })).status, action).toBe(200)
+    expect((await iam(action, { UserName: 'nobody' })).code, action).toBe('NoSuchEntity')
+  }
+  expect((await iam('ListSAMLProviders')).status).toBe(200)
+  for (const action of [
+    ...[
+      'UploadSSHPublicKey',
+      'CreateServiceSpecificCredential',
+      'CreateSAMLProvider',
+      'CreateServiceLinkedRole',
+    ],
+    ...[
+      'ListPoliciesGrantingServiceAccess',
+      'GenerateServiceLastAccessedDetails',
+      'DownloadServerCertificate',
+    ],
+  ]) {
+    const answer = await iam(action)
+    expect(answer.code, action).toBe('UnsupportedOperation')
+    expect(answer.message, action).toContain(action)
+  }
+})
