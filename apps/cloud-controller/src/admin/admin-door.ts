@@ -16,6 +16,7 @@ import { registerSamplesRoute } from './samples-route.ts'
 import { registerAuditAdmin } from './audit-admin.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerExplainRefusal } from './explain-refusal.ts'
 import { registerUsageAdmin } from './usage-admin.ts'
 import { registerQuotasAdmin } from './quotas-admin.ts'
 import { registerBundlingAdmin } from './bundling-admin.ts'
@@ -100,6 +101,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerUsageAdmin(app, deps)
   registerFsck(app, deps)
   registerHistory(app, deps)
+  registerExplainRefusal(app, deps)
   registerAuditAdmin(app, deps)
   registerBundlingAdmin(app, deps)
   registerSamplesRoute(app, deps)

@@ -1,6 +1,7 @@
 import { adminCall } from '../admin-client.ts'
 import { adminSocket } from '../host/daemons.ts'
 import { requireLayout } from '../layout.ts'
+import { explainRefusal } from './explain-refusal.ts'
 import { parseCommand, print } from './command.ts'
 
 interface Judgement {
@@ -26,19 +27,22 @@ interface Explanation {
 }
 
 export async function runExplain(args: string[]): Promise<void> {
-  const usage = 'explain i-… [--json]'
+  const usage = 'explain (i-… | ENCODED-MESSAGE) [--json]'
   const { stateDir, values, positionals } = parseCommand(
     args,
     { json: { type: 'boolean' } },
     { least: 1, most: 1, usage },
   )
-  const path = `/admin/v1/decisions/${encodeURIComponent(positionals[0]!)}`
-  const answer = await adminCall<Explanation>(adminSocket(requireLayout(stateDir)), 'GET', path)
+  const asked = positionals[0]!
+  const socket = adminSocket(requireLayout(stateDir))
+  if (!/^[a-z]+-[0-9a-f]+$/.test(asked)) return explainRefusal(socket, asked, values.json === true)
+  const path = `/admin/v1/decisions/${encodeURIComponent(asked)}`
+  const answer = await adminCall<Explanation>(socket, 'GET', path)
   if (values.json) return print(JSON.stringify(answer))
   const { record } = answer
   const name = (id: string) => record.best.find((node) => node.nodeId === id)?.name ?? id
   print(
-    `${positionals[0]} was placed on ${name(record.taken)} (${record.taken}) at ${new Date(answer.at).toISOString()}`,
+    `${asked} was placed on ${name(record.taken)} (${record.taken}) at ${new Date(answer.at).toISOString()}`,
   )
   print(
     `by ${record.policy}${record.cursor ? `, after ${name(record.cursor)}` : ''}: ${record.considered} node(s) considered`,

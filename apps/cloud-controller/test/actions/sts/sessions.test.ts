@@ -215,6 +215,34 @@ describe('a token', () => {
   })
 })
 
+test('the administrator is told the statement that denied, as it stands', async () => {
+  const statement = { Sid: 'NoVpcs', Effect: 'Deny', Action: 'ec2:DescribeVpcs', Resource: '*' }
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: statement })
+  const made = await iam('CreatePolicy', { PolicyName: 'no-vpcs', PolicyDocument: document }, tenant)
+  const attached = { UserName: 'bob', PolicyArn: made.one('Arn')! }
+  await iam('AttachUserPolicy', attached, tenant)
+  const refused = await asksVpcs(bob)
+  expect(refused.message).toContain('with an explicit deny in an identity-based policy')
+  const message = /failure message: (\S+)$/.exec(refused.message!)![1]!
+  const explain = (payload: object) =>
+    cloud.cloud.adminDoor.inject({ method: 'POST', url: '/admin/v1/authorization-messages', payload })
+  const { message: told, statement: shown } = (await explain({ message })).json() as {
+    message: { matchedStatements: { items: object[] } }
+    statement: string
+  }
+  expect(told.matchedStatements.items).toMatchObject([
+    {
+      statementId: 'NoVpcs',
+      sourcePolicyId: made.one('Arn'),
+      sourcePolicyType: 'identity',
+      statementIndex: 0,
+    },
+  ])
+  expect(JSON.parse(shown)).toEqual(statement)
+  expect((await explain({ message: 'nothing' })).statusCode).toBe(400)
+  await iam('DetachUserPolicy', attached, tenant)
+})
+
 test('what was refused is told to who may know', async () => {
   await putPolicy(allow('iam:*'))
   const refused = await asksVpcs(bob)
