@@ -99,14 +99,19 @@ export class BenchCloud {
   }
 
   /** The head and body of a signed EC2 query. */
-  sign(action: string, parameters: Record<string, string | number> = {}, credentials = this.credentials) {
-    const form = new URLSearchParams({ Action: action, Version: '2016-11-15' })
+  sign(
+    action: string,
+    parameters: Record<string, string | number> = {},
+    credentials = this.credentials,
+    { service, version } = { service: 'ec2', version: '2016-11-15' },
+  ) {
+    const form = new URLSearchParams({ Action: action, Version: version })
     for (const [name, value] of Object.entries(parameters)) form.append(name, String(value))
     const payload = Buffer.from(form.toString())
     const headers = { host: 'bench', 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }
     const signed = signRequest(
       { method: 'POST', rawPath: '/', headers, body: payload },
-      { credentials, region: 'us-east-1', service: 'ec2', now: new Date() },
+      { credentials, region: 'us-east-1', service, now: new Date() },
     )
     return { method: 'POST' as const, url: '/', headers: { ...headers, ...signed }, payload }
   }
@@ -135,6 +140,14 @@ export class BenchCloud {
       id,
       fingerprint: JSON.parse(fingerprint!) as NodeFingerprint,
     }))
+  }
+
+  /** The answer's text of a call of IAM by the root. */
+  async iam(action: string, parameters: Record<string, string>): Promise<string> {
+    const of = { service: 'iam', version: '2010-05-08' }
+    const answer = await this.cloud.door.inject(this.sign(action, parameters, this.credentials, of))
+    if (answer.statusCode !== 200) throw new Error(answer.body)
+    return answer.body
   }
 
   /** The answer's text; throws where it is not a success. */

@@ -86,7 +86,11 @@ interface Step {
   readonly crosses: boolean
 }
 
-/** Wildcards before the fifth colon: all places that the pattern can have reached are kept, one row for each step. */
+/**
+ * Wildcards before the fifth colon. Where each of them may run on beyond a colon, which is how ARNs are mostly written,
+ * they are like any; else what is not like it if they could is not like it, and for the rest all places that the
+ * pattern can have reached are kept, one row for each step.
+ */
 function compileBySegments(tokens: readonly Token[]): Matcher {
   const steps: Step[] = []
   let colons = 0
@@ -103,7 +107,10 @@ function compileBySegments(tokens: readonly Token[]): Matcher {
       steps.push({ kind: token.kind, character: '', crosses })
     }
   }
+  const unbounded = compileGlob(tokens)
+  if (steps.every((step) => step.kind === 'text' || step.crosses)) return unbounded
   return (text) => {
+    if (!unbounded(text)) return false
     const characters = Array.from(text)
     let reached: boolean[] = Array.from({ length: characters.length + 1 }, (_none, at) => at === 0)
     for (const step of steps) reached = advance(reached, characters, step)

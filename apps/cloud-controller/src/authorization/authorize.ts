@@ -2,7 +2,7 @@
 import { allowEverything, evaluate, PolicyCache, type ContextValue, type PolicySet } from '@mallee/iam-policy'
 import type { CompiledPolicy, Decision, PolicyRequest } from '@mallee/iam-policy'
 import type { Reader } from '../store/record.ts'
-import { policyTextsOf, type PolicyText } from '../store/principal-store.ts'
+import { policyTextsOnce, type PolicyText } from '../store/principal-store.ts'
 import type { Caller } from '../identity/caller.ts'
 
 /** One thing that must be allowed; where a request needs several, each must be. */
@@ -27,7 +27,7 @@ const cache = new PolicyCache()
 
 /** The caller's own policies, made ready. */
 export async function policySetOf(db: Reader, caller: Caller): Promise<PolicySet> {
-  const texts = await policyTextsOf(db, caller)
+  const texts = await policyTextsOnce(db, caller)
   const ready = ({ id, document }: PolicyText) => cache.get('identity', id, document)
   return {
     identity: texts.identity?.map(ready) ?? [allowEverything],

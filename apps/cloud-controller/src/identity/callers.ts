@@ -76,7 +76,7 @@ export function federatedCaller(user: UserTable, name: string, known: Known): Ca
       userId: `${account.id}:${name}`,
       tags: known.session?.tags ?? {},
     },
-    holder: { kind: 'user', id: user.id },
+    holder: isRoot ? null : { kind: 'user', id: user.id },
   }
 }
 

@@ -1,5 +1,6 @@
 import { splitQuotaPolicy } from '@mallee/iam-policy'
-import { policyTextsOf, type PolicyText } from '../store/principal-store.ts'
+import type { Caller } from './caller.ts'
+import { policyTextsOf, policyTextsOnce, type PolicyText } from '../store/principal-store.ts'
 import type { Reader } from '../store/record.ts'
 import type { QuotaName } from '../store/quota-store.ts'
 
@@ -36,11 +37,14 @@ export const quotaKeys: Readonly<Record<string, QuotaName>> = {
 
 /** The limits that the policies of the account and of the user state. Those of a root are its account's. */
 export async function policyLimits(db: Reader, owner: QuotaOwner): Promise<readonly PolicyLimit[]> {
-  const user = await db.selectFrom('user').select('is_root').where('id', '=', owner.userId).executeTakeFirst()
-  const holder = user?.is_root === 0 ? ({ kind: 'user', id: owner.userId } as const) : null
-  const { identity, account } = await policyTextsOf(db, { accountId: owner.accountId, holder })
+  const { identity, account } = isCaller(owner)
+    ? await policyTextsOnce(db, owner)
+    : await policyTextsOf(db, { accountId: owner.accountId, holder: null })
   return [...limitsOf(account, 'account'), ...limitsOf(identity ?? [], 'user')]
 }
+
+/** Whoever else claims, as a loop of the cloud's does, claims for the account. */
+const isCaller = (owner: QuotaOwner): owner is Caller => 'principal' in owner
 
 function limitsOf(texts: readonly PolicyText[], of: PolicyLimit['of']): PolicyLimit[] {
   return texts.flatMap(({ document }) =>

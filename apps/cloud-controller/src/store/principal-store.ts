@@ -1,4 +1,5 @@
 /** Who a signature stands for, and which policies that principal has: read anew for every request. */
+import { sql } from 'kysely'
 import type { SessionClaims } from '@mallee/session-token'
 import { federatedCaller, roleCaller, userCaller } from '../identity/callers.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -71,49 +72,88 @@ export interface PolicyTexts {
   readonly account: readonly PolicyText[]
 }
 
+/** The policies of one caller, read once for all that asks for them while its request lasts. */
+export function policyTextsOnce(db: Reader, caller: Caller): Promise<PolicyTexts> {
+  const known = readOnce.get(caller)
+  if (known) return known
+  const reading = policyTextsOf(db, caller)
+  readOnce.set(caller, reading)
+  return reading
+}
+
+const readOnce = new WeakMap<Caller, Promise<PolicyTexts>>()
+
 export async function policyTextsOf(
   db: Reader,
-  caller: Pick<Caller, 'accountId' | 'holder'>,
+  { accountId, holder }: Pick<Caller, 'accountId' | 'holder'>,
 ): Promise<PolicyTexts> {
-  const { accountId, holder } = caller
-  const groups = holder?.kind === 'user' ? await groupsOf(db, holder.id) : []
-  const owners = holder === null ? [accountId] : [accountId, holder.id, ...groups]
-  const inline = await db
-    .selectFrom('iam_inline_policy')
-    .selectAll()
-    .where('owner_id', 'in', owners)
-    .execute()
-  const own = inline.filter((row) => row.owner_id !== accountId)
+  const inline = await inlinePolicies(db, accountId, holder?.id ?? null)
   const account = inline
     .filter((row) => row.owner_id === accountId)
     .map(({ name, document }) => ({ id: name, document }))
   if (holder === null) return { identity: null, boundary: null, account }
-  const isRoot = holder.kind === 'user' && (await isRootUser(db, holder.id))
-  if (isRoot) return { identity: null, boundary: null, account }
-  const attached = await db
-    .selectFrom('iam_attachment')
-    .select('policy_arn')
-    .distinct()
-    .where('owner_id', 'in', owners)
-    .execute()
-  const limit = await db
-    .selectFrom('iam_boundary')
-    .select('policy_arn')
-    .where('owner_id', '=', holder.id)
-    .executeTakeFirst()
-  const arns = attached.map((row) => row.policy_arn)
-  const managed = await managedDocuments(db, accountId, limit ? [...arns, limit.policy_arn] : arns)
+  const attached = await attachedPolicies(db, holder.id)
+  const managed = await managedDocuments(
+    db,
+    accountId,
+    attached.map((row) => row.policy_arn),
+  )
+  const own = inline.filter((row) => row.owner_id !== accountId)
+  const limit = attached.find((row) => row.is_boundary === 1)?.policy_arn
+  const arns = new Set(attached.filter((row) => row.is_boundary === 0).map((row) => row.policy_arn))
   return {
     identity: [
       ...own.map(({ name, document }) => ({ id: name, document })),
-      ...arns.flatMap((arn) => lookedUp(managed, arn)),
+      ...[...arns].flatMap((arn) => lookedUp(managed, arn)),
     ],
     // A boundary that is gone allows nothing.
-    boundary: limit
-      ? (lookedUp(managed, limit.policy_arn)[0] ?? { id: limit.policy_arn, document: denyAll })
-      : null,
+    boundary: limit === undefined ? null : (lookedUp(managed, limit)[0] ?? { id: limit, document: denyAll }),
     account,
   }
+}
+
+/** Of the account, and of the user with its groups, or of the role. */
+function inlinePolicies(db: Reader, accountId: string, holderId: string | null) {
+  return db
+    .selectFrom('iam_inline_policy')
+    .selectAll()
+    .where((eb) =>
+      holderId === null
+        ? eb('owner_id', '=', accountId)
+        : eb.or([
+            eb('owner_id', 'in', [accountId, holderId]),
+            eb(
+              'owner_id',
+              'in',
+              eb.selectFrom('iam_group_member').select('group_id').where('user_id', '=', holderId),
+            ),
+          ]),
+    )
+    .execute()
+}
+
+/** ARNs of what is attached to the user, its groups or the role, and of the boundary. */
+function attachedPolicies(db: Reader, holderId: string) {
+  return db
+    .selectFrom('iam_attachment')
+    .select(['policy_arn', sql<number>`0`.as('is_boundary')])
+    .where((eb) =>
+      eb.or([
+        eb('owner_id', '=', holderId),
+        eb(
+          'owner_id',
+          'in',
+          eb.selectFrom('iam_group_member').select('group_id').where('user_id', '=', holderId),
+        ),
+      ]),
+    )
+    .unionAll(
+      db
+        .selectFrom('iam_boundary')
+        .select(['policy_arn', sql<number>`1`.as('is_boundary')])
+        .where('owner_id', '=', holderId),
+    )
+    .execute()
 }
 
 const denyAll = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
@@ -121,20 +161,6 @@ const denyAll = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":
 function lookedUp(documents: ReadonlyMap<string, string>, arn: string): PolicyText[] {
   const document = documents.get(arn)
   return document === undefined ? [] : [{ id: arn, document }]
-}
-
-async function groupsOf(db: Reader, userId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('iam_group_member')
-    .select('group_id')
-    .where('user_id', '=', userId)
-    .execute()
-  return rows.map((row) => row.group_id)
-}
-
-async function isRootUser(db: Reader, id: string): Promise<boolean> {
-  const row = await db.selectFrom('user').select('is_root').where('id', '=', id).executeTakeFirst()
-  return row?.is_root === 1
 }
 
 /** The default versions of managed policies, by ARN; what is gone is left out. */
