@@ -12,6 +12,7 @@ import { runFsck } from './commands/fsck.ts'
 import { runAudit } from './commands/audit.ts'
 import { runHistory } from './commands/history.ts'
 import { runPrice } from './commands/price.ts'
+import { runKeys } from './commands/keys.ts'
 import { runQuota } from './commands/quota.ts'
 import { runUsage } from './commands/usage.ts'
 import { runImage } from './commands/image.ts'
@@ -67,6 +68,7 @@ const commands: Record<string, Command> = {
     run: runAudit,
     help: 'show [--account ID] [--after SEQUENCE] [--refused] | verify: who called what, without a gap',
   },
+  keys: { run: runKeys, help: 'status | rotate | retire: the keys that wrap secrets' },
   quota: { run: runQuota, help: 'list | set | requests | approve | deny: how much accounts may have' },
   test: { run: runTest, help: 'everything that CI runs' },
 }

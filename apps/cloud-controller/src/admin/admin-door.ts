@@ -16,6 +16,7 @@ import { registerSamplesRoute } from './samples-route.ts'
 import { registerAuditAdmin } from './audit-admin.ts'
 import { registerHistory } from './history-route.ts'
 import { registerAccountsAdmin } from './accounts-admin.ts'
+import { registerKeysAdmin } from './keys-admin.ts'
 import { registerExplainRefusal } from './explain-refusal.ts'
 import { registerUsageAdmin } from './usage-admin.ts'
 import { registerQuotasAdmin } from './quotas-admin.ts'
@@ -102,6 +103,7 @@ export function registerAdminDoor(app: FastifyInstance, deps: AdminDependencies)
   registerFsck(app, deps)
   registerHistory(app, deps)
   registerExplainRefusal(app, deps)
+  registerKeysAdmin(app, deps)
   registerAuditAdmin(app, deps)
   registerBundlingAdmin(app, deps)
   registerSamplesRoute(app, deps)

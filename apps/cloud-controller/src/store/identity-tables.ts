@@ -201,7 +201,7 @@ export interface CredentialReportTable {
   made_at: number
 }
 
-/** What session tokens are sealed with; walrus has them too. The newest seals, all open. */
+/** What session tokens are sealed with; walrus has them too. All open, and the newest that is some minutes old seals. */
 export interface SessionKeyTable {
   id: string
   /** Base64 of 32 bytes, wrapped by the keyring. */

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { SessionKey } from '@mallee/session-token'
 import type { StateStore } from '@mallee/state-store'
-import { must } from '@mallee/base'
+import { minuteMs, must } from '@mallee/base'
 import type { Keyring } from '../identity/keyring.ts'
 import type { SessionKeyTable } from './identity-tables.ts'
 import type { Reader } from './record.ts'
 import type { Tables } from './tables.ts'
 
-/** Newest first: that one seals new tokens. */
+/** Newest first. */
 export function sessionKeyRows(db: Reader): Promise<SessionKeyTable[]> {
   return db
     .selectFrom('session_key')
@@ -18,6 +18,9 @@ export function sessionKeyRows(db: Reader): Promise<SessionKeyTable[]> {
 }
 
 export const boundToSessionKey = (id: string) => `session key ${id}`
+
+/** How long a new key is only opened with, and not sealed. */
+const spreadMs = 5 * minuteMs
 
 /** The keys that session tokens are sealed with, opened once each. */
 export class SessionKeys {
@@ -47,8 +50,11 @@ export class SessionKeys {
     return rows.map((row) => this.open(row))
   }
 
-  async newest(): Promise<SessionKey> {
-    return must((await this.all())[0], 'a session key')
+  /** The one that new tokens are sealed with: the newest that walrus has had the time to hear of. */
+  async sealing(nowMs: number): Promise<SessionKey> {
+    const rows = await this.record.read(sessionKeyRows)
+    const known = rows.find((row) => nowMs - row.created_at >= spreadMs) ?? rows.at(-1)
+    return this.open(must(known, 'a session key'))
   }
 
   private open({ id, sealed_key: sealed }: SessionKeyTable): SessionKey {

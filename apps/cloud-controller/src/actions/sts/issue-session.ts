@@ -19,7 +19,10 @@ export async function issueSession(
       `Packed size of the session policies and tags consumes ${packedPercent}% of allotted space.`,
     )
   const keys = newSession(ctx.random)
-  const token = sealSession({ ...claims, ...keys, issuedAtMs: ctx.nowMs }, await ctx.sessionKeys.newest())
+  const token = sealSession(
+    { ...claims, ...keys, issuedAtMs: ctx.nowMs },
+    await ctx.sessionKeys.sealing(ctx.nowMs),
+  )
   return {
     packedPercent,
     credentials: {
