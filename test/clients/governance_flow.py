@@ -1,5 +1,6 @@
 """Debian's boto3 and awscli on CloudTrail and Service Quotas: a call shows, its refusal shows, and a wish waits."""
 
+import gzip
 import json
 import subprocess
 import time
@@ -7,13 +8,15 @@ import time
 import boto3
 from botocore.exceptions import ClientError
 
-from flow import CA, HOST, NAME, PORT, TLS, step
+from flow import CA, HOST, NAME, PORT, TLS, step, until
 
 url = f"{'https' if TLS else 'http'}://{HOST}:{PORT}"
 options = dict(region_name="us-east-1", endpoint_url=url, verify=CA if TLS else None)
 ec2 = boto3.client("ec2", **options)
 trail = boto3.client("cloudtrail", **options)
 quotas = boto3.client("service-quotas", **options)
+s3 = boto3.client("s3", **options)
+BUCKET = f"trail-of-{NAME}"
 account = boto3.client("sts", **options).get_caller_identity()["Account"]
 
 
@@ -54,15 +57,29 @@ assert len(ids) == len(set(ids)) and len(ids) >= 3, ids
 refused("InvalidNextTokenException", trail.lookup_events, NextToken="bm9uZQ==")
 refused("UnsupportedOperationException", trail.list_queries, EventDataStore="none")
 
-step("a trail")
-made = trail.create_trail(Name=NAME, S3BucketName="trail-of-nobody")
+step("a bucket is in the trail, too")
+s3.create_bucket(Bucket=BUCKET)
+until("CreateBucket", lambda: found("ResourceName", f"arn:aws:s3:::{BUCKET}"))
+
+step("a trail writes files into it")
+made = trail.create_trail(Name=NAME, S3BucketName=BUCKET, S3KeyPrefix="audit")
 assert made["TrailARN"].endswith(f":{account}:trail/{NAME}"), made
 trail.start_logging(Name=made["TrailARN"])
 assert trail.get_trail_status(Name=NAME)["IsLogging"]
 assert [row["Name"] for row in trail.describe_trails(trailNameList=[NAME])["trailList"]] == [NAME]
+ec2.describe_regions()
 trail.stop_logging(Name=NAME)
+until("a file", lambda: trail.get_trail_status(Name=NAME).get("LatestDeliveryTime"))
+objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"audit/AWSLogs/{account}/CloudTrail/us-east-1/")["Contents"]
+body = s3.get_object(Bucket=BUCKET, Key=objects[0]["Key"])["Body"].read()
+records = json.loads(gzip.decompress(body))["Records"]
+assert [record["eventName"] for record in records][:1] == ["StartLogging"], records
+assert "DescribeRegions" in [record["eventName"] for record in records], records
 trail.delete_trail(Name=NAME)
 refused("TrailNotFoundException", trail.get_trail_status, Name=NAME)
+for row in objects:
+    s3.delete_object(Bucket=BUCKET, Key=row["Key"])
+s3.delete_bucket(Bucket=BUCKET)
 
 step("quotas")
 assert [row["ServiceCode"] for row in quotas.list_services()["Services"]] == ["ebs", "ec2", "vpc"]

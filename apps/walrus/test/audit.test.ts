@@ -41,6 +41,7 @@ test('what is about buckets is written down before it is answered, and comes to 
     readOnly: false,
     management: true,
     errorCode: null,
+    resources: ['arn:aws:s3:::photos'],
   })
 })
 

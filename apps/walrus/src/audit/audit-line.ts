@@ -1,5 +1,6 @@
 import type { AuditLine } from '@mallee/agent-contract'
 import { claimedSignature, type AwsError } from '@mallee/aws-protocol'
+import { parseS3Address } from '@mallee/s3-api'
 import type { AccessVisit } from '../logging/access-log.ts'
 import { anonymous, type Caller } from '../identity/caller.ts'
 
@@ -9,10 +10,10 @@ export function auditLine(
   error: AwsError | null,
   eventId: string,
 ): Omit<AuditLine, 'sequence'> {
-  const { raw, bucket, key, operation, origin } = visit
+  const { raw, key, operation, origin } = visit
   const caller = visit.authenticated?.caller
   const isKnown = caller !== undefined && caller !== anonymous
-  const name = bucket?.name
+  const name = bucketOf(visit)
   const parameters = {
     ...(name === undefined ? {} : { bucketName: name }),
     ...(name === undefined || key === undefined ? {} : { key: key.slice(0, 1024).toWellFormed() }),
@@ -56,6 +57,18 @@ const types = {
 } as const
 
 const clean = (text: string, most: number): string => text.slice(0, most).replaceAll('\0', '').toWellFormed()
+
+/** As the request names it: one that is being made is not there yet, and one that is not there was asked for all the same. */
+function bucketOf({ raw, bucket }: AccessVisit): string | undefined {
+  if (bucket) return bucket.name
+  try {
+    return parseS3Address(raw.headers['host'] as string | undefined, raw.rawPath)
+      .bucket?.slice(0, 255)
+      .toWellFormed()
+  } catch {
+    return undefined // it names none, and was refused for that
+  }
+}
 
 /** What the request claims, and nothing more. */
 function claimedKey({ raw }: AccessVisit): string | null {
