@@ -226,6 +226,7 @@ resource "aws_instance" "web" {
   key_name               = aws_key_pair.key.key_name
   user_data              = "#!/bin/sh\ntrue\n"
   placement_group        = aws_placement_group.apart.name
+  iam_instance_profile   = aws_iam_instance_profile.web.name
   tags                   = { Name = "web" }
   # Another resource gives it one group more.
   lifecycle { ignore_changes = [vpc_security_group_ids] }

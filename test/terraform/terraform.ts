@@ -47,7 +47,8 @@ async function terraform(...words: string[]): Promise<string> {
 }
 
 async function prepare(client: CloudClient): Promise<void> {
-  await cp(path.join(import.meta.dirname, 'stack.tf'), path.join(dir, 'stack.tf'))
+  for (const file of ['stack.tf', 'identity.tf'])
+    await cp(path.join(import.meta.dirname, file), path.join(dir, file))
   await writeFile(
     path.join(dir, 'terraform.rc'),
     `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`,

@@ -110,12 +110,13 @@ test('who is asking: STS, by scope, by path and by version', async () => {
   const byScope = await cloud.call('GetCallerIdentity', {}, { service: 'sts', version: '2011-06-15' })
   expect(byScope.body).toContain(`<Account>${cloud.admin.accountId}</Account>`)
   expect(byScope.body).toContain(`arn:aws:iam::${cloud.admin.accountId}:root`)
-  expect((await cloud.call('AssumeRole', {}, { service: 'sts', version: '2011-06-15' })).body).toContain(
-    'UnsupportedOperation',
-  )
-  expect((await cloud.call('ListUsers', {}, { service: 'iam', version: '2010-05-08' })).body).toContain(
-    'UnsupportedOperation',
-  )
+  const unnamed = await cloud.call('AssumeRole', {}, { service: 'sts', version: '2011-06-15' })
+  expect(unnamed.code).toBe('ValidationError')
+  expect(unnamed.body).toContain("at 'roleArn'")
+  const users = await cloud.call('ListUsers', {}, { service: 'iam', version: '2010-05-08' })
+  expect(users.body).toContain('<ListUsersResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">')
+  const lookUp = await cloud.call('ListSAMLProviders', {}, { service: 'sts', version: '2011-06-15' })
+  expect([lookUp.status, lookUp.code]).toEqual([400, 'InvalidAction'])
 })
 
 test('the answer names the request as the log does, in the namespace of the asked version', async () => {
