@@ -55,7 +55,7 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
       resource: arn(type, createdName(type, input)),
       context: { ...shared, ...tags, 'ec2:CreateAction': name },
     }))
-  const asks = [...about, ...made, ...(await passedRole(db, request, input))]
+  const asks = [...about, ...made, ...(await passedRole(db, request, input)), ...bucketAsks(request, input)]
   return asks.length === 0 ? [{ action, resource: '*', context: shared }, ...tagged] : [...asks, ...tagged]
 }
 
@@ -66,6 +66,31 @@ async function launchInput(db: Reader, { caller, input }: Ec2Request): Promise<I
   } catch {
     return input // The action refuses a template that is not there, in its own words.
   }
+}
+
+/** What is read from, or written to, the account's buckets for the caller: it must be allowed to do so itself. */
+function bucketAsks({ conditions: context }: Ec2Request, input: Input): Ask[] {
+  const asks: Ask[] = []
+  const add = (action: string, place: string) =>
+    asks.push({ action, resource: `arn:aws:s3:::${place.replace(/^\/+/, '')}`, context })
+  const image = text(input['ImageLocation'])
+  if (image !== undefined) add('s3:GetObject', image)
+  const containers = [input['DiskContainers'], input['DiskContainer']].flat() as (DiskPlace | undefined)[]
+  for (const place of containers) {
+    const { S3Bucket: bucket, S3Key: key } = place?.UserBucket ?? {}
+    if (bucket !== undefined) add('s3:GetObject', `${bucket}/${key ?? '*'}`)
+    const [, urlBucket, urlKey] = /^s3:\/\/([^/]+)\/(.+)$/.exec(place?.Url ?? '') ?? []
+    if (urlBucket !== undefined) add('s3:GetObject', `${urlBucket}/${urlKey}`)
+  }
+  const bundled = input['Storage'] as { S3?: { Bucket?: string; Prefix?: string } } | undefined
+  if (bundled?.S3?.Bucket !== undefined)
+    add('s3:PutObject', `${bundled.S3.Bucket}/${bundled.S3.Prefix ?? ''}*`)
+  return asks
+}
+
+interface DiskPlace {
+  readonly Url?: string
+  readonly UserBucket?: { readonly S3Bucket?: string; readonly S3Key?: string }
 }
 
 /** Who gives an instance a profile hands its role on. */
