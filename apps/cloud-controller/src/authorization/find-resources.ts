@@ -11,9 +11,10 @@ export async function namedResources(
   input: Readonly<Record<string, unknown>>,
 ): Promise<NamedResource[]> {
   const found = new Map<string, NamedResource>()
+  const subnetId = subnetOf(input)
   for (const { path, text } of namingTexts(action, input)) {
     const byId = resourceOfId(text)
-    const resources = byId ? [byId] : await byOtherName(db, accountId, { action, path, text })
+    const resources = byId ? [byId] : await byOtherName(db, accountId, { action, path, text, subnetId })
     for (const resource of [...resources, ...(await implied(db, action, resources))])
       found.set(`${resource.type}/${resource.id}`, await withArnName(db, resource))
   }
@@ -59,6 +60,13 @@ interface Naming {
   readonly action: string
   readonly path: string
   readonly text: string
+  /** The one that the request launches into: names of groups are of its VPC. */
+  readonly subnetId: string | undefined
+}
+
+function subnetOf(input: Readonly<Record<string, unknown>>): string | undefined {
+  const { LaunchSpecification: imported } = input as { LaunchSpecification?: { SubnetId?: string } }
+  return (input['SubnetId'] as string | undefined) ?? imported?.SubnetId
 }
 
 async function byOtherName(db: Reader, accountId: string, naming: Naming): Promise<NamedResource[]> {
@@ -69,7 +77,7 @@ async function byOtherName(db: Reader, accountId: string, naming: Naming): Promi
   if (member === 'PublicIp') return byAddress(db, accountId, text)
   const type = typeNamed(naming, member)
   if (type === null) return []
-  const [table, id] = [tables[type], await idOfName(db, accountId, type, text)]
+  const [table, id] = [tables[type], await idOfName(db, accountId, type, naming)]
   // Of what is not there yet, or is not there at all, the name is all that there is.
   if (id === undefined) return table === 'security_group' ? [] : [{ type, id: text, name: text }]
   return [{ type, id, ...(namedTables[type] ? { name: text } : {}) }]
@@ -90,24 +98,35 @@ function typeNamed({ action, path }: Naming, member: string): keyof typeof table
   return /Placement/.test(action) || path.startsWith('Placement.') ? 'placement-group' : 'security-group'
 }
 
-/** Security groups are known by name in the default VPC only. */
 async function idOfName(
   db: Reader,
   accountId: string,
   type: keyof typeof tables,
-  name: string,
+  { text: name, subnetId }: Naming,
 ): Promise<string | undefined> {
-  if (type === 'security-group') {
-    const named = db
-      .selectFrom('security_group')
-      .innerJoin('vpc', 'vpc.id', 'security_group.vpc_id')
-      .select('security_group.id')
-      .where('vpc.is_default', '=', 1)
-      .where('security_group.account_id', '=', accountId)
-    return (await named.where('security_group.name', '=', name).executeTakeFirst())?.id
-  }
+  if (type === 'security-group') return groupNamed(db, accountId, name, subnetId)
   const named = db.selectFrom(tables[type]).select('id').where('account_id', '=', accountId)
   return (await named.where('name', '=', name).executeTakeFirst())?.id
+}
+
+/** By name a security group is known in one VPC: the default one, or that of the subnet. */
+async function groupNamed(
+  db: Reader,
+  accountId: string,
+  name: string,
+  subnetId: string | undefined,
+): Promise<string | undefined> {
+  const inVpc =
+    subnetId === undefined
+      ? db.selectFrom('vpc').select('id').where('is_default', '=', 1)
+      : db.selectFrom('subnet').select('vpc_id as id').where('id', '=', subnetId)
+  const group = db
+    .selectFrom('security_group')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .where('name', '=', name)
+    .where('vpc_id', 'in', inVpc)
+  return (await group.executeTakeFirst())?.id
 }
 
 async function byAddress(db: Reader, accountId: string, text: string): Promise<NamedResource[]> {
