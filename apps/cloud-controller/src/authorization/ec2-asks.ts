@@ -11,6 +11,7 @@ import { iamArn } from '../identity/arns.ts'
 import { requireProfile } from '../store/profile-association-store.ts'
 import type { Reader } from '../store/record.ts'
 import type { Ask } from './authorize.ts'
+import { associatedWith } from './associated-resources.ts'
 import { isAssociation, namingTexts, resourceOfId, type NamedResource } from './named-resources.ts'
 import { resourceConditions, type Conditions } from './resource-conditions.ts'
 
@@ -35,15 +36,19 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
   const action = `ec2:${name}`
   if (isList(name)) return [{ action, resource: '*', context: shared }]
   const input = name === 'RunInstances' ? await launchInput(db, request) : request.input
-  const named = await namedResources(db, request.caller, input)
+  const named = await namedResources(db, request, input)
   const known = await resourceConditions(db, named, region)
   const given = requestTags(name, input)
   const arn = arnOf(region, request.caller.accountId)
-  const about: Ask[] = named.map(({ type, id }) => {
+  const types = createdTypes(name, request.action, input)
+  // What is called as it will be is judged below, with what the request says of it.
+  const isMade = ({ type, id }: NamedResource) => types.includes(type) && createdName(type, input) === id
+  const there = named.filter((resource) => !isMade(resource))
+  const about: Ask[] = there.map(({ type, id }) => {
     const tags = name === 'CreateTags' || name === 'DeleteTags' ? given.get('*') : undefined
     return { action, resource: arn(type, id), context: { ...shared, ...known.get(id), ...tags } }
   })
-  const made: Ask[] = createdTypes(name, request.action, input).map((type) => ({
+  const made: Ask[] = types.map((type) => ({
     action,
     resource: arn(type, createdName(type, input)),
     context: { ...shared, ...newConditions(type, input), ...given.get(type) },
@@ -55,8 +60,9 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
       resource: arn(type, createdName(type, input)),
       context: { ...shared, ...tags, 'ec2:CreateAction': name },
     }))
-  const asks = [...about, ...made, ...(await passedRole(db, request, input))]
-  return asks.length === 0 ? [{ action, resource: '*', context: shared }, ...tagged] : [...asks, ...tagged]
+  const own = [...about, ...made]
+  if (own.length === 0) own.push({ action, resource: '*', context: shared })
+  return [...own, ...(await passedRole(db, request, input)), ...tagged]
 }
 
 /** With what its launch template says, so that a template is no way around a policy. */
@@ -158,13 +164,33 @@ function requestTags(name: string, input: Input): Map<string, Conditions> {
 }
 
 /** Every resource that the request names, by id, by name or by address; each once. */
-async function namedResources(db: Reader, caller: Caller, input: Input): Promise<NamedResource[]> {
+async function namedResources(
+  db: Reader,
+  { name, caller: { accountId } }: Ec2Request,
+  input: Input,
+): Promise<NamedResource[]> {
   const found = new Map<string, NamedResource>()
+  const namesPlacement = name.includes('PlacementGroup')
   for (const { member, text: value } of namingTexts(input)) {
-    const resource = resourceOfId(value) ?? (await byOtherName(db, caller.accountId, member, value))
-    if (resource) found.set(`${resource.type}/${resource.id}`, await withArnName(db, resource))
+    const meant = member === 'GroupName' && namesPlacement ? 'PlacementGroup' : member
+    for (const resource of await resourcesNamed(db, accountId, meant, value))
+      found.set(`${resource.type}/${resource.id}`, await withArnName(db, resource))
   }
   return [...found.values()]
+}
+
+/** A name may look like the id of something else: where names stand it is a name. */
+async function resourcesNamed(
+  db: Reader,
+  accountId: string,
+  member: string,
+  value: string,
+): Promise<readonly NamedResource[]> {
+  const byName = await byOtherName(db, accountId, member, value)
+  if (byName.length > 0) return byName
+  const byId = resourceOfId(value)
+  if (byId) return [byId]
+  return isAssociation(value) ? associatedWith(db, value) : []
 }
 
 /** The ARNs of key pairs and placement groups have names, not ids. */
@@ -181,62 +207,54 @@ async function byOtherName(
   accountId: string,
   member: string,
   value: string,
-): Promise<NamedResource | null> {
-  if (isAssociation(value)) return ofAssociation(db, value)
+): Promise<readonly NamedResource[]> {
   switch (member) {
     case 'KeyName':
-      return { type: 'key-pair', id: value }
+      return [{ type: 'key-pair', id: value }]
+    case 'PlacementGroup':
+      return [{ type: 'placement-group', id: value }]
     case 'LaunchTemplateName': {
       const named = db.selectFrom('launch_template').select('id').where('account_id', '=', accountId)
       const row = await named.where('name', '=', value).executeTakeFirst()
-      return { type: 'launch-template', id: row?.id ?? value }
+      return [{ type: 'launch-template', id: row?.id ?? value }]
     }
     case 'PublicIp': {
       const address = parseIpv4(value)
-      if (address === null) return null
+      if (address === null) return []
       const row = await db
         .selectFrom('address')
         .select('allocation_id')
         .where('account_id', '=', accountId)
         .where('public_ip', '=', address)
         .executeTakeFirst()
-      return { type: 'elastic-ip', id: row?.allocation_id ?? value }
+      return [{ type: 'elastic-ip', id: row?.allocation_id ?? value }]
     }
     case 'GroupName':
-    case 'SecurityGroups': {
-      const row = await db
-        .selectFrom('security_group')
-        .select('id')
-        .where('account_id', '=', accountId)
-        .where('name', '=', value)
-        .executeTakeFirst()
-      if (row) return { type: 'security-group', id: row.id }
-      return { type: 'placement-group', id: value }
-    }
+    case 'SourceSecurityGroupName':
+    case 'SecurityGroups':
+      return groupsCalled(db, accountId, member, value)
     default:
-      return null
+      return []
   }
 }
 
-async function ofAssociation(db: Reader, id: string): Promise<NamedResource | null> {
-  const address = await db
-    .selectFrom('address')
-    .select('allocation_id')
-    .where('association_id', '=', id)
-    .executeTakeFirst()
-  if (address?.allocation_id) return { type: 'elastic-ip', id: address.allocation_id }
-  const routing = await db
-    .selectFrom('route_table_association')
-    .select('route_table_id')
-    .where('id', '=', id)
-    .executeTakeFirst()
-  if (routing) return { type: 'route-table', id: routing.route_table_id }
-  const filter = await db
-    .selectFrom('network_acl_association')
-    .select('acl_id')
-    .where('id', '=', id)
-    .executeTakeFirst()
-  return filter ? { type: 'network-acl', id: filter.acl_id } : null
+/** A name is one of the default VPC, but at a launch, which may be anywhere. */
+async function groupsCalled(
+  db: Reader,
+  accountId: string,
+  member: string,
+  name: string,
+): Promise<NamedResource[]> {
+  const rows = await db
+    .selectFrom('security_group')
+    .innerJoin('vpc', 'vpc.id', 'security_group.vpc_id')
+    .select(['security_group.id', 'vpc.is_default'])
+    .where('security_group.account_id', '=', accountId)
+    .where('security_group.name', '=', name)
+    .execute()
+  return rows
+    .filter((row) => row.is_default === 1 || member === 'SecurityGroups')
+    .map(({ id }) => ({ type: 'security-group', id }))
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

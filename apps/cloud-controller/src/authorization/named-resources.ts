@@ -1,5 +1,6 @@
 /** Which resources a request of EC2 names, wherever in it they stand. */
-import { isWellFormedId } from '@mallee/base'
+import { isWellFormedId, type IdKind } from '@mallee/base'
+import { canonicalImageId } from '../store/image-store.ts'
 
 /** Resource types of EC2's ARNs by the prefix of ids, ours and Eucalyptus'. */
 const typeOfPrefix: Readonly<Record<string, string>> = {
@@ -39,25 +40,34 @@ export interface NamedResource {
   readonly id: string
 }
 
-/** The resource that an id is of, or null. Ids have 8 or 17 hexadecimal digits. */
+/** The resource that an id is of, as the record calls it, or null. Ids have 8 or 17 hexadecimal digits. */
 export function resourceOfId(id: string): NamedResource | null {
   const prefix = id.slice(0, Math.max(0, id.lastIndexOf('-')))
   const type = Object.hasOwn(typeOfPrefix, prefix) ? typeOfPrefix[prefix] : undefined
   return type !== undefined && /^[0-9a-f]{8}(?:[0-9a-f]{9})?$/.test(id.slice(prefix.length + 1))
-    ? { type, id }
+    ? { type, id: canonicalImageId(id) }
     : null
 }
 
-/** Ids of associations, which stand for what is associated. */
-export const isAssociation = (id: string): boolean =>
-  isWellFormedId('association', id) ||
-  isWellFormedId('routeTableAssociation', id) ||
-  isWellFormedId('networkAclAssociation', id)
+/** Ids of associations and attachments, which stand for what is associated. */
+const associations: readonly IdKind[] = [
+  'association',
+  'routeTableAssociation',
+  'networkAclAssociation',
+  'networkInterfaceAttachment',
+  'profileAssociation',
+  'vpcCidrAssociation',
+]
+
+export const isAssociation = (id: string): boolean => associations.some((kind) => isWellFormedId(kind, id))
 
 /** Members whose text is the caller's own and names nothing. */
 const free = new Set(['Filters', 'ClientToken', 'Description', 'UserData', 'TagSpecifications', 'Tags'])
 
-/** Every text in an input that may name something, with the member that it stands in. */
+/**
+ * Every text in an input that may name something, with the member that it stands in; the placement group of a launch
+ * stands in `PlacementGroup`, since elsewhere `GroupName` is that of a security group.
+ */
 export function namingTexts(input: Readonly<Record<string, unknown>>): { member: string; text: string }[] {
   const found: { member: string; text: string }[] = []
   const walk = (member: string, value: unknown): void => {
@@ -69,7 +79,9 @@ export function namingTexts(input: Readonly<Record<string, unknown>>): { member:
       !(value instanceof Date) &&
       !Buffer.isBuffer(value)
     )
-      for (const [name, inner] of Object.entries(value)) if (!free.has(name)) walk(name, inner)
+      for (const [name, inner] of Object.entries(value))
+        if (!free.has(name))
+          walk(member === 'Placement' && name === 'GroupName' ? 'PlacementGroup' : name, inner)
   }
   walk('', input)
   return found
