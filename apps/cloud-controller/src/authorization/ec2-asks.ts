@@ -3,7 +3,6 @@
  * the condition keys of each. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
  */
 import type { Ec2Input } from '@mallee/ec2-api'
-import { parseIpv4 } from '@mallee/base'
 import type { AnyAction } from '../actions/define-action.ts'
 import { withLaunchTemplate } from '../actions/ec2/launch-members.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -11,8 +10,8 @@ import { iamArn } from '../identity/arns.ts'
 import { requireProfile } from '../store/profile-association-store.ts'
 import type { Reader } from '../store/record.ts'
 import type { Ask } from './authorize.ts'
-import { associatedWith } from './associated-resources.ts'
-import { isAssociation, namingTexts, resourceOfId, type NamedResource } from './named-resources.ts'
+import { namedResources } from './find-resources.ts'
+import { launchVolumes, volumeConditions } from './launch-volumes.ts'
 import { resourceConditions, type Conditions } from './resource-conditions.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -28,7 +27,7 @@ export interface Ec2Request {
 }
 
 /** Lists are asked for as a whole: EC2 has no resources for them, but for the attributes of one thing. */
-const isList = (name: string) => /^Describe(?!.*Attribute$)|^Get(?:Ebs|Managed\w+s$)|^\w*IdFormat$/.test(name)
+const isList = (name: string) => /^Describe(?!.*Attribute$)|^GetEbs|^\w*IdFormat$/.test(name)
 
 export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
   const { name, region, conditions } = request
@@ -36,23 +35,21 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
   const action = `ec2:${name}`
   if (isList(name)) return [{ action, resource: '*', context: shared }]
   const input = name === 'RunInstances' ? await launchInput(db, request) : request.input
-  const named = await namedResources(db, request, input)
+  const named = await namedResources(db, request.caller.accountId, name, input)
   const known = await resourceConditions(db, named, region)
   const given = requestTags(name, input)
   const arn = arnOf(region, request.caller.accountId)
-  const types = createdTypes(name, request.action, input)
-  // What is called as it will be is judged below, with what the request says of it.
-  const isMade = ({ type, id }: NamedResource) => types.includes(type) && createdName(type, input) === id
-  const there = named.filter((resource) => !isMade(resource))
-  const about: Ask[] = there.map(({ type, id }) => {
+  const about: Ask[] = named.map(({ type, id, name: arnName }) => {
     const tags = name === 'CreateTags' || name === 'DeleteTags' ? given.get('*') : undefined
-    return { action, resource: arn(type, id), context: { ...shared, ...known.get(id), ...tags } }
+    return { action, resource: arn(type, arnName ?? id), context: { ...shared, ...known.get(id), ...tags } }
   })
-  const made: Ask[] = types.map((type) => ({
-    action,
-    resource: arn(type, createdName(type, input)),
-    context: { ...shared, ...newConditions(type, input), ...given.get(type) },
-  }))
+  const types = createdTypes(name, request.action, new Set(named.map(({ type }) => type)))
+  const made: Ask[] = []
+  for (const type of types)
+    for (const conditionsOfNew of await newConditions(db, { name, type, input, arn })) {
+      const context = { ...shared, ...conditionsOfNew, ...given.get(type) }
+      made.push({ action, resource: arn(type, createdName(type, input)), context })
+    }
   const tagged: Ask[] = [...given]
     .filter(([type]) => type !== '*')
     .map(([type, tags]) => ({
@@ -62,7 +59,7 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
     }))
   const own = [...about, ...made]
   if (own.length === 0) own.push({ action, resource: '*', context: shared })
-  return [...own, ...(await passedRole(db, request, input)), ...tagged]
+  return [...own, ...(await passedRole(db, request, input)), ...bucketAsks(request, input), ...tagged]
 }
 
 /** With what its launch template says, so that a template is no way around a policy. */
@@ -72,6 +69,31 @@ async function launchInput(db: Reader, { caller, input }: Ec2Request): Promise<I
   } catch {
     return input // The action refuses a template that is not there, in its own words.
   }
+}
+
+/** What is read from, or written to, the account's buckets for the caller: it must be allowed to do so itself. */
+function bucketAsks({ conditions: context }: Ec2Request, input: Input): Ask[] {
+  const asks: Ask[] = []
+  const add = (action: string, place: string) =>
+    asks.push({ action, resource: `arn:aws:s3:::${place.replace(/^\/+/, '')}`, context })
+  const image = text(input['ImageLocation'])
+  if (image !== undefined) add('s3:GetObject', image)
+  const containers = [input['DiskContainers'], input['DiskContainer']].flat() as (DiskPlace | undefined)[]
+  for (const place of containers) {
+    const { S3Bucket: bucket, S3Key: key } = place?.UserBucket ?? {}
+    if (bucket !== undefined) add('s3:GetObject', `${bucket}/${key ?? '*'}`)
+    const [, urlBucket, urlKey] = /^s3:\/\/([^/]+)\/(.+)$/.exec(place?.Url ?? '') ?? []
+    if (urlBucket !== undefined) add('s3:GetObject', `${urlBucket}/${urlKey}`)
+  }
+  const bundled = input['Storage'] as { S3?: { Bucket?: string; Prefix?: string } } | undefined
+  if (bundled?.S3?.Bucket !== undefined)
+    add('s3:PutObject', `${bundled.S3.Bucket}/${bundled.S3.Prefix ?? ''}*`)
+  return asks
+}
+
+interface DiskPlace {
+  readonly Url?: string
+  readonly UserBucket?: { readonly S3Bucket?: string; readonly S3Key?: string }
 }
 
 /** Who gives an instance a profile hands its role on. */
@@ -101,9 +123,11 @@ const arnOf =
 const ofLaunch = ['instance', 'network-interface', 'volume'] as const
 const usedByLaunch = ['subnet', 'security-group'] as const
 
-function createdTypes(name: string, action: AnyAction, input: Input): string[] {
-  if (name !== 'RunInstances') return [...(action.creates ?? [])]
-  const named = new Set(namingTexts(input).map(({ text }) => resourceOfId(text)?.type))
+/** Who changes a group needs no leave for its rules: those have tags, and are asked for where they get some. */
+const notAsked = 'security-group-rule'
+
+function createdTypes(name: string, action: AnyAction, named: ReadonlySet<string>): string[] {
+  if (name !== 'RunInstances') return (action.creates ?? []).filter((type) => type !== notAsked)
   return [...ofLaunch, ...usedByLaunch.filter((type) => !named.has(type))]
 }
 
@@ -114,33 +138,51 @@ function createdName(type: string, input: Input): string {
   return '*'
 }
 
-/** Condition keys of what is to be. */
-function newConditions(type: string, input: Input): Conditions {
+interface Coming {
+  readonly name: string
+  readonly type: string
+  readonly input: Input
+  readonly arn: (type: string, id: string) => string
+}
+
+/** Condition keys of what is to be; of a launch's volumes those of each. */
+async function newConditions(db: Reader, { name, type, input, arn }: Coming): Promise<Conditions[]> {
   const placement = input['Placement'] as { AvailabilityZone?: string } | undefined
   const zone = text(input['AvailabilityZone']) ?? placement?.AvailabilityZone
   switch (type) {
-    case 'instance': {
-      const options = input['MetadataOptions'] as
-        | { HttpTokens?: string; HttpPutResponseHopLimit?: number }
-        | undefined
-      return {
-        'ec2:InstanceType': text(input['InstanceType']) ?? 'm1.small',
-        'ec2:AvailabilityZone': zone,
-        'ec2:Tenancy': 'default',
-        'ec2:MetadataHttpTokens': options?.HttpTokens,
-        'ec2:MetadataHttpPutResponseHopLimit': options?.HttpPutResponseHopLimit,
-      }
+    case 'instance':
+      return [{ ...instanceConditions(input), 'ec2:AvailabilityZone': zone }]
+    case 'volume': {
+      const volumes = name === 'RunInstances' ? await launchVolumes(db, input) : [volumeConditions(input)]
+      return volumes.map((volume) => ({ ...volume, 'ec2:AvailabilityZone': zone }))
     }
-    case 'volume':
-      return {
-        'ec2:AvailabilityZone': zone,
-        'ec2:VolumeSize': input['Size'] as number | undefined,
-        'ec2:VolumeType': text(input['VolumeType']),
-        'ec2:VolumeIops': input['Iops'] as number | undefined,
-        'ec2:Encrypted': input['Encrypted'] === true,
-      }
+    case 'vpc-peering-connection':
+      return [peeringConditions(input, arn)]
     default:
-      return { 'ec2:AvailabilityZone': zone }
+      return [{ 'ec2:AvailabilityZone': zone }]
+  }
+}
+
+function instanceConditions(input: Input): Conditions {
+  const options = input['MetadataOptions'] as
+    | { HttpTokens?: string; HttpPutResponseHopLimit?: number }
+    | undefined
+  return {
+    'ec2:InstanceType': text(input['InstanceType']) ?? 'm1.small',
+    'ec2:Tenancy': 'default',
+    'ec2:MetadataHttpTokens': options?.HttpTokens,
+    'ec2:MetadataHttpPutResponseHopLimit': options?.HttpPutResponseHopLimit,
+  }
+}
+
+function peeringConditions(input: Input, arn: Coming['arn']): Conditions {
+  const own = arn('vpc', text(input['VpcId']) ?? '')
+  const accepter = arn('vpc', text(input['PeerVpcId']) ?? '')
+  const owner = text(input['PeerOwnerId'])
+  return {
+    'ec2:RequesterVpc': own,
+    'ec2:AccepterVpc':
+      owner === undefined ? accepter : accepter.replace(/:[0-9]{12}:vpc/, () => `:${owner}:vpc`),
   }
 }
 
@@ -161,100 +203,6 @@ function requestTags(name: string, input: Input): Map<string, Conditions> {
   for (const specification of specifications ?? [])
     add(specification.ResourceType ?? 'unknown', specification.Tags ?? [])
   return found
-}
-
-/** Every resource that the request names, by id, by name or by address; each once. */
-async function namedResources(
-  db: Reader,
-  { name, caller: { accountId } }: Ec2Request,
-  input: Input,
-): Promise<NamedResource[]> {
-  const found = new Map<string, NamedResource>()
-  const namesPlacement = name.includes('PlacementGroup')
-  for (const { member, text: value } of namingTexts(input)) {
-    const meant = member === 'GroupName' && namesPlacement ? 'PlacementGroup' : member
-    for (const resource of await resourcesNamed(db, accountId, meant, value))
-      found.set(`${resource.type}/${resource.id}`, await withArnName(db, resource))
-  }
-  return [...found.values()]
-}
-
-/** A name may look like the id of something else: where names stand it is a name. */
-async function resourcesNamed(
-  db: Reader,
-  accountId: string,
-  member: string,
-  value: string,
-): Promise<readonly NamedResource[]> {
-  const byName = await byOtherName(db, accountId, member, value)
-  if (byName.length > 0) return byName
-  const byId = resourceOfId(value)
-  if (byId) return [byId]
-  return isAssociation(value) ? associatedWith(db, value) : []
-}
-
-/** The ARNs of key pairs and placement groups have names, not ids. */
-async function withArnName(db: Reader, resource: NamedResource): Promise<NamedResource> {
-  const table =
-    resource.type === 'key-pair' ? 'key_pair' : resource.type === 'placement-group' ? 'placement_group' : null
-  if (!table || !resourceOfId(resource.id)) return resource
-  const row = await db.selectFrom(table).select('name').where('id', '=', resource.id).executeTakeFirst()
-  return row ? { type: resource.type, id: row.name } : resource
-}
-
-async function byOtherName(
-  db: Reader,
-  accountId: string,
-  member: string,
-  value: string,
-): Promise<readonly NamedResource[]> {
-  switch (member) {
-    case 'KeyName':
-      return [{ type: 'key-pair', id: value }]
-    case 'PlacementGroup':
-      return [{ type: 'placement-group', id: value }]
-    case 'LaunchTemplateName': {
-      const named = db.selectFrom('launch_template').select('id').where('account_id', '=', accountId)
-      const row = await named.where('name', '=', value).executeTakeFirst()
-      return [{ type: 'launch-template', id: row?.id ?? value }]
-    }
-    case 'PublicIp': {
-      const address = parseIpv4(value)
-      if (address === null) return []
-      const row = await db
-        .selectFrom('address')
-        .select('allocation_id')
-        .where('account_id', '=', accountId)
-        .where('public_ip', '=', address)
-        .executeTakeFirst()
-      return [{ type: 'elastic-ip', id: row?.allocation_id ?? value }]
-    }
-    case 'GroupName':
-    case 'SourceSecurityGroupName':
-    case 'SecurityGroups':
-      return groupsCalled(db, accountId, member, value)
-    default:
-      return []
-  }
-}
-
-/** A name is one of the default VPC, but at a launch, which may be anywhere. */
-async function groupsCalled(
-  db: Reader,
-  accountId: string,
-  member: string,
-  name: string,
-): Promise<NamedResource[]> {
-  const rows = await db
-    .selectFrom('security_group')
-    .innerJoin('vpc', 'vpc.id', 'security_group.vpc_id')
-    .select(['security_group.id', 'vpc.is_default'])
-    .where('security_group.account_id', '=', accountId)
-    .where('security_group.name', '=', name)
-    .execute()
-  return rows
-    .filter((row) => row.is_default === 1 || member === 'SecurityGroups')
-    .map(({ id }) => ({ type: 'security-group', id }))
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -1,5 +1,4 @@
 /** Which resources a request of EC2 names, wherever in it they stand. */
-import { isWellFormedId, type IdKind } from '@mallee/base'
 import { canonicalImageId } from '../store/image-store.ts'
 
 /** Resource types of EC2's ARNs by the prefix of ids, ours and Eucalyptus'. */
@@ -38,6 +37,8 @@ export interface NamedResource {
   /** As in ARNs: `security-group`. */
   readonly type: string
   readonly id: string
+  /** What its ARN has in place of the id: key pairs and placement groups have names there. */
+  readonly name?: string
 }
 
 /** The resource that an id is of, as the record calls it, or null. Ids have 8 or 17 hexadecimal digits. */
@@ -45,34 +46,44 @@ export function resourceOfId(id: string): NamedResource | null {
   const prefix = id.slice(0, Math.max(0, id.lastIndexOf('-')))
   const type = Object.hasOwn(typeOfPrefix, prefix) ? typeOfPrefix[prefix] : undefined
   return type !== undefined && /^[0-9a-f]{8}(?:[0-9a-f]{9})?$/.test(id.slice(prefix.length + 1))
-    ? { type, id: canonicalImageId(id) }
+    ? { type, id: type === 'image' ? canonicalImageId(id) : id }
     : null
 }
-
-/** Ids of associations and attachments, which stand for what is associated. */
-const associations: readonly IdKind[] = [
-  'association',
-  'routeTableAssociation',
-  'networkAclAssociation',
-  'networkInterfaceAttachment',
-  'profileAssociation',
-  'vpcCidrAssociation',
-]
-
-export const isAssociation = (id: string): boolean => associations.some((kind) => isWellFormedId(kind, id))
 
 /** Members whose text is the caller's own and names nothing. */
 const free = new Set(['Filters', 'ClientToken', 'Description', 'UserData', 'TagSpecifications', 'Tags'])
 
 /**
- * Every text in an input that may name something, with the member that it stands in; the placement group of a launch
- * stands in `PlacementGroup`, since elsewhere `GroupName` is that of a security group.
+ * What a request refers to without needing leave for it: of a route only its table is asked for, of a rule only its
+ * group, of a peering only the requester's VPC, and a template's data are judged at the launch.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
  */
-export function namingTexts(input: Readonly<Record<string, unknown>>): { member: string; text: string }[] {
-  const found: { member: string; text: string }[] = []
-  const walk = (member: string, value: unknown): void => {
-    if (typeof value === 'string') found.push({ member, text: value })
-    else if (Array.isArray(value)) for (const item of value) walk(member, item)
+const referred: readonly (readonly [action: RegExp, path: RegExp])[] = [
+  [/SecurityGroup(?:RuleDescriptions)?(?:In|E)gress$/, /^(?:IpPermissions|SourceSecurityGroupName)\b/],
+  [/^ModifySecurityGroupRules$/, /\.ReferencedGroupId$/],
+  [/^(?:Create|Replace|Delete)Route$/, /^(?!RouteTableId$)/],
+  [/^CreateVpcPeeringConnection$/, /^PeerVpcId$/],
+  // What is to be has that name; of what has it already nothing is asked.
+  [/^Create(?:SecurityGroup|PlacementGroup)$/, /^GroupName$/],
+  [/^(?:Create|Import)KeyPair$/, /^KeyName$/],
+  [/^CreateLaunchTemplate$/, /^LaunchTemplateName$/],
+  [/^CreateLaunchTemplate/, /^LaunchTemplateData\b/],
+]
+
+export interface NamingText {
+  /** `Placement.GroupName`; list indices are left out. */
+  readonly path: string
+  readonly text: string
+}
+
+/** Every text in an action's input that may name something it needs leave for, with where it stands. */
+export function namingTexts(action: string, input: Readonly<Record<string, unknown>>): NamingText[] {
+  const found: NamingText[] = []
+  const excluded = referred.filter(([actions]) => actions.test(action)).map(([, path]) => path)
+  const walk = (path: string, value: unknown): void => {
+    if (typeof value === 'string') {
+      if (!excluded.some((pattern) => pattern.test(path))) found.push({ path, text: value })
+    } else if (Array.isArray(value)) for (const item of value) walk(path, item)
     else if (
       value !== null &&
       typeof value === 'object' &&
@@ -80,8 +91,7 @@ export function namingTexts(input: Readonly<Record<string, unknown>>): { member:
       !Buffer.isBuffer(value)
     )
       for (const [name, inner] of Object.entries(value))
-        if (!free.has(name))
-          walk(member === 'Placement' && name === 'GroupName' ? 'PlacementGroup' : name, inner)
+        if (!free.has(name)) walk(path === '' ? name : `${path}.${name}`, inner)
   }
   walk('', input)
   return found

@@ -127,6 +127,16 @@ const readers: Readonly<Record<string, Read>> = {
   },
   'route-table': inVpc('route_table'),
   'network-acl': inVpc('network_acl'),
+  'vpc-peering-connection': async (db, ids, region) => {
+    const rows = await db.selectFrom('vpc_peering').selectAll().where('id', 'in', ids).execute()
+    return rows.map((row) => [
+      row.id,
+      {
+        'ec2:RequesterVpc': vpcArn(region, row.account_id, row.requester_vpc_id),
+        'ec2:AccepterVpc': vpcArn(region, row.accepter_account_id, row.accepter_vpc_id),
+      },
+    ])
+  },
   'network-interface': async (db, ids, region) => {
     const rows = await db.selectFrom('network_interface').selectAll().where('id', 'in', ids).execute()
     return rows.map((row) => [

@@ -42,8 +42,7 @@ export async function answerUnsignedSts(visit: Visit, query: QueryRequest): Prom
   if (!action) throw unsupported(name)
   const { record, sessionKeys, oidcKeys, settings, random, throttle } = visit.deps
   const { nowMs, log, request } = visit
-  // Nobody is known whose share this could be: all who ask so have one together.
-  throttle.take(unsignedCallers, name, nowMs)
+  throttle.take(request.origin.ip, name, nowMs)
   const input = decoder.decode(name, query.parameters)
   const { output, session } = await action(
     {
@@ -60,8 +59,6 @@ export async function answerUnsignedSts(visit: Visit, query: QueryRequest): Prom
   if (caller) visit.seen.caller = caller
   return { status: 200, body: encoder.encode({ operation: name, output, requestId: visit.requestId }) }
 }
-
-const unsignedCallers = 'unsigned'
 
 function stsContext(visit: Visit, name: string, caller: Caller): StsContext {
   const { sessionKeys, settings } = visit.deps

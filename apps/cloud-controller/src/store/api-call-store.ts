@@ -28,6 +28,32 @@ export async function insertApiCalls(tx: Tx, calls: readonly ApiCall[]): Promise
       : [...new Set(call.resources)].map((resource_id) => ({ resource_id, sequence: first + index })),
   )
   for (const part of inChunks(found)) await tx.db.insertInto('api_call_resource').values(part).execute()
+  await noteKeyUses(tx, calls)
+}
+
+/** GetAccessKeyLastUsed is kept to some minutes: a key in constant use is not written with every line. */
+const keyUseKeptToMs = 15 * 60_000
+
+async function noteKeyUses(tx: Tx, calls: readonly ApiCall[]): Promise<void> {
+  // Whose signature was verified; a session's key is no row and finds none.
+  const used = new Map(
+    calls.flatMap((call) =>
+      call.identity.type !== 'Unknown' && call.identity.accessKeyId?.startsWith('AKIA')
+        ? [[call.identity.accessKeyId, call] as const]
+        : [],
+    ),
+  )
+  for (const [keyId, call] of used)
+    await tx.db
+      .updateTable('access_key')
+      .set({
+        used_at: call.atMs,
+        used_service: call.eventSource.replace(/\.amazonaws\.com$/, ''),
+        used_region: call.region,
+      })
+      .where('id', '=', keyId)
+      .where((eb) => eb.or([eb('used_at', 'is', null), eb('used_at', '<', call.atMs - keyUseKeptToMs)]))
+      .execute()
 }
 
 function* inChunks<T>(rows: readonly T[]): Generator<T[]> {

@@ -37,8 +37,8 @@ test('a call that was done has its line when it is answered: who, what, on what'
   })
   expect(JSON.parse(line!.resources)).toEqual([made.xml.keyPairId])
   expect(JSON.parse(line!.identity)).toMatchObject({
-    type: 'IAMUser',
-    arn: `arn:aws:iam::${other.accountId}:user/admin`,
+    type: 'Root',
+    arn: `arn:aws:iam::${other.accountId}:root`,
   })
 })
 

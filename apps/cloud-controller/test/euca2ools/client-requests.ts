@@ -2,18 +2,20 @@
 import { sha256Hex, signRequest, signSigV2 } from '@mallee/aws-protocol'
 import type { CloudUnderTest, Credentials } from '../cloud-under-test.ts'
 
-export type Service = 'ec2' | 'iam' | 'bootstrap' | 'properties'
+export type Service = 'ec2' | 'iam' | 'sts' | 'bootstrap' | 'properties'
 export type Parameters = Readonly<Record<string, string | number | boolean>>
 
 const paths: Readonly<Record<Service, string>> = {
   ec2: '/services/compute/',
   iam: '/services/Euare/',
+  sts: '/services/Tokens/',
   bootstrap: '/services/Empyrean/',
   properties: '/services/Properties/',
 }
 const versions: Readonly<Record<Service, string>> = {
   ec2: '2015-10-01',
   iam: '2010-05-08',
+  sts: '2011-06-15',
   bootstrap: 'eucalyptus',
   properties: 'eucalyptus',
 }

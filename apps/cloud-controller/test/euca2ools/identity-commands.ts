@@ -433,7 +433,7 @@ const last: Command[] = [
   ),
 ]
 
-/** Every command of the suite for identities but euare-assumerole and euare-getcallerid, which are STS's. */
+/** Every command of the suite for identities but those of STS: see tokens.test.ts. */
 export const identityCommands: readonly Command[] = [
   ...accounts,
   ...users,

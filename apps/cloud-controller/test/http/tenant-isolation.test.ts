@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ec2ActionByName } from '../../src/actions/ec2-actions.ts'
 import { CloudUnderTest, type Answer } from '../cloud-under-test.ts'
 import { baseRequests } from '../coverage/base-requests.ts'
-import { guessed, namingMembers, Tenant, type Kind, type NamingMember } from './foreign-things.ts'
+import type { Parameters } from '../coverage/coverage-world.ts'
+import { guessed, namingMembers, Tenant, type Kind } from './foreign-things.ts'
 import { dumpRecord } from './record-dump.ts'
+import { requestAround } from './request-around.ts'
 
 /**
  * Every member of every action by which a caller can name a thing, given the name of another account's: the answer is
@@ -39,43 +41,6 @@ beforeAll(async () => {
   }
 })
 afterAll(() => cloud.stop())
-
-type Parameters = Record<string, string | number | boolean>
-
-/** What goes with the first goes not with the second, of a request that names a thing of its own already. */
-const clashes: readonly (readonly [RegExp, RegExp])[] = [
-  [/^LaunchTemplate(?:Id|Name)$/, /^LaunchTemplate(?:Id|Name)$/],
-  [/^Key(?:Name|PairId)$/, /^Key(?:Name|PairId)$/],
-  [/^Group(?:Id|Name)$/, /^(?:Group(?:Id|Name)|PartitionNumber)$/],
-  [/^SecurityGroupRuleId|^SourceSecurityGroupName$/, /^IpPermissions/],
-  [/^SecurityGroupRuleDescription/, /^IpPermissions/],
-  [/^SecurityGroupRule\.1\.\S+(?:PrefixListId|ReferencedGroupId)$/, /CidrIpv4$/],
-  [/^(?:Security)?GroupId\.1$/, /^DisableApiTermination/],
-  [/^BlockDeviceMapping/, /^ImageLocation$/],
-  [/^PublicIp$/, /^A(?:lloca|ssocia)tionId$/],
-  [/^NetworkInterfaceId$/, /^InstanceId$/],
-  [/^SecurityGroupId\.1$/, /^Description\.Value$/],
-  [/^(?:NatGateway|NetworkInterface|Instance|VpcPeeringConnection)Id$/, /^GatewayId$/],
-  [/^DestinationPrefixListId$/, /^DestinationCidrBlock$/],
-]
-
-/** A request of the caller's own in which this member may name a thing. */
-async function requestAround({ action, parameter }: NamingMember, caller: Tenant): Promise<Parameters> {
-  const base: Parameters = await baseRequests[action]!.request(caller)
-  const kept = Object.entries(base).filter(
-    ([name]) =>
-      // There an interface is given to an instance; elsewhere either is named.
-      action === 'AttachNetworkInterface' ||
-      !clashes.some(([one, other]) => one.test(parameter) && other.test(name)),
-  )
-  const device = /^(?:LaunchTemplateData\.)?NetworkInterface\.1\./.exec(parameter)?.[0]
-  const mapping = /^(?:LaunchTemplateData\.)?BlockDeviceMapping\.1\./.exec(parameter)?.[0]
-  return {
-    ...Object.fromEntries(kept),
-    ...(device ? { [`${device}DeviceIndex`]: 0 } : {}),
-    ...(mapping ? { [`${mapping}DeviceName`]: '/dev/sdf' } : {}),
-  }
-}
 
 /** What an answer says, whatever things it is about. */
 const bare = (answer: Answer, name: string) => ({

@@ -122,6 +122,15 @@ export async function imageDevices(db: Reader, imageId: string): Promise<ImageBl
     .execute()
 }
 
+/** The image's own mappings under those of a launch, unjudged but for their form. */
+export async function launchMappings(
+  db: Reader,
+  imageId: string,
+  asked: readonly MappingInput[],
+): Promise<readonly Pick<MappingInput, 'Ebs'>[]> {
+  return mergeMappings((await imageDevices(db, imageId)).map(asInput), asked)
+}
+
 function asInput(row: ImageBlockDeviceTable): MappingInput {
   if (row.virtual_name !== null) return { DeviceName: row.device, VirtualName: row.virtual_name }
   return {
