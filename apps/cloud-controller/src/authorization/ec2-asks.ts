@@ -57,8 +57,9 @@ export async function ec2Asks(db: Reader, request: Ec2Request): Promise<Ask[]> {
       resource: arn(type, createdName(type, input)),
       context: { ...shared, ...tags, 'ec2:CreateAction': name },
     }))
-  const asks = [...about, ...made, ...(await passedRole(db, request, input)), ...bucketAsks(request, input)]
-  return asks.length === 0 ? [{ action, resource: '*', context: shared }, ...tagged] : [...asks, ...tagged]
+  const own = [...about, ...made]
+  if (own.length === 0) own.push({ action, resource: '*', context: shared })
+  return [...own, ...(await passedRole(db, request, input)), ...bucketAsks(request, input), ...tagged]
 }
 
 /** With what its launch template says, so that a template is no way around a policy. */

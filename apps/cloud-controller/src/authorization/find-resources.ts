@@ -13,8 +13,10 @@ export async function namedResources(
   const found = new Map<string, NamedResource>()
   const subnetId = subnetOf(input)
   for (const { path, text } of namingTexts(action, input)) {
-    const byId = resourceOfId(text)
-    const resources = byId ? [byId] : await byOtherName(db, accountId, { action, path, text, subnetId })
+    // A name may look like the id of something else: where names stand it is a name.
+    const byName = await byOtherName(db, accountId, { action, path, text, subnetId })
+    const byId = byName.length === 0 ? resourceOfId(text) : null
+    const resources = byId ? [byId] : byName
     for (const resource of [...resources, ...(await implied(db, action, resources))])
       found.set(`${resource.type}/${resource.id}`, await withArnName(db, resource))
   }

@@ -1,4 +1,6 @@
 /** Which resources a request of EC2 names, wherever in it they stand. */
+import { canonicalImageId } from '../store/image-store.ts'
+
 /** Resource types of EC2's ARNs by the prefix of ids, ours and Eucalyptus'. */
 const typeOfPrefix: Readonly<Record<string, string>> = {
   i: 'instance',
@@ -39,12 +41,12 @@ export interface NamedResource {
   readonly name?: string
 }
 
-/** The resource that an id is of, or null. Ids have 8 or 17 hexadecimal digits. */
+/** The resource that an id is of, as the record calls it, or null. Ids have 8 or 17 hexadecimal digits. */
 export function resourceOfId(id: string): NamedResource | null {
   const prefix = id.slice(0, Math.max(0, id.lastIndexOf('-')))
   const type = Object.hasOwn(typeOfPrefix, prefix) ? typeOfPrefix[prefix] : undefined
   return type !== undefined && /^[0-9a-f]{8}(?:[0-9a-f]{9})?$/.test(id.slice(prefix.length + 1))
-    ? { type, id }
+    ? { type, id: type === 'image' ? canonicalImageId(id) : id }
     : null
 }
 

@@ -10,6 +10,7 @@ import {
 import { requireAllowed } from '../authorization/require-allowed.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import { iamResourcesOf } from '../actions/iam/iam-resources.ts'
+import { rootArn } from '../identity/arns.ts'
 import { callerArn, type Caller } from '../identity/caller.ts'
 import { actionContext } from './action-context.ts'
 import { delegate, delegatedAccount } from './iam-delegation.ts'
@@ -32,7 +33,9 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
     account === null ? caller : await visit.deps.record.read((db) => delegate(db, caller, account))
   const input = decoder.decode(name, query.parameters)
   await requireAllowed(visit, caller, 'query', async (db, conditions) => {
-    const asked = { action: name, input, accountId: acting.accountId, userArn: callerArn(acting) }
+    // In another account the root is meant where nobody is named: the caller's own ARN would be judged for it.
+    const userArn = account === null ? callerArn(caller) : rootArn(acting.accountId)
+    const asked = { action: name, input, accountId: acting.accountId, userArn }
     const resources = await iamResourcesOf(db, asked)
     return resources.map(({ context, ...on }) => ({ ...on, context: { ...conditions, ...context } }))
   })

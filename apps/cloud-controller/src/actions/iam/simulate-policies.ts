@@ -92,11 +92,16 @@ function asEntriesSay(principal: Principal, context: Readonly<Record<string, Con
   return { ...said, tags } as Principal
 }
 
-function simulate(
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Actions times resources: a request of a megabyte could name millions, which is more than there is memory for. */
+const mostSimulations = 10_000
+
+async function simulate(
   ctx: ActionContext,
   input: Asked,
   known: Pick<Simulated, 'identity' | 'boundary' | 'principal' | 'account'>,
-): Iam.SimulatePolicyResponse {
+): Promise<Iam.SimulatePolicyResponse> {
   const { accountId } = ctx.caller
   const context = contextOf(input.ContextEntries)
   const owner = /^arn:aws:iam::(\d{12}):/.exec(input.ResourceOwner ?? '')?.[1]
@@ -113,12 +118,20 @@ function simulate(
     context,
   })
   const resources = input.ResourceArns && input.ResourceArns.length > 0 ? input.ResourceArns : ['*']
+  if (input.ActionNames.length * resources.length > mostSimulations)
+    throw invalidInput(`A request simulates at most ${mostSimulations} actions on resources.`)
   const pairs = input.ActionNames.flatMap((action) => resources.map((arn) => ({ action, arn })))
   for (const { action } of pairs)
     if (!/^[\w-]+:\w+$/.test(action)) throw invalidInput(`Invalid action name: ${action.slice(0, 100)}`)
   const numbered = pairs.map((pair, at) => ({ ...pair, key: String(at).padStart(6, '0') }))
   const { items, rest } = markerPage(ctx, numbered, input, ({ key }) => key)
-  return { EvaluationResults: items.map(({ action, arn }) => run(action, arn)), ...rest }
+  const results: Iam.EvaluationResult[] = []
+  for (const { action, arn } of items) {
+    results.push(run(action, arn))
+    // Policies may be long, and others are waiting.
+    await nextTurn()
+  }
+  return { EvaluationResults: results, ...rest }
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulateCustomPolicy.html */

@@ -151,3 +151,12 @@ test('what cannot be simulated is refused', async () => {
     'MalformedPolicyDocument',
   )
 })
+
+test('a request that names millions of actions on resources is refused before it takes the memory', async () => {
+  const parameters: Record<string, string> = { 'PolicyInputList.member.1': allow('ec2:*') }
+  for (let at = 1; at <= 4_900; at += 1) {
+    parameters[`ActionNames.member.${at}`] = 'ec2:RunInstances'
+    parameters[`ResourceArns.member.${at}`] = 'arn:aws:a:::b'
+  }
+  expect((await iam('SimulateCustomPolicy', parameters)).code).toBe('InvalidInput')
+})
