@@ -4,6 +4,7 @@ import type { CompiledPolicy, Decision, PolicyRequest } from '@mallee/iam-policy
 import type { Reader } from '../store/record.ts'
 import { policyTextsOnce, type PolicyText } from '../store/principal-store.ts'
 import type { Caller } from '../identity/caller.ts'
+import { passwordPolicyOf } from '../store/identity/login-store.ts'
 
 /** One thing that must be allowed; where a request needs several, each must be. */
 export interface Ask {
@@ -29,13 +30,35 @@ const cache = new PolicyCache()
 export async function policySetOf(db: Reader, caller: Caller): Promise<PolicySet> {
   const texts = await policyTextsOnce(db, caller)
   const ready = ({ id, document }: PolicyText) => cache.get('identity', id, document)
+  const password = texts.identity ? await ofPasswordPolicy(db, caller) : []
   return {
-    identity: texts.identity?.map(ready) ?? [allowEverything],
+    identity: texts.identity ? [...texts.identity, ...password].map(ready) : [allowEverything],
     boundary: texts.boundary && ready(texts.boundary),
     session: caller.session?.policies?.map((document) => cache.get('identity', 'session policy', document)),
     account: texts.account.map(ready),
   }
 }
+
+/**
+ * What an account that lets its users change their passwords grants each of them.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_enable-user-change.html
+ */
+async function ofPasswordPolicy(db: Reader, { accountId, principal }: Caller): Promise<PolicyText[]> {
+  if (principal.kind !== 'user') return []
+  const policy = await passwordPolicyOf(db, accountId)
+  return policy?.AllowUsersToChangePassword === true
+    ? [{ id: 'AllowUsersToChangePassword', document: changesOwnPassword(principal.arn) }]
+    : []
+}
+
+const changesOwnPassword = (userArn: string) =>
+  JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: 'iam:ChangePassword', Resource: userArn },
+      { Effect: 'Allow', Action: 'iam:GetAccountPasswordPolicy', Resource: '*' },
+    ],
+  })
 
 export const trustPolicy = (roleArn: string, document: string): CompiledPolicy =>
   cache.get('trust', roleArn, document)

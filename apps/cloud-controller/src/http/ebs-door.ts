@@ -17,6 +17,7 @@ import {
   ebsUnknownOperation,
   ebsValidation,
 } from '@mallee/ebs-api'
+import { ebsAsks } from '../authorization/ebs-asks.ts'
 import { requireAllowed } from '../authorization/require-allowed.ts'
 import { ebsActionByName } from '../actions/ebs-actions.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -48,13 +49,9 @@ export async function answerEbs(visit: Visit, authenticated: () => Promise<Calle
     body: request.body,
   })
   visit.seen.parameters = input
-  await requireAllowed(visit, caller, 'ebs', (_db, context) => [
-    {
-      action: `ebs:${operation}`,
-      resource: `arn:aws:ec2:${visit.deps.settings.region}::snapshot/${(input['SnapshotId'] as string) ?? '*'}`,
-      context,
-    },
-  ])
+  await requireAllowed(visit, caller, 'ebs', (db, conditions) =>
+    ebsAsks(db, { operation, input, conditions, region: visit.deps.settings.region }),
+  )
   const token = input['ClientToken'] as string | undefined
   const output = await visit.deps.tracer.trace(operation, visit.traceparent, { action: operation }, (span) =>
     action(

@@ -1,10 +1,12 @@
 import { newToken } from '@mallee/base'
 import { deleteConflict, entityAlreadyExists, type IamInput, type IamOutput } from '@mallee/iam-api'
+import { iamArn } from '../../identity/arns.ts'
 import { deleteRoleRows } from '../../store/identity/delete-identities.ts'
 import { hasAttachments, hasInlinePolicies, roleNamed } from '../../store/identity/holder-store.ts'
 import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { boundaryOf, setBoundary } from '../../store/identity/managed-policy-store.ts'
+import { replaceTrusted } from '../../store/identity/trusted-principals.ts'
 import type { RoleTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
 import { isNameTaken } from '../../store/user-store.ts'
@@ -104,6 +106,7 @@ async function deleteRole(ctx: ActionContext, input: IamInput<'DeleteRole'>): Pr
     const left = await leftOf(tx.db, role.id)
     if (left) throw deleteConflict(`Cannot delete entity, must ${left} first.`)
     await deleteRoleRows(tx, role.id)
+    await replaceTrusted(tx, iamArn('role', role), role.id)
     changed(ctx, tx, role.id)
   })
 }

@@ -4,7 +4,9 @@ import { boundaryOf, setBoundary } from '../../store/identity/managed-policy-sto
 import { hasAttachments, hasInlinePolicies } from '../../store/identity/holder-store.ts'
 import { requireRoom } from '../../store/identity/account-quotas.ts'
 import { putTags, tagsOf } from '../../store/identity/identity-tag-store.ts'
+import { iamArn } from '../../identity/arns.ts'
 import { deleteUserRows } from '../../store/identity/delete-identities.ts'
+import { replaceTrusted } from '../../store/identity/trusted-principals.ts'
 import type { UserTable } from '../../store/identity-tables.ts'
 import type { Reader } from '../../store/record.ts'
 import { isNameTaken, userNamed, userOrRoot } from '../../store/user-store.ts'
@@ -74,6 +76,7 @@ async function updateUser(ctx: ActionContext, input: IamInput<'UpdateUser'>): Pr
     if (name.toLowerCase() !== user.name.toLowerCase()) await refuseTaken(tx.db, user.account_id, name)
     const path = input.NewPath ?? user.path
     await tx.db.updateTable('user').set({ name, path }).where('id', '=', user.id).execute()
+    await replaceTrusted(tx, iamArn('user', user), iamArn('user', { ...user, name, path }))
     changed(ctx, tx, user.id)
   })
 }
@@ -85,6 +88,7 @@ async function deleteUser(ctx: ActionContext, input: IamInput<'DeleteUser'>): Pr
     const left = await leftOf(tx.db, user.id)
     if (left) throw deleteConflict(`Cannot delete entity, must ${left} first.`)
     await deleteUserRows(tx, user.id)
+    await replaceTrusted(tx, iamArn('user', user), user.id)
     changed(ctx, tx, user.id)
   })
 }

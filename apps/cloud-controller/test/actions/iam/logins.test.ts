@@ -144,3 +144,24 @@ function fromBase32(text: string): Buffer {
       .map((byte) => Number.parseInt(byte, 2)),
   )
 }
+
+test('users change their own passwords where the account lets them', async () => {
+  for (const name of ['own', 'other']) {
+    await iam('CreateUser', { UserName: name, Path: '/people/' })
+    await iam('CreateLoginProfile', { UserName: name, Password: good })
+  }
+  const own = await keyOf(iam, cloud.admin, 'own')
+  const change = () => iam('ChangePassword', { OldPassword: good, NewPassword: 'Another-Horse-2' }, own)
+  await iam('UpdateAccountPasswordPolicy', { AllowUsersToChangePassword: false })
+  expect((await change()).code).toBe('AccessDenied')
+  await iam('UpdateAccountPasswordPolicy', { AllowUsersToChangePassword: true })
+  expect((await iam('GetAccountPasswordPolicy', {}, own)).status).toBe(200)
+  const others = { UserName: 'other', Password: 'Another-Horse-3' }
+  expect((await iam('UpdateLoginProfile', others, own)).code).toBe('AccessDenied')
+  const Deny = { Effect: 'Deny', Action: 'iam:ChangePassword', Resource: '*' }
+  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: Deny })
+  await iam('PutUserPolicy', { UserName: 'own', PolicyName: 'no', PolicyDocument })
+  expect((await change()).code).toBe('AccessDenied')
+  await iam('DeleteUserPolicy', { UserName: 'own', PolicyName: 'no' })
+  expect((await change()).status).toBe(200)
+})
