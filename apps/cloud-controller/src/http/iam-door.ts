@@ -1,5 +1,6 @@
 import type { QueryRequest } from '@mallee/aws-protocol'
 import {
+  accessDenied,
   createIamDecoder,
   createIamEncoder,
   eucalyptusIamActionNames,
@@ -28,6 +29,9 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
       ? notImplemented(name)
       : invalidQueryAction(name, query.version)
   }
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+  if (caller.principal.kind === 'federated')
+    throw accessDenied(`Cannot call ${name} with the credentials of a federated user`)
   const account = delegatedAccount(query)
   const acting =
     account === null ? caller : await visit.deps.record.read((db) => delegate(db, caller, account))

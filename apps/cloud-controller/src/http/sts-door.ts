@@ -1,5 +1,6 @@
 import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
 import {
+  accessDenied,
   createStsDecoder,
   createStsEncoder,
   eucalyptusStsActionNames,
@@ -29,6 +30,9 @@ export async function answerSts(visit: Visit, query: QueryRequest, caller: Calle
       : invalidQueryAction(name, query.version)
   }
   const input = decoder.decode(name, query.parameters)
+  if (input['TokenCode'] !== undefined) visit.deps.throttle.take(caller.userId, 'MfaCode', visit.nowMs)
+  if (caller.principal.kind === 'federated' && name !== 'GetCallerIdentity')
+    throw accessDenied(`Cannot call ${name} with the credentials of a federated user`)
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(stsContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
   )

@@ -22,6 +22,8 @@ export const buckets: Readonly<Record<string, Bucket>> = {
   // Of who is nobody yet, by its address: a password takes 30 ms and 19 MiB to look at.
   GetAccessToken: { size: 20, refill: 1 },
   AssumeRoleWithWebIdentity: { size: 100, refill: 20 },
+  // Of one user: six digits are soon guessed by whoever may try two hundred a second.
+  MfaCode: { size: 20, refill: 0.2 },
 }
 
 const mostKnown = 100_000

@@ -43,7 +43,7 @@ export class OidcKeys {
   /** The issuer's key of that id; null where it has none such. Rejects where the issuer does not answer. */
   async find(issuer: Issuer, keyId: string): Promise<KeyObject | null> {
     const nowMs = this.clock.now()
-    const known = this.known.get(issuer.url)
+    const known = this.known.get(idOf(issuer))
     const found = known && nowMs - known.atMs < keptMs ? known.keys.get(keyId) : undefined
     if (found) return found
     if (known && nowMs - known.atMs < askedAgainMs) return null
@@ -51,7 +51,7 @@ export class OidcKeys {
   }
 
   private ask(issuer: Issuer): Promise<Known> {
-    const id = `${issuer.url}\n${issuer.thumbprints.join()}`
+    const id = idOf(issuer)
     const running = this.asking.get(id)
     if (running) return running
     const asked = this.fetchKeys(issuer)
@@ -73,10 +73,13 @@ export class OidcKeys {
       ),
     }
     if (this.known.size >= mostIssuers) this.known.clear()
-    this.known.set(issuer.url, known)
+    this.known.set(idOf(issuer), known)
     return known
   }
 }
+
+/** What one account vouches for by its thumbprints is no other's to believe. */
+const idOf = ({ url, thumbprints }: Issuer): string => [url, ...thumbprints].join('\n')
 
 /** Signing keys alone: RSA and elliptic curves. */
 function publicKeyOf(jwk: JsonWebKey): KeyObject | null {

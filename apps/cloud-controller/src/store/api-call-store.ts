@@ -77,7 +77,8 @@ function rowOf(call: ApiCall, sequence: number): ApiCallTable {
     event_type: call.eventType,
     account_id: identity.accountId ?? null,
     principal_id: identity.principalId ?? null,
-    user_name: identity.userName ?? null,
+    // A root has no name; CloudTrail finds its calls by this.
+    user_name: identity.userName ?? (identity.type === 'Root' ? 'root' : null),
     access_key_id: identity.accessKeyId ?? null,
     identity: JSON.stringify(identity),
     source_ip: call.sourceIp,
@@ -114,7 +115,7 @@ export async function recoverApiCalls(
     .selectFrom('event')
     .leftJoin('user', 'user.id', 'event.user_id')
     .selectAll('event')
-    .select('user.name as user_name')
+    .select(['user.name as user_name', 'user.is_root'])
     .where('event.at', '>=', Number(newest.at) - lookBackMs)
     .where('event.to_state', 'is', null)
     .where('event.request_id', '!=', '')
@@ -132,11 +133,11 @@ export async function recoverApiCalls(
     .execute()
   const calls = rows.map((row): ApiCall => {
     const identity: UserIdentity = {
-      type: 'IAMUser',
-      principalId: row.user_id,
+      type: row.is_root === 1 ? 'Root' : 'IAMUser',
+      principalId: row.is_root === 1 ? row.account_id : row.user_id,
       accountId: row.account_id,
       accessKeyId: row.access_key_id,
-      ...(row.user_name === null ? {} : { userName: row.user_name }),
+      ...(row.user_name === null || row.is_root === 1 ? {} : { userName: row.user_name }),
     }
     return {
       atMs: row.at,

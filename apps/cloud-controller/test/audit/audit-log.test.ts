@@ -29,7 +29,7 @@ test('a call that was done has its line when it is answered: who, what, on what'
     event_source: 'ec2.amazonaws.com',
     event_name: 'CreateKeyPair',
     account_id: other.accountId,
-    user_name: null,
+    user_name: 'root',
     access_key_id: other.accessKeyId,
     read_only: 0,
     error_code: null,

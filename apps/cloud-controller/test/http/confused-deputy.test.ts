@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { credentialsOf, stsClient } from '../actions/sts/sts-client.ts'
 import { allow, iamClient, keyOf, trustEc2 } from '../actions/iam/iam-client.ts'
 import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
 
@@ -6,6 +7,7 @@ import { CloudUnderTest, type Credentials } from '../cloud-under-test.ts'
 let cloud: CloudUnderTest
 let imageId: string
 const iam = iamClient(() => cloud)
+const sts = stsClient(() => cloud)
 
 beforeAll(async () => {
   cloud = await CloudUnderTest.start({ requestLimits: 'none', pollSeconds: 3_600 })
@@ -114,4 +116,27 @@ test('an interface is judged by its attachment, and a network by its block', asy
     const answer = await cloud.call('DetachNetworkInterface', detach, { as: guard })
     expect(answer.code, name).toBe('UnauthorizedOperation')
   }
+})
+
+test('a federated user makes no keys and no sessions, whatever its policies say', async () => {
+  const answer = await sts('GetFederationToken', { Name: 'joe', Policy: allow('*') })
+  const joe = credentialsOf(answer, cloud.admin.accountId)
+  expect((await sts('GetCallerIdentity', {}, joe)).one('Arn')).toContain(':federated-user/joe')
+  expect((await cloud.call('DescribeVpcs', {}, { as: joe })).status).toBe(200)
+  for (const [action, parameters] of [
+    ['CreateAccessKey', { UserName: 'admin' }],
+    ['ListUsers', {}],
+  ] as const)
+    expect((await iam(action, parameters, joe)).code, action).toBe('AccessDenied')
+  const role = { RoleArn: `arn:aws:iam::${cloud.admin.accountId}:role/strong`, RoleSessionName: 'session' }
+  expect((await sts('AssumeRole', role, joe)).code).toBe('AccessDenied')
+  expect((await sts('DecodeAuthorizationMessage', { EncodedMessage: 'x' }, joe)).code).toBe('AccessDenied')
+})
+
+test('who may make keys for users makes none for the root by the name that Eucalyptus gives it', async () => {
+  const users = `arn:aws:iam::${cloud.admin.accountId}:user/*`
+  const helper = await userWith('helper', allow('iam:*', users))
+  expect((await iam('ListAccessKeys', { UserName: 'helper' }, helper)).status).toBe(200)
+  for (const action of ['ListAccessKeys', 'CreateAccessKey'])
+    expect((await iam(action, { UserName: 'admin' }, helper)).code, action).toBe('AccessDenied')
 })

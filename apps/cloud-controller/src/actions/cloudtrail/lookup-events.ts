@@ -38,7 +38,7 @@ export async function lookupEvents(ctx: ActionContext, input: LookupEventsInput)
   )
   const rows = await ctx.read((db) => find(db, ctx.caller.accountId, input, { before, most: size + 1 }))
   const shown = rows.slice(0, size)
-  const token = rows.length > size ? { NextToken: jsonToken(ctx, String(shown.at(-1)!.sequence), asked) } : {}
+  const token = rows.length > size ? { NextToken: jsonToken(ctx, placeOf(shown.at(-1)!), asked) } : {}
   return { Events: shown.map(eventOf), ...token }
 }
 
@@ -54,9 +54,16 @@ function find(
     .selectAll('api_call')
     .where('account_id', '=', accountId)
     .where('management', '=', 1)
+    // In the order of the index: else all lines of a busy account would be sorted for one page.
+    .orderBy('at', 'desc')
     .orderBy('api_call.sequence', 'desc')
     .limit(most)
-  if (before !== null) query = query.where('api_call.sequence', '<', Number(before))
+  if (before !== null) {
+    const [at, sequence] = before.split(' ').map(Number) as [number, number]
+    query = query
+      .where('at', '<=', at)
+      .where((eb) => eb.or([eb('at', '<', at), eb('api_call.sequence', '<', sequence)]))
+  }
   if (input.StartTime) query = query.where('at', '>=', input.StartTime.getTime())
   // A time of whole seconds means all of that second, since that is what clients were told.
   if (input.EndTime) query = query.where('at', '<', input.EndTime.getTime() + 1000)
@@ -71,6 +78,9 @@ function find(
   if (prefix === undefined) return Promise.resolve([])
   return resources.where('resource_id', 'like', `${prefix}-%`).distinct().execute()
 }
+
+/** What a page begins after. */
+const placeOf = ({ at, sequence }: ApiCallTable): string => `${at} ${sequence}`
 
 const columns: Readonly<
   Record<string, 'event_id' | 'event_name' | 'user_name' | 'event_source' | 'access_key_id'>

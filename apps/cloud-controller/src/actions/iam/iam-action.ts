@@ -83,7 +83,8 @@ export function checkHeldDocument(document: string, holder: HolderKind | 'accoun
     throw malformedPolicyDocument('A policy of an account may deny and limit, and allow nothing.')
 }
 
-function orMalformed<T>(read: () => T): T {
+/** What `read` reads; throws MalformedPolicyDocument for what is wrong with a policy. */
+export function orMalformed<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {

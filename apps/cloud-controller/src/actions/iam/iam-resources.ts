@@ -3,11 +3,11 @@
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
  */
 import type { ContextValue } from '@mallee/iam-policy'
-import { iamArn, type ArnType } from '../../identity/arns.ts'
+import { iamArn, rootArn, type ArnType } from '../../identity/arns.ts'
 import { tagsOf } from '../../store/identity/identity-tag-store.ts'
 import { boundaryOf } from '../../store/identity/managed-policy-store.ts'
 import type { Reader } from '../../store/record.ts'
-import type { NamedTable } from '../../store/user-store.ts'
+import { eucalyptusRootName, type NamedTable } from '../../store/user-store.ts'
 
 export interface IamResource {
   /** `iam:CreateUser` */
@@ -66,6 +66,8 @@ export async function iamResourcesOf(db: Reader, asked: Asked): Promise<IamResou
     resource: found.arn,
     context: { ...ofInput(action, input), ...(await ofThing(db, action, input, found.id)) },
   }
+  const moved = movedArn(action, input, found.arn)
+  if (moved !== null) return [own, { ...own, resource: moved }]
   if (action !== 'AddRoleToInstanceProfile') return [own]
   const role = await resourceOf(db, { ...asked, action: 'GetRole', input: { RoleName: input['RoleName'] } })
   const context = {
@@ -73,6 +75,21 @@ export async function iamResourcesOf(db: Reader, asked: Asked): Promise<IamResou
     ...(await ofThing(db, 'GetRole', {}, role.id)),
   }
   return [own, { action: 'iam:PassRole', resource: role.arn, context }]
+}
+
+/**
+ * Who renames something, or moves it to another path, must be allowed to change what it becomes as well: else policies on
+ * paths and names hold nobody back.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_rename.html
+ */
+function movedArn(action: string, input: Readonly<Record<string, unknown>>, arn: string): string | null {
+  const kind = /^Update(User|Group|ServerCertificate)$/.exec(action)?.[1]
+  const [name, path] = [kind && input[`New${kind}Name`], input['NewPath']]
+  const [, start, type, oldPath, oldName] =
+    /^(arn:aws:iam::\d{12}:)([a-z-]+)(\/(?:.*\/)?)([^/]+)$/.exec(arn) ?? []
+  if (!kind || type === undefined || (name === undefined && path === undefined)) return null
+  const moved = `${start}${type}${typeof path === 'string' ? path : oldPath}${typeof name === 'string' ? name : oldName}`
+  return moved === arn ? null : moved
 }
 
 interface Found {
@@ -98,6 +115,9 @@ async function resourceOf(db: Reader, asked: Asked): Promise<Found> {
     // A managed policy has a name in CreatePolicy alone; elsewhere it is that of an inline policy.
     if (name === undefined || (member === 'PolicyName' && action !== 'CreatePolicy')) continue
     const row = await rowNamed(db, table, accountId, name)
+    // As Eucalyptus calls the account's root, which is no user of any path.
+    if (!row && type === 'user' && name === eucalyptusRootName && onSelf.has(action))
+      return { arn: rootArn(accountId), id: null }
     const path = row?.path ?? text('Path') ?? '/'
     return { arn: iamArn(type, { account_id: accountId, path, name }), id: row?.id ?? null }
   }

@@ -15,7 +15,7 @@ import {
   type Principal,
 } from '@mallee/iam-policy'
 import type { HeldPolicy } from '../../store/identity/held-policies.ts'
-import { checkDocument } from './iam-action.ts'
+import { checkDocument, orMalformed } from './iam-action.ts'
 
 export interface Simulated {
   readonly identity: readonly HeldPolicy[]
@@ -33,7 +33,7 @@ export function policyOf(
   { document }: Pick<HeldPolicy, 'document'>,
   kind: 'identity' | 'resource' = 'identity',
 ): Policy {
-  const { policy } = splitQuotaPolicy(document)
+  const { policy } = orMalformed(() => splitQuotaPolicy(document))
   return policy === null
     ? { kind, version: '2012-10-17', id: null, statements: [] }
     : checkDocument(policy, kind)

@@ -46,14 +46,14 @@ test('an event is a record of CloudTrail', async () => {
     EventName: 'CreateKeyPair',
     EventSource: 'ec2.amazonaws.com',
     ReadOnly: 'false',
-    Username: 'admin',
+    Username: 'root',
     AccessKeyId: other.accessKeyId,
     Resources: [{ ResourceType: 'AWS::EC2::KeyPair' }],
   })
   expect(Number.isInteger(event.EventTime)).toBe(true)
   expect(JSON.parse(event.CloudTrailEvent)).toMatchObject({
     eventVersion: '1.08',
-    userIdentity: { type: 'IAMUser', accountId: other.accountId, userName: 'admin' },
+    userIdentity: { type: 'Root', accountId: other.accountId },
     eventSource: 'ec2.amazonaws.com',
     eventName: 'CreateKeyPair',
     awsRegion: 'us-east-1',
@@ -81,7 +81,7 @@ test.each([
   ['EventSource', 'ec2.amazonaws.com', 5],
   ['ReadOnly', 'true', null],
   ['ReadOnly', 'false', 4],
-  ['Username', 'admin', null],
+  ['Username', 'root', null],
   ['Username', 'nobody', 0],
   ['ResourceType', 'AWS::EC2::KeyPair', 3],
   ['ResourceType', 'AWS::EC2::Instance', 1],

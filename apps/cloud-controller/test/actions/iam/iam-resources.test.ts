@@ -35,6 +35,10 @@ test.each<[string, Record<string, unknown>, string]>([
   ['ChangePassword', {}, 'user/p/u'],
   ['CreateUser', { UserName: 'new', Path: '/a/b/' }, 'user/a/b/new'],
   ['CreateUser', { UserName: 'new' }, 'user/new'],
+  ['CreateUser', { UserName: 'admin' }, 'user/admin'],
+  // Eucalyptus' name of the account itself.
+  ['CreateAccessKey', { UserName: 'admin' }, 'root'],
+  ['UpdateUser', { UserName: 'u', NewPath: '/p/' }, 'user/p/u'],
   ['AddUserToGroup', { GroupName: 'g', UserName: 'u' }, 'group/q/g'],
   ['PutUserPolicy', { UserName: 'u', PolicyName: 'x' }, 'user/p/u'],
   ['AttachRolePolicy', { RoleName: 'r', PolicyArn: boundary }, 'role/s/r'],
@@ -49,6 +53,17 @@ test.each<[string, Record<string, unknown>, string]>([
   expect(found.map((entry) => [entry.action, entry.resource])).toEqual([
     [`iam:${action}`, `arn:aws:iam::${cloud.admin.accountId}:${resource}`],
   ])
+})
+
+test.each<[string, Record<string, unknown>, string[]]>([
+  ['UpdateUser', { UserName: 'u', NewUserName: 'v' }, ['user/p/u', 'user/p/v']],
+  ['UpdateUser', { UserName: 'u', NewPath: '/a/b/' }, ['user/p/u', 'user/a/b/u']],
+  ['UpdateGroup', { GroupName: 'g', NewGroupName: 'h', NewPath: '/' }, ['group/q/g', 'group/h']],
+])('%s %j is on what it was and on what it becomes', async (action, input, resources) => {
+  const found = await of(action, input)
+  expect(found.map((entry) => entry.resource)).toEqual(
+    resources.map((resource) => `arn:aws:iam::${cloud.admin.accountId}:${resource}`),
+  )
 })
 
 test('some are on nothing, some on an ARN as it is given', async () => {

@@ -160,3 +160,12 @@ test('a request that names millions of actions on resources is refused before it
   }
   expect((await iam('SimulateCustomPolicy', parameters)).code).toBe('InvalidInput')
 })
+
+test('limits that are no limits are malformed', async () => {
+  const limit = '{"Statement":{"Effect":"Limit","Action":"ec2:*","Resource":"*"}}'
+  const asked = { 'PolicyInputList.member.1': limit, 'ActionNames.member.1': 'ec2:RunInstances' }
+  const simulated = await iam('SimulateCustomPolicy', asked)
+  const keys = await iam('GetContextKeysForCustomPolicy', { 'PolicyInputList.member.1': limit })
+  for (const answer of [simulated, keys])
+    expect([answer.code, answer.status]).toEqual(['MalformedPolicyDocument', 400])
+})
