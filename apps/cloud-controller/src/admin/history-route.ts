@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { MalleeError } from '@mallee/base'
 import type { StateStore } from '@mallee/state-store'
 import type { Reader } from '../store/record.ts'
+import type { ApiCallTable } from '../store/audit-tables.ts'
 import type { EventTable, Tables } from '../store/tables.ts'
 
 /** One line of a resource's history. */
@@ -18,6 +19,8 @@ export interface HistoryEntry {
   readonly reason: string | null
 }
 
+/** What an account's root is called here. */
+const root = 'root'
 const mostEntries = 10_000
 
 /** What happened to any resource, by the event rows that name it; also to one that is long gone. */
@@ -44,8 +47,9 @@ async function historyOf(db: Reader, id: string): Promise<HistoryEntry[]> {
     .limit(mostEntries)
     .execute()
   const accounts = await db.selectFrom('account').select(['id', 'name']).execute()
-  const users = await db.selectFrom('user').select(['id', 'name']).execute()
-  const nameOf = new Map([...accounts, ...users].map((row) => [row.id, row.name]))
+  const users = await db.selectFrom('user').select(['id', 'name', 'is_root']).execute()
+  const named = users.map((row) => [row.id, row.is_root === 1 ? root : row.name] as const)
+  const nameOf = new Map([...accounts.map((row) => [row.id, row.name] as const), ...named])
   const events = rows.map((row) => entryOf(row, nameOf))
   const refused = await refusedCalls(db, id, nameOf)
   return [...events, ...refused].toSorted((a, b) => a.atMs - b.atMs)
@@ -73,13 +77,17 @@ async function refusedCalls(
     by:
       row.account_id === null
         ? 'nobody known'
-        : `${nameOf.get(row.account_id) ?? row.account_id}/${row.user_name ?? row.principal_id ?? ''}`,
+        : `${nameOf.get(row.account_id) ?? row.account_id}/${whoOf(row)}`,
     requestId: row.request_id,
     from: null,
     to: null,
     reason: `refused: ${row.error_code}`,
   }))
 }
+
+/** A root's id is its account's. */
+const whoOf = (row: Pick<ApiCallTable, 'account_id' | 'principal_id' | 'user_name'>): string =>
+  row.principal_id === row.account_id ? root : (row.user_name ?? row.principal_id ?? '')
 
 function entryOf(row: EventTable, nameOf: ReadonlyMap<string, string>): HistoryEntry {
   const isTransition = row.to_state !== null

@@ -49,7 +49,7 @@ test('an instance’s life is told from its event rows, each under the request t
     ]),
   )
   expect(told.map((entry) => entry.atMs)).toEqual(told.map((entry) => entry.atMs).toSorted())
-  expect(told.find((entry) => entry.what === 'RunInstances')?.by).toBe('mallee/admin')
+  expect(told.find((entry) => entry.what === 'RunInstances')?.by).toBe('mallee/root')
   expect(told.find((entry) => entry.what === 'released')).toMatchObject({
     by: 'cloud',
     from: 'shutting-down',
@@ -106,7 +106,7 @@ test('who was refused on it is a part of its history, whoever it was', async () 
   expect(await history(id)).toMatchObject([
     { what: 'RunInstances', kind: 'action' },
     {
-      ...{ what: 'TerminateInstances', kind: 'refused', by: 'other/admin' },
+      ...{ what: 'TerminateInstances', kind: 'refused', by: 'other/root' },
       ...{ requestId: refused.requestId, reason: 'refused: InvalidInstanceID.NotFound' },
     },
   ])

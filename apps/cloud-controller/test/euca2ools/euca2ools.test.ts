@@ -43,7 +43,7 @@ let stored: ClientWorld
 let storage: AnsweringStorage
 beforeAll(async () => {
   empty = new ClientWorld(await CloudUnderTest.start())
-  const cloud = await CloudUnderTest.start({ legacySignatures: true })
+  const cloud = await CloudUnderTest.start({ legacySignatures: true, pollSeconds: 3_600 })
   full = new ClientWorld(cloud)
   const node = await cloud.addNode('node-1', { address: '127.0.0.1' })
   full.things['node'] = node

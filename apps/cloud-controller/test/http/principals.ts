@@ -12,7 +12,7 @@ export interface PrincipalKind {
   readonly fate: Fate
 }
 
-export const everything = ['ec2:*', 'iam:PassRole']
+export const everything = ['ec2:*', 'iam:PassRole', 's3:*']
 const unauthorized: Fate = [403, 'UnauthorizedOperation']
 const unknown: Fate = [401, 'AuthFailure']
 

@@ -180,7 +180,6 @@ describe('templates', () => {
       'InvalidLaunchTemplateName.AlreadyExistsException',
     ],
     ['a dry run', { DryRun: true }, 'DryRunOperation'],
-    ['a profile', dataOf({ 'IamInstanceProfile.Name': 'x' }), 'UnsupportedOperation'],
     ['another tenancy', dataOf({ 'Placement.Tenancy': 'dedicated' }), 'UnsupportedOperation'],
     ['EBS optimisation', dataOf({ EbsOptimized: true }), 'UnsupportedOperation'],
     [
