@@ -36,6 +36,8 @@ export interface SessionClaims {
   readonly sourceIdentity?: string | undefined
   /** When a code of an MFA device was proven; absent where none was. */
   readonly mfaAtMs?: number | undefined
+  /** Opened by a person's password. */
+  readonly byPassword?: true | undefined
   /** The instance that the credentials were made for. */
   readonly instanceId?: string | undefined
   /** Condition keys of the identity provider that let the session be: `issuer:aud` and the like. */

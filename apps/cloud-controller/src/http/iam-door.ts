@@ -1,6 +1,5 @@
 import type { QueryRequest } from '@mallee/aws-protocol'
 import {
-  accessDenied,
   createIamDecoder,
   createIamEncoder,
   eucalyptusIamActionNames,
@@ -8,6 +7,7 @@ import {
   invalidQueryAction,
   notImplemented,
 } from '@mallee/iam-api'
+import { requireSuitable } from '../authorization/session-limits.ts'
 import { requireAllowed } from '../authorization/require-allowed.ts'
 import { iamActionByName } from '../actions/iam-actions.ts'
 import { iamResourcesOf } from '../actions/iam/iam-resources.ts'
@@ -29,9 +29,7 @@ export async function answerIam(visit: Visit, query: QueryRequest, caller: Calle
       ? notImplemented(name)
       : invalidQueryAction(name, query.version)
   }
-  // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
-  if (caller.principal.kind === 'federated')
-    throw accessDenied(`Cannot call ${name} with the credentials of a federated user`)
+  requireSuitable(caller, 'iam', name)
   const account = delegatedAccount(query)
   const acting =
     account === null ? caller : await visit.deps.record.read((db) => delegate(db, caller, account))

@@ -1,6 +1,5 @@
 import { AwsError, type QueryRequest } from '@mallee/aws-protocol'
 import {
-  accessDenied,
   createStsDecoder,
   createStsEncoder,
   eucalyptusStsActionNames,
@@ -10,6 +9,7 @@ import {
 import { stsActionByName, unsignedStsActionByName } from '../actions/sts-actions.ts'
 import type { StsContext } from '../actions/sts/sts-context.ts'
 import { requestConditions } from '../authorization/request-conditions.ts'
+import { requireSuitable } from '../authorization/session-limits.ts'
 import { requireAllowed } from '../authorization/require-allowed.ts'
 import { systemRandom } from '@mallee/base'
 import { callerOfSession } from '../store/principal-store.ts'
@@ -31,8 +31,7 @@ export async function answerSts(visit: Visit, query: QueryRequest, caller: Calle
   }
   const input = decoder.decode(name, query.parameters)
   if (input['TokenCode'] !== undefined) visit.deps.throttle.take(caller.userId, 'MfaCode', visit.nowMs)
-  if (caller.principal.kind === 'federated' && name !== 'GetCallerIdentity')
-    throw accessDenied(`Cannot call ${name} with the credentials of a federated user`)
+  requireSuitable(caller, 'sts', name)
   const output = await visit.deps.tracer.trace(name, visit.traceparent, { action: name }, (span) =>
     action(stsContext({ ...visit, traceparent: span.traceparent }, name, caller), input),
   )

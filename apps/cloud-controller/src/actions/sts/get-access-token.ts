@@ -21,6 +21,7 @@ export async function getAccessToken(
   const claims = {
     accountId: user.account_id,
     holder: { kind: 'user' as const, userId: user.id },
+    byPassword: true as const,
     expiresAtMs: ctx.nowMs + Math.min(input.DurationSeconds ?? usualSeconds, 36 * hour) * 1000,
   }
   const { credentials } = await issueSession(ctx, claims)

@@ -156,7 +156,12 @@ test('a session of a user is the user, and makes no session', async () => {
   expect(await who(session)).toBe(`arn:aws:iam::${tenant.accountId}:user/bob`)
   expect((await sts('GetSessionToken', {}, session)).code).toBe('AccessDenied')
   expect((await sts('GetFederationToken', { Name: 'joe' }, session)).code).toBe('AccessDenied')
+  // Without a code of an MFA device it asks nothing of IAM, and of STS to assume a role alone.
   const root = credentialsOf(await sts('GetSessionToken', {}, tenant), tenant.accountId)
+  expect((await iam('ListUsers', {}, root)).code).toBe('AccessDenied')
+  expect((await sts('DecodeAuthorizationMessage', { EncodedMessage: 'AAAA' }, root)).code).toBe(
+    'AccessDenied',
+  )
   expect(await who(root)).toBe(`arn:aws:iam::${tenant.accountId}:root`)
 })
 

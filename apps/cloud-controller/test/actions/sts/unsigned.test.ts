@@ -169,6 +169,9 @@ describe('GetAccessToken', () => {
     await iam('CreateLoginProfile', { UserName: 'ann', Password: 'Correct-Horse-7' }, tenant)
     const session = credentialsOf((await logIn('ann', 'Correct-Horse-7')) as never, tenant.accountId)
     expect((await sts('GetCallerIdentity', {}, session)).one('Arn')).toContain('user/ann')
+    // A person may do all that it may, without a code.
+    await iam('PutUserPolicy', { UserName: 'ann', PolicyName: 'p', PolicyDocument: allow('iam:*') }, tenant)
+    expect((await iam('ListUsers', {}, session)).status).toBe(200)
     for (let guess = 0; guess < 5; guess += 1)
       expect((await logIn('ann', `guess-${guess}`)).code).toBe('AccessDenied')
     const shut = await logIn('ann', 'Correct-Horse-7')
