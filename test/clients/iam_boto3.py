@@ -118,6 +118,54 @@ iam.enable_mfa_device(
 iam.create_login_profile(UserName=USER, Password="Correct-Horse-1", PasswordResetRequired=True)
 refused("PasswordPolicyViolation", iam.update_login_profile, UserName=USER, Password="horse")
 
+step("sessions, which EC2 and S3 take and obey")
+
+
+def temporary(answer):
+    keys = answer["Credentials"]
+    return dict(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+
+def denied(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "UnauthorizedOperation", "403")
+    return False
+
+
+BUCKET = f"{NAME}-sessions"
+owner = boto3.client("s3", **options)
+owner.create_bucket(Bucket=BUCKET)
+trusting = json.loads(trust("ec2.amazonaws.com"))
+trusting["Statement"].append({"Effect": "Allow", "Principal": {"AWS": made["Arn"]}, "Action": "sts:AssumeRole"})
+iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trusting))
+sts = boto3.client("sts", **options, **own)
+assumed = sts.assume_role(RoleArn=profile["Roles"][0]["Arn"], RoleSessionName="day", DurationSeconds=900)
+session = temporary(assumed)
+assert boto3.client("sts", **options, **session).get_caller_identity()["Arn"].endswith(f"assumed-role/{ROLE}/day")
+s3 = boto3.client("s3", **options, **session)
+until("the role lists", lambda: not denied(s3.list_objects_v2, Bucket=BUCKET))
+assert denied(s3.put_object, Bucket=BUCKET, Key="key")
+assert denied(boto3.client("ec2", **options, **session).describe_instances)
+environment = {
+    **os.environ,
+    "AWS_PAGER": "",
+    "AWS_ACCESS_KEY_ID": session["aws_access_key_id"],
+    "AWS_SECRET_ACCESS_KEY": session["aws_secret_access_key"],
+    "AWS_SESSION_TOKEN": session["aws_session_token"],
+}
+for words in (["sts", "get-caller-identity"], ["s3", "ls", f"s3://{BUCKET}"]):
+    subprocess.run(["aws", "--endpoint-url", URL, "--region", "us-east-1", *words], env=environment, check=True)
+with_code = sts.get_session_token(SerialNumber=device["SerialNumber"], TokenCode=code(int(time.time()) // 30 + 1))
+assert boto3.client("iam", **options, **temporary(with_code)).get_user()["User"]["UserName"] == USER
+refused("AccessDenied", boto3.client("iam", **options, **temporary(sts.get_session_token())).get_user)
+owner.delete_bucket(Bucket=BUCKET)
+
 step("what an auditor asks")
 details = aws("get-account-authorization-details", "--filter", "User")
 assert USER in [row["UserName"] for row in details["UserDetailList"]], details
