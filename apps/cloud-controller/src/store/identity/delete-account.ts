@@ -2,6 +2,7 @@
 import { deleteSubnetRows, deleteVpcRows } from '../delete-vpc.ts'
 import { deleteTagsOf } from '../tag-store.ts'
 import type { Reader, Tx } from '../record.ts'
+import { bucketsLeft } from './buckets-left.ts'
 import { deleteGroupRows, deletePolicyRows, deleteRoleRows, deleteUserRows } from './delete-identities.ts'
 import { removeTags } from './identity-tag-store.ts'
 
@@ -56,6 +57,7 @@ export async function resourcesLeft(db: Reader, accountId: string): Promise<stri
     ...(address ? ['addresses'] : []),
     ...(network ? ['VPCs'] : []),
     ...(bundling ? ['bundle tasks'] : []),
+    ...((await bucketsLeft(db, accountId)).length > 0 ? ['buckets'] : []),
   ]
 }
 
