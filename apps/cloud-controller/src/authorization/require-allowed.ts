@@ -17,12 +17,12 @@ export type AsksOf = (
   conditions: Readonly<Record<string, ContextValue>>,
 ) => Promise<readonly Ask[]> | readonly Ask[]
 
+type Words = 'ec2' | 'query' | 'ebs'
+
 /**
  * The room between decoding and doing: throws the service's refusal, with the statement that decided sealed in it.
  * EC2 and the others say it in different words.
  */
-type Words = 'ec2' | 'query' | 'ebs'
-
 export async function requireAllowed(
   visit: Visit,
   caller: Caller,

@@ -78,6 +78,8 @@ export function policyTextsOnce(db: Reader, caller: Caller): Promise<PolicyTexts
   if (known) return known
   const reading = policyTextsOf(db, caller)
   readOnce.set(caller, reading)
+  // A transaction that is run again reads again.
+  reading.catch(() => readOnce.delete(caller))
   return reading
 }
 

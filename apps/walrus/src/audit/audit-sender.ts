@@ -1,8 +1,9 @@
-import { errorMessage, minuteMs, secondMs, type Clock, type Log } from '@mallee/base'
+import { minuteMs, secondMs, type Clock, type Log } from '@mallee/base'
 import type { AuditBlob, AuditLine } from '@mallee/agent-contract'
 import type { Cloud } from '@mallee/agent-kit'
 import { sql } from 'kysely'
 import type { Index } from '../index/tables.ts'
+import { RepeatedPass } from './repeated-pass.ts'
 
 const everyMs = 3 * secondMs
 /** How often the cloud is told what buckets hold, for the bill. */
@@ -20,40 +21,29 @@ export class AuditSender {
     readonly clock: Clock
     readonly log: Log
   }
-  private readonly stopping = new AbortController()
-  private timer: NodeJS.Timeout | null = null
-  private running: Promise<void> | null = null
+  private readonly passes: RepeatedPass
   private isAligned = false
   private bucketsAtMs = 0
 
   constructor(options: AuditSender['options']) {
     this.options = options
+    const pass = (signal: AbortSignal) => this.run(signal)
+    this.passes = new RepeatedPass({ everyMs, pass, waits: 'the audit waits', log: options.log })
   }
 
   start(): void {
-    this.timer = setInterval(() => this.wake(), everyMs)
-    this.wake()
+    this.passes.start()
   }
 
-  wake(): void {
-    this.running ??= this.run()
-      .catch((error: unknown) => this.options.log.debug({ reason: errorMessage(error) }, 'the audit waits'))
-      .finally(() => {
-        this.running = null
-      })
+  stop(): Promise<void> {
+    return this.passes.stop()
   }
 
-  async stop(): Promise<void> {
-    if (this.timer) clearInterval(this.timer)
-    this.stopping.abort()
-    await this.running
-  }
-
-  private async run(): Promise<void> {
+  private async run(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.options
     if (!cloud.audit) return
     if (!this.isAligned) await this.align()
-    while (!this.stopping.signal.aborted) {
+    while (!signal.aborted) {
       const lines = await this.next()
       const nowMs = clock.now()
       const isTime = nowMs - this.bucketsAtMs >= bucketsEveryMs

@@ -3,6 +3,7 @@ import type { TrailFile, TrailFilesRequest } from '@mallee/agent-contract'
 import type { Cloud } from '@mallee/agent-kit'
 import { putLogObject } from '../logging/put-log-object.ts'
 import type { ObjectSource } from '../objects/open-object.ts'
+import { RepeatedPass } from './repeated-pass.ts'
 
 const everyMs = 15 * secondMs
 
@@ -16,38 +17,27 @@ export class TrailWriter {
     readonly clock: Clock
     readonly log: Log
   }
-  private readonly stopping = new AbortController()
-  private timer: NodeJS.Timeout | null = null
-  private running: Promise<void> | null = null
+  private readonly passes: RepeatedPass
 
   constructor(options: TrailWriter['options']) {
     this.options = options
+    const pass = (signal: AbortSignal) => this.run(signal)
+    this.passes = new RepeatedPass({ everyMs, pass, waits: 'trails wait', log: options.log })
   }
 
   start(): void {
-    this.timer = setInterval(() => this.wake(), everyMs)
-    this.wake()
+    this.passes.start()
   }
 
-  wake(): void {
-    this.running ??= this.run()
-      .catch((error: unknown) => this.options.log.debug({ reason: errorMessage(error) }, 'trails wait'))
-      .finally(() => {
-        this.running = null
-      })
-  }
-
-  async stop(): Promise<void> {
-    if (this.timer) clearInterval(this.timer)
-    this.stopping.abort()
-    await this.running
+  stop(): Promise<void> {
+    return this.passes.stop()
   }
 
   /** What was written and could not be said is offered, and written under the same name, again. */
-  private async run(): Promise<void> {
+  private async run(signal: AbortSignal): Promise<void> {
     const { cloud } = this.options
     let done: TrailFilesRequest['done'] = []
-    while (cloud.trailFiles && !this.stopping.signal.aborted) {
+    while (cloud.trailFiles && !signal.aborted) {
       const { files } = await cloud.trailFiles({ done })
       if (files.length === 0) return
       done = await Promise.all(files.map((file) => this.write(file)))

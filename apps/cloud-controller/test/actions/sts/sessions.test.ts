@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newSession, sealSession } from '@mallee/session-token'
 import { CloudUnderTest, type Credentials } from '../../cloud-under-test.ts'
 import { allow, iamClient, keyOf } from '../iam/iam-client.ts'
 import { credentialsOf, stsClient, trusts } from './sts-client.ts'
@@ -194,7 +195,6 @@ describe('a token', () => {
   })
 
   test('is refused once it is over', async () => {
-    const { newest } = { newest: await import('@mallee/session-token') }
     const rows = await cloud.cloud.record.read((db) => db.selectFrom('session_key').selectAll().execute())
     const key = {
       id: rows[0]!.id,
@@ -203,8 +203,8 @@ describe('a token', () => {
     const user = await cloud.cloud.record.read((db) =>
       db.selectFrom('user').selectAll().where('name', '=', 'bob').executeTakeFirstOrThrow(),
     )
-    const keys = newest.newSession()
-    const sessionToken = newest.sealSession(
+    const keys = newSession()
+    const sessionToken = sealSession(
       {
         ...keys,
         accountId: tenant.accountId,
