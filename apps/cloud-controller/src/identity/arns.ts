@@ -12,6 +12,13 @@ export const iamArn = (type: ArnType, { account_id: account, path, name }: Named
 
 export const rootArn = (accountId: string): string => `arn:aws:iam::${accountId}:root`
 
+/** A session of a role, as STS calls it. */
+export const assumedRoleArn = (role: Pick<Named, 'account_id' | 'name'>, session: string): string =>
+  `arn:aws:sts::${role.account_id}:assumed-role/${role.name}/${session}`
+
+export const federatedUserArn = (accountId: string, name: string): string =>
+  `arn:aws:sts::${accountId}:federated-user/${name}`
+
 export interface ParsedIamArn {
   /** `aws` for AWS's own policies. */
   readonly accountId: string

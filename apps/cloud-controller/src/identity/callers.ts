@@ -3,7 +3,7 @@ import type { SessionClaims } from '@mallee/session-token'
 import type { RoleTable, UserTable } from '../store/identity-tables.ts'
 import type { AccountTable } from '../store/tables.ts'
 import type { CloudSettings } from '../settings.ts'
-import { iamArn, rootArn } from './arns.ts'
+import { assumedRoleArn, federatedUserArn, iamArn, rootArn } from './arns.ts'
 import type { Caller } from './caller.ts'
 
 type Tags = Readonly<Record<string, string>>
@@ -50,7 +50,7 @@ export function roleCaller(role: RoleTable, tags: Tags, name: string, known: Kno
       kind: 'role-session',
       accountId: account.id,
       canonicalUserId: account.canonical_id,
-      arn: `arn:aws:sts::${account.id}:assumed-role/${role.name}/${name}`,
+      arn: assumedRoleArn(role, name),
       roleArn: iamArn('role', role),
       userId: `${role.id}:${name}`,
       tags: { ...tags, ...known.session?.tags },
@@ -71,7 +71,7 @@ export function federatedCaller(user: UserTable, name: string, known: Known): Ca
       kind: 'federated',
       accountId: account.id,
       canonicalUserId: account.canonical_id,
-      arn: `arn:aws:sts::${account.id}:federated-user/${name}`,
+      arn: federatedUserArn(account.id, name),
       issuerArn: isRoot ? rootArn(account.id) : iamArn('user', user),
       userId: `${account.id}:${name}`,
       tags: known.session?.tags ?? {},

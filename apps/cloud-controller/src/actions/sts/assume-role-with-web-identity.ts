@@ -2,7 +2,7 @@ import { AwsError } from '@mallee/aws-protocol'
 import { accessDenied, validationError, type StsInput, type StsOutput } from '@mallee/iam-api'
 import { evaluate, type ContextValue } from '@mallee/iam-policy'
 import { trustPolicy } from '../../authorization/authorize.ts'
-import { iamArn } from '../../identity/arns.ts'
+import { assumedRoleArn, iamArn } from '../../identity/arns.ts'
 import { isSignedBy, readIdToken, type IdToken } from '../../identity/id-token.ts'
 import type { OidcProviderTable, RoleTable } from '../../store/identity-tables.ts'
 import { findRoleByArn } from '../../store/role-store.ts'
@@ -50,7 +50,7 @@ export async function assumeRoleWithWebIdentity(
       SubjectFromWebIdentityToken: token.subject,
       AssumedRoleUser: {
         AssumedRoleId: `${role.id}:${input.RoleSessionName}`,
-        Arn: `arn:aws:sts::${role.account_id}:assumed-role/${role.name}/${input.RoleSessionName}`,
+        Arn: assumedRoleArn(role, input.RoleSessionName),
       },
       PackedPolicySize: packedPercent,
       Provider: oidcProviderArn(provider),

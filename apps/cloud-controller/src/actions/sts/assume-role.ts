@@ -1,6 +1,6 @@
 import { accessDenied, validationError, type StsInput, type StsOutput } from '@mallee/iam-api'
 import { trustPolicy, type Ask } from '../../authorization/authorize.ts'
-import { iamArn } from '../../identity/arns.ts'
+import { assumedRoleArn, iamArn } from '../../identity/arns.ts'
 import type { RoleTable } from '../../store/identity-tables.ts'
 import { findRoleByArn, isUseNews, noteRoleUse } from '../../store/role-store.ts'
 import { issueSession } from './issue-session.ts'
@@ -42,10 +42,12 @@ export async function assumeRole(ctx: StsContext, input: Input): Promise<StsOutp
       await noteRoleUse(tx, role, { nowMs: ctx.nowMs, region: ctx.settings.region })
       tx.touch(role.id)
     })
-  const arn = `arn:aws:sts::${role.account_id}:assumed-role/${role.name}/${input.RoleSessionName}`
   return {
     Credentials: credentials,
-    AssumedRoleUser: { AssumedRoleId: `${role.id}:${input.RoleSessionName}`, Arn: arn },
+    AssumedRoleUser: {
+      AssumedRoleId: `${role.id}:${input.RoleSessionName}`,
+      Arn: assumedRoleArn(role, input.RoleSessionName),
+    },
     PackedPolicySize: packedPercent,
     ...(sourceIdentity === undefined ? {} : { SourceIdentity: sourceIdentity }),
   }

@@ -1,4 +1,5 @@
 import type { StsInput, StsOutput } from '@mallee/iam-api'
+import { federatedUserArn } from '../../identity/arns.ts'
 import { ownSeconds, requireLongTerm } from './get-session-token.ts'
 import { issueSession } from './issue-session.ts'
 import { sessionPolicies } from './session-policies.ts'
@@ -12,7 +13,7 @@ export async function getFederationToken(
 ): Promise<StsOutput<'GetFederationToken'>> {
   requireLongTerm(ctx, 'GetFederationToken')
   const { accountId } = ctx.caller
-  const arn = `arn:aws:sts::${accountId}:federated-user/${input.Name}`
+  const arn = federatedUserArn(accountId, input.Name)
   const { tags } = sessionTags(ctx, input.Tags, undefined)
   const context = { ...ctx.conditions, ...tagConditions(input.Tags, undefined) }
   await ctx.require(() => [
